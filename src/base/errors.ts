@@ -1,0 +1,62 @@
+/**
+ * The one error type of the engine. Domain code throws these and knows no HTTP: `server/http-error.ts` maps a kind to a status.
+ * A kind says what the client should do about it; the message is what Docker would print, word for word.
+ */
+export type ErrorKind =
+  | "invalid-argument"
+  | "unauthorized"
+  | "forbidden"
+  | "not-found"
+  | "conflict"
+  | "not-modified"
+  | "not-implemented"
+  | "unavailable"
+  | "canceled"
+  | "internal";
+
+export class EngineError extends Error {
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "EngineError";
+    this.kind = kind;
+  }
+}
+
+type Make = (message: string, options?: ErrorOptions) => EngineError;
+const make =
+  (kind: ErrorKind): Make =>
+  (message, options) =>
+    new EngineError(kind, message, options);
+
+export const invalidArgument = make("invalid-argument");
+export const unauthorized = make("unauthorized");
+export const forbidden = make("forbidden");
+export const notFound = make("not-found");
+export const conflict = make("conflict");
+export const notModified = make("not-modified");
+export const notImplemented = make("not-implemented");
+export const unavailable = make("unavailable");
+export const canceled = make("canceled");
+export const internal = make("internal");
+
+/** The kind of any thrown value; everything that is not an EngineError is `internal`. */
+export function errorKind(error: unknown): ErrorKind {
+  return error instanceof EngineError ? error.kind : "internal";
+}
+
+export function isNotFound(error: unknown): boolean {
+  return errorKind(error) === "not-found";
+}
+
+/** The message of any thrown value. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The `code` of a system error (`ENOENT`, `EEXIST`, …), or undefined. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

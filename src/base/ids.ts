@@ -1,0 +1,18 @@
+/** Identifiers as Docker makes them: 64 hexadecimal digits, shown as the first 12. */
+import { randomBytes } from "node:crypto";
+
+/** A new random 64-digit id. Never all-numeric in its first 12 digits, so that its short form cannot be read as a number. */
+export function newId(): string {
+  for (;;) {
+    const id = randomBytes(32).toString("hex");
+    if (/[a-f]/.test(id.slice(0, 12))) return id;
+  }
+}
+
+export function shortId(id: string): string {
+  return id.replace(/^sha256:/, "").slice(0, 12);
+}
+
+export function isFullId(text: string): boolean {
+  return /^[a-f0-9]{64}$/.test(text);
+}

@@ -1,0 +1,54 @@
+/** Structured log lines on stderr, `time level message key=value …`. Log once, at the edge; library code throws instead. */
+export type LogLevel = "debug" | "info" | "warn" | "error" | "fatal";
+
+const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, fatal: 4 };
+
+export type LogFields = Record<string, unknown>;
+
+export class Logger {
+  readonly level: LogLevel;
+  private readonly write: (line: string) => unknown;
+  private readonly fields: LogFields;
+
+  constructor(
+    level: LogLevel = "info",
+    write: (line: string) => unknown = (line) => process.stderr.write(line),
+    fields: LogFields = {},
+  ) {
+    this.level = level;
+    this.write = write;
+    this.fields = fields;
+  }
+
+  /** A logger that adds these fields to each line. */
+  with(fields: LogFields): Logger {
+    return new Logger(this.level, this.write, { ...this.fields, ...fields });
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.emit("debug", message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.emit("info", message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.emit("warn", message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.emit("error", message, fields);
+  }
+
+  private emit(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (ranks[level] < ranks[this.level]) return;
+    const pairs = Object.entries({ ...this.fields, ...fields }).map(([key, value]) => ` ${key}=${format(value)}`);
+    this.write(`time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}${pairs.join("")}\n`);
+  }
+}
+
+function format(value: unknown): string {
+  if (value instanceof Error) return JSON.stringify(value.stack ?? value.message);
+  return JSON.stringify(value) ?? "undefined";
+}

@@ -1,0 +1,70 @@
+/**
+ * libc through bun:ffi: the few system calls that Node's API lacks. Everything here is synchronous and runs on the calling
+ * thread; a call that may block for long belongs in a Worker or a child process.
+ */
+import { dlopen, FFIType, ptr, read } from "bun:ffi";
+import { constants } from "node:os";
+
+const { i32, u32, i64, u64, pointer } = FFIType;
+
+const libc = dlopen("libc.so.6", {
+  __errno_location: { args: [], returns: pointer },
+  mount: { args: [pointer, pointer, pointer, u64, pointer], returns: i32 },
+  umount2: { args: [pointer, i32], returns: i32 },
+  unshare: { args: [i32], returns: i32 },
+  setns: { args: [i32, i32], returns: i32 },
+  chroot: { args: [pointer], returns: i32 },
+  mknod: { args: [pointer, u32, u64], returns: i32 },
+  socket: { args: [i32, i32, i32], returns: i32 },
+  bind: { args: [i32, pointer, u32], returns: i32 },
+  send: { args: [i32, pointer, u64, i32], returns: i64 },
+  recv: { args: [i32, pointer, u64, i32], returns: i64 },
+  setsockopt: { args: [i32, i32, i32, pointer, u32], returns: i32 },
+  close: { args: [i32], returns: i32 },
+  syscall: { args: [i64, i64, i64, i64, i64, i64, i64], returns: i64 },
+  lsetxattr: { args: [pointer, pointer, pointer, u64, i32], returns: i32 },
+  lgetxattr: { args: [pointer, pointer, pointer, u64], returns: i64 },
+  llistxattr: { args: [pointer, pointer, u64], returns: i64 },
+  lremovexattr: { args: [pointer, pointer], returns: i32 },
+}).symbols;
+
+export { libc };
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+
+/** A failed system call. `code` is the errno's name, as in Node's own system errors. */
+export class SyscallError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number, detail = "") {
+    const code = errnoNames.get(errno) ?? `E${errno}`;
+    super(`${syscall}${detail ? ` ${detail}` : ""}: ${code}`);
+    this.name = "SyscallError";
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}
+
+/** errno of the last failed call on this thread. Read it at once: any later call may change it. */
+export function errno(): number {
+  return read.i32(libc.__errno_location() as never, 0);
+}
+
+/** Returns the result of a call that reports failure by a negative number, or throws SyscallError. */
+export function check(result: number | bigint, syscall: string, detail?: string): number {
+  if (result >= 0) return Number(result);
+  throw new SyscallError(syscall, errno(), detail);
+}
+
+/** A NUL-terminated string that can be passed as a pointer. Keep the buffer referenced until the call returned. */
+export function cString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
+}
+
+/** Address of a buffer, or null. */
+export function address(buffer: Uint8Array | undefined): ReturnType<typeof ptr> | null {
+  return buffer === undefined ? null : ptr(buffer);
+}

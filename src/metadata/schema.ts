@@ -1,0 +1,42 @@
+/**
+ * The metadata database, drawn as a tree. One SQLite file (WAL), `<data-root>/metadata.db`; blobs and layers are directories.
+ *
+ *   containers    id → name (unique) · doc (ContainerRecord)
+ *   images        id (config digest) → created · doc (ImageRecord: config, layers, parent, size …)
+ *   tags          reference (normalised `docker.io/library/debian:12`) → image id
+ *   digests       reference (`docker.io/library/debian@sha256:…`) → image id
+ *   layers        diff_id → size · state: `unpacking` (intent) | `ready` | `removing`
+ *   blobs         digest → size · media type
+ *   volumes       name → doc (VolumeRecord)
+ *   networks      id → name · doc (NetworkRecord)
+ *   endpoints     (network id, container id) → ipv4 (unique per network) · ipv6 · mac · doc
+ *   ports         (protocol, host ip, host port) → container id · container port
+ *   settings      key → value (engine id …)
+ *
+ * Every multi-step change records its intent here first, acts, then commits; start-up reconciles what is half done.
+ */
+
+/** Applied in order, each in one transaction; `user_version` counts them. Never edit one that has been released: add another. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE containers (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, doc TEXT NOT NULL) STRICT;
+  CREATE TABLE images (id TEXT PRIMARY KEY, created INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
+  CREATE TABLE tags (reference TEXT PRIMARY KEY, image TEXT NOT NULL, updated INTEGER NOT NULL) STRICT;
+  CREATE INDEX tags_by_image ON tags (image);
+  CREATE TABLE digests (reference TEXT PRIMARY KEY, image TEXT NOT NULL) STRICT;
+  CREATE INDEX digests_by_image ON digests (image);
+  CREATE TABLE layers (diff_id TEXT PRIMARY KEY, state TEXT NOT NULL, size INTEGER NOT NULL) STRICT;
+  CREATE TABLE blobs (digest TEXT PRIMARY KEY, size INTEGER NOT NULL, media_type TEXT NOT NULL) STRICT;
+  CREATE TABLE volumes (name TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;
+  CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL, doc TEXT NOT NULL) STRICT;
+  CREATE TABLE endpoints (
+    network TEXT NOT NULL, container TEXT NOT NULL, ipv4 TEXT, ipv6 TEXT, mac TEXT, doc TEXT NOT NULL,
+    PRIMARY KEY (network, container), UNIQUE (network, ipv4), UNIQUE (network, ipv6)) STRICT;
+  CREATE INDEX endpoints_by_container ON endpoints (container);
+  CREATE TABLE ports (
+    protocol TEXT NOT NULL, host_ip TEXT NOT NULL, host_port INTEGER NOT NULL, container TEXT NOT NULL, container_port INTEGER NOT NULL,
+    PRIMARY KEY (protocol, host_ip, host_port)) STRICT;
+  CREATE INDEX ports_by_container ON ports (container);
+  CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  `,
+];
