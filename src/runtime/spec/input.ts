@@ -1,0 +1,74 @@
+/** What a runtime spec is made from. Everything is resolved already: building the spec reads nothing but device nodes. */
+import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import type { HostFacts } from "../../linux/host-facts.ts";
+import type { SpecMount } from "../../oci/runtime-spec.ts";
+import type { ResolvedUser } from "./user.ts";
+
+/** `host`: that of the daemon; `new`: a fresh one; a path: that of another container (`/proc/PID/ns/ipc`) or a prepared netns. */
+export type NamespaceChoice = "host" | "new" | { path: string };
+
+export interface SpecInput {
+  id: string;
+  hostname: string;
+  domainname: string;
+  config: ContainerConfig;
+  /** After `normalizeHostConfig`. */
+  hostConfig: HostConfig;
+  /** Entrypoint and command. */
+  command: string[];
+  /** The whole environment: see `containerEnv`. */
+  env: string[];
+  user: ResolvedUser;
+  /** Absolute path of the mounted root. */
+  rootfs: string;
+  /** Volumes, binds, tmpfs (`toSpecMounts`), resolv.conf and its like, in the order in which they are mounted. */
+  mounts: SpecMount[];
+  namespaces: {
+    net: NamespaceChoice;
+    pid: NamespaceChoice;
+    ipc: NamespaceChoice;
+    uts: NamespaceChoice;
+    cgroup: NamespaceChoice;
+  };
+  /** `/<parent>/<id>`. */
+  cgroupsPath: string;
+  /** Source of /dev/shm when it is shared (`--ipc shareable`, `container:X`): a tmpfs the engine mounted. Absent: a tmpfs of its own. */
+  shmPath?: string;
+  host: HostFacts;
+  /** `--init`: host path of docker-init, bind-mounted at /sbin/docker-init. */
+  initPath?: string;
+  annotations?: Record<string, string>;
+}
+
+export interface ExecInput {
+  args: string[];
+  /** The whole environment: see `containerEnv`. */
+  env: string[];
+  user: ResolvedUser;
+  /** Absent: the container's. */
+  cwd?: string;
+  tty: boolean;
+  /** Height, width. */
+  consoleSize?: [number, number] | null;
+  privileged: boolean;
+}
+
+/** The parts of the container that an exec inherits. */
+export type ExecContainer = Pick<SpecInput, "config" | "hostConfig" | "host">;
+
+/** The daemon's own defaults. */
+export interface DaemonDefaults {
+  runtime: string;
+  /** Names that `--runtime` may take. */
+  runtimes: readonly string[];
+  logDriver: string;
+  logOpts: Record<string, string>;
+  /** Bytes. */
+  shmSize: number;
+  ipcMode: "private" | "shareable";
+  /** Undefined: `private` on v2, `host` on v1 and hybrid. */
+  cgroupnsMode?: "private" | "host";
+  init: boolean;
+  /** Ulimits that containers get unless they name their own. */
+  ulimits: { Name: string; Soft: number; Hard: number }[];
+}
