@@ -1,0 +1,122 @@
+/**
+ * Standard input and output of the CLI. Plain file descriptors rather than process.stdout: loading Node's stream and tty modules costs more
+ * than a whole `ps`, so they are loaded only where a terminal is really used.
+ */
+import { fstatSync, write as writeAsync, writeSync } from "node:fs";
+import { errorCode } from "../base/errors.ts";
+
+/** One of stdout and stderr. */
+export class Output {
+  readonly fd: number;
+  private terminal: boolean | undefined;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Writes all of it before returning: for messages and tables. A closed pipe ends the program, as SIGPIPE would. */
+  write(text: string | Uint8Array): void {
+    let rest = typeof text === "string" ? Buffer.from(text) : text;
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(writeSync(this.fd, rest));
+      } catch (error) {
+        this.handle(error);
+        Bun.sleepSync(1);
+      }
+    }
+  }
+
+  print(line: string): void {
+    this.write(`${line}\n`);
+  }
+
+  /** Writes a chunk of a stream; resolves when all of it is written, without stopping the event loop. */
+  async send(chunk: Uint8Array): Promise<void> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      try {
+        const written = await this.writeOnce(rest);
+        rest = rest.subarray(written);
+      } catch (error) {
+        this.handle(error);
+        await Bun.sleep(1);
+      }
+    }
+  }
+
+  get isTerminal(): boolean {
+    this.terminal ??= isTerminal(this.fd);
+    return this.terminal;
+  }
+
+  /** Columns and rows; undefined when this is no terminal. */
+  size(): { columns: number; rows: number } | undefined {
+    if (!this.isTerminal) return undefined;
+    const stream = this.fd === 2 ? process.stderr : process.stdout;
+    const [columns, rows] = stream.getWindowSize?.() ?? [];
+    return columns === undefined || rows === undefined ? undefined : { columns, rows };
+  }
+
+  private writeOnce(chunk: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      writeAsync(this.fd, chunk, 0, chunk.length, null, (error, written) => {
+        if (error) reject(error);
+        else resolve(written);
+      });
+    });
+  }
+
+  /** Returns when the write should be tried again. */
+  private handle(error: unknown): void {
+    const code = errorCode(error);
+    // The descriptor may have been made non-blocking by another program that shares it.
+    if (code === "EAGAIN") return;
+    // 128 + SIGPIPE, what a shell reports for a program that wrote into a closed pipe.
+    if (code === "EPIPE") process.exit(141);
+    throw error;
+  }
+}
+
+export class Input {
+  readonly fd = 0;
+  private terminal: boolean | undefined;
+
+  get isTerminal(): boolean {
+    this.terminal ??= isTerminal(this.fd);
+    return this.terminal;
+  }
+
+  /** The bytes of standard input. May be taken once. */
+  stream(): ReadableStream<Uint8Array> {
+    return Bun.stdin.stream() as unknown as ReadableStream<Uint8Array>;
+  }
+
+  /** Switches the terminal to raw mode (no echo, no line editing, no signals) or back. */
+  setRaw(on: boolean): void {
+    process.stdin.setRawMode(on);
+  }
+
+  /** One line, without its newline; undefined at the end of input. */
+  async line(): Promise<string | undefined> {
+    let text = "";
+    for await (const chunk of this.stream()) {
+      text += new TextDecoder().decode(chunk);
+      if (text.includes("\n")) break;
+    }
+    return text === "" ? undefined : (text.split("\n")[0] ?? "").replace(/\r$/, "");
+  }
+}
+
+function isTerminal(fd: number): boolean {
+  try {
+    // Cheap answer for files, pipes and /dev/null; only character devices are worth loading node:tty.
+    const stat = fstatSync(fd);
+    const isNull = stat.rdev === 0x103;
+    if (!stat.isCharacterDevice() || isNull) return false;
+  } catch {
+    return false;
+  }
+  const { isatty } = require("node:tty") as typeof import("node:tty");
+  return isatty(fd);
+}

@@ -1,0 +1,24 @@
+/**
+ * The program's entry: `gantry COMMAND` is the CLI, `gantry daemon` the engine, and a hidden verb (`__…`) a piece of work that the engine
+ * runs in a child process of this same executable. Everything is loaded on demand: nothing here may cost start-up time.
+ */
+
+/** Hidden verbs. Each gets the rest of the command line and returns the exit code. */
+const internalVerbs: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {};
+
+async function main(argv: string[]): Promise<number> {
+  const [verb = "", ...rest] = argv;
+  const internal = verb.startsWith("__") ? internalVerbs[verb] : undefined;
+  if (internal) return (await internal())(rest);
+  if (verb === "daemon") return (await import("./daemon.ts")).daemonMain(rest);
+  const { cliMain } = await import("./cli/cli.ts");
+  return cliMain(programName(), argv, process.env);
+}
+
+/** `docker` when started under that name, for instance through a symbolic link; else `gantry`. */
+function programName(): string {
+  const name = process.env["GANTRY_PROGRAM_NAME"] ?? process.argv0;
+  return /(^|\/)docker$/.test(name) ? "docker" : "gantry";
+}
+
+process.exit(await main(process.argv.slice(2)));
