@@ -1,0 +1,73 @@
+/** Puts a container's runtime spec together. Source: OCI Runtime Specification 1.2; values as dockerd 28.5 writes them. */
+import { internal } from "../../base/errors.ts";
+import type { LinuxSeccomp, LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import { buildDevices } from "./devices.ts";
+import type { SpecInput } from "./input.ts";
+import { buildMounts } from "./mounts.ts";
+import { buildNamespaces } from "./namespaces.ts";
+import { buildProcess } from "./process.ts";
+import { buildResources } from "./resources.ts";
+import { defaultSeccomp, parseSeccomp } from "./seccomp.ts";
+import { parseSecurityOptions } from "./security-opt.ts";
+import { buildSysctls } from "./sysctls.ts";
+
+/** Reads device nodes and nothing else. Throws EngineErrors in Docker's words. */
+export function buildSpec(input: SpecInput): RuntimeSpec {
+  const { hostConfig } = input;
+  const security = parseSecurityOptions(hostConfig.SecurityOpt);
+  const { mounts, rootfsPropagation } = buildMounts(input, security.writableCgroups ?? hostConfig.Privileged ?? false);
+  const process = buildProcess(input);
+  const annotations = { ...hostConfig.Annotations, ...input.annotations };
+  return {
+    ociVersion: "1.0.2",
+    ...(input.namespaces.uts === "host" ? {} : { hostname: input.hostname }),
+    process,
+    root: { path: input.rootfs, ...(hostConfig.ReadonlyRootfs ? { readonly: true } : {}) },
+    mounts,
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    linux: {
+      ...buildLinux(input, seccompOf(input, process.capabilities?.bounding ?? [], security.seccomp)),
+      ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
+    },
+  };
+}
+
+function buildLinux(input: SpecInput, seccomp: LinuxSeccomp | undefined): LinuxSpec {
+  const { hostConfig } = input;
+  const { devices, rules } = buildDevices(hostConfig);
+  const sysctl = buildSysctls(input);
+  return {
+    namespaces: buildNamespaces(input.namespaces),
+    ...(devices.length > 0 ? { devices } : {}),
+    cgroupsPath: input.cgroupsPath,
+    resources: { devices: rules, ...buildResources(hostConfig) },
+    ...(Object.keys(sysctl).length > 0 ? { sysctl } : {}),
+    ...(seccomp === undefined ? {} : { seccomp }),
+    ...(hostConfig.MaskedPaths?.length ? { maskedPaths: hostConfig.MaskedPaths } : {}),
+    ...(hostConfig.ReadonlyPaths?.length ? { readonlyPaths: hostConfig.ReadonlyPaths } : {}),
+  };
+}
+
+/** A privileged container has a filter only when one was named. */
+function seccompOf(input: SpecInput, capabilities: string[], profile: string | undefined): LinuxSeccomp | undefined {
+  const { host, hostConfig } = input;
+  if (profile === "unconfined") return undefined;
+  const named = profile !== undefined && profile !== "" && profile !== "builtin";
+  if (hostConfig.Privileged && !named) return undefined;
+  if (!host.seccomp) {
+    if (!named) return undefined;
+    throw internal("seccomp is not enabled in your kernel, cannot run a custom seccomp profile");
+  }
+  const context = { arch: host.arch, kernelRelease: host.kernelRelease, capabilities };
+  return named ? parseSeccomp(profile, context) : defaultSeccomp(context);
+}
+
+/** The text of `config.json`. Infinity (an rlimit) becomes the kernel's RLIM_INFINITY, which no JavaScript number can hold. */
+export function specToJson(spec: object): string {
+  return JSON.stringify(spec, (_, value: unknown) =>
+    value === Number.POSITIVE_INFINITY ? rawJson("18446744073709551615") : value,
+  );
+}
+
+/** JSON.rawJSON, which TypeScript's library does not declare yet. */
+const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unknown };

@@ -1,0 +1,71 @@
+/** The process of a container or exec: user, capabilities, limits, terminal. */
+import type { Ulimit } from "../../api/container-config.ts";
+import type { SpecProcess, SpecRlimit } from "../../oci/runtime-spec.ts";
+import { resolveCapabilities } from "./capabilities.ts";
+import type { ExecContainer, ExecInput, SpecInput } from "./input.ts";
+import { withInit } from "./mounts.ts";
+import { parseSecurityOptions } from "./security-opt.ts";
+import type { ResolvedUser } from "./user.ts";
+
+export function buildProcess(input: SpecInput): SpecProcess {
+  const { config, hostConfig, host } = input;
+  const tty = config.Tty ?? false;
+  const score = hostConfig.OomScoreAdj ?? 0;
+  return {
+    ...terminal(tty, hostConfig.ConsoleSize),
+    user: userOf(input.user),
+    args: withInit(input.command, input.initPath),
+    env: input.env,
+    cwd: config.WorkingDir || "/",
+    ...privileges(input, hostConfig.Privileged ?? false),
+    rlimits: rlimitsOf(hostConfig.Ulimits),
+    // A default of 0 that is below the daemon's own score needs CAP_SYS_RESOURCE: then it is inherited.
+    ...(score !== 0 || host.oomScoreAdj <= 0 ? { oomScoreAdj: score } : {}),
+  };
+}
+
+/** The process of an exec, which `exec --process` takes. */
+export function buildExecProcess(container: ExecContainer, exec: ExecInput): SpecProcess {
+  return {
+    ...terminal(exec.tty, exec.consoleSize),
+    user: userOf(exec.user),
+    args: exec.args,
+    env: exec.env,
+    cwd: exec.cwd || container.config.WorkingDir || "/",
+    ...privileges(container, exec.privileged || (container.hostConfig.Privileged ?? false)),
+    rlimits: rlimitsOf(container.hostConfig.Ulimits),
+  };
+}
+
+function privileges({ hostConfig, host }: ExecContainer, privileged: boolean) {
+  const list = resolveCapabilities({ ...hostConfig, Privileged: privileged }, host);
+  const { noNewPrivileges, apparmor } = parseSecurityOptions(hostConfig.SecurityOpt);
+  const profile = apparmor ?? (privileged ? "unconfined" : undefined);
+  return {
+    capabilities: { bounding: list, effective: list, permitted: list },
+    ...(noNewPrivileges ? { noNewPrivileges } : {}),
+    ...(host.apparmor && profile !== undefined ? { apparmorProfile: profile } : {}),
+  };
+}
+
+function userOf({ uid, gid, additionalGids }: ResolvedUser) {
+  return { uid, gid, additionalGids };
+}
+
+function terminal(
+  tty: boolean,
+  size: [number, number] | null | undefined,
+): Pick<SpecProcess, "terminal" | "consoleSize"> {
+  if (!tty) return {};
+  const [height = 0, width = 0] = size ?? [];
+  return { terminal: true, ...(height > 0 && width > 0 ? { consoleSize: { height, width } } : {}) };
+}
+
+function rlimitsOf(ulimits: Ulimit[] | null | undefined): SpecRlimit[] {
+  const value = (limit = 0) => (limit < 0 ? Number.POSITIVE_INFINITY : limit);
+  return (ulimits ?? []).map(({ Name, Soft, Hard }) => ({
+    type: `RLIMIT_${Name.toUpperCase()}`,
+    soft: value(Soft),
+    hard: value(Hard),
+  }));
+}
