@@ -1,0 +1,119 @@
+/**
+ * nftables: rulesets by the `nft` program (set-up only), map elements and questions by nfnetlink without any process (the hot path).
+ * Transactions are atomic: all elements or none.
+ */
+import { spawnSync } from "node:child_process";
+import { internal } from "../base/errors.ts";
+import {
+  attribute,
+  messageFlags,
+  type NetlinkRequest,
+  NetlinkSocket,
+  nestedAttribute,
+  netlinkNetfilter,
+  parseAttributes,
+  textAttribute,
+} from "./netlink.ts";
+
+const subsystem = 10;
+const types = { getTable: 1, getChain: 4, newElement: 12, deleteElement: 14, getGeneration: 16 };
+const [batchBegin, batchEnd] = [0x10, 0x11];
+const familyIpv4 = 2;
+/** NFT_DROP, a chain's policy and a verdict. */
+const verdictDrop = 0;
+
+/** One entry of a map (or set, without `value`). Bytes as nft lays them out: each field of a concatenation padded to four. */
+export interface MapElement {
+  map: string;
+  key: Uint8Array;
+  value?: Uint8Array;
+}
+
+/** Applies a ruleset with `nft -f -`, atomically. Blocks for some 10 ms. Throws `internal` with nft's own words. */
+export function applyRuleset(ruleset: string): void {
+  const { status, stderr, error } = spawnSync("nft", ["-f", "-"], { input: ruleset, encoding: "utf8" });
+  if (error) throw internal(`nft cannot be run: ${error.message}`, { cause: error });
+  if (status !== 0) throw internal(`nft: ${stderr.trim()}`);
+}
+
+/** Tables of family `ip` only. */
+export class NftablesSocket implements Disposable {
+  private readonly socket = new NetlinkSocket(netlinkNetfilter);
+
+  /** Throws EEXIST when a key is there with another value, ENOENT when the table is missing; then nothing was added. */
+  addElements(table: string, elements: MapElement[]): void {
+    const flags = messageFlags.create;
+    this.transact(elements.map((element) => elementRequest(types.newElement, flags, table, element)));
+  }
+
+  /** Idempotent: what is not there (any more) is passed over. Values are ignored. */
+  deleteElements(table: string, elements: MapElement[]): void {
+    const requests = elements.map(({ map, key }) => elementRequest(types.deleteElement, 0, table, { map, key }));
+    try {
+      this.transact(requests);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      if (requests.length > 1) for (const element of elements) this.deleteElements(table, [element]);
+    }
+  }
+
+  /** A number that any change of any table raises: compare it to learn cheaply whether somebody changed something. */
+  generation(): number {
+    const [answer] = this.socket.query(
+      { type: (subsystem << 8) | types.getGeneration, flags: 0, body: header() },
+      "get generation",
+    );
+    return answer ? (parseAttributes(answer.body.subarray(4)).get(1)?.readUInt32BE(0) ?? 0) : 0;
+  }
+
+  hasTable(table: string): boolean {
+    return this.find(types.getTable, textAttribute(1, table)) !== undefined;
+  }
+
+  /** undefined: no such chain. Chains without a hook have no policy. */
+  findChain(table: string, chain: string): { dropsByDefault: boolean } | undefined {
+    const attributes = this.find(types.getChain, textAttribute(1, table), textAttribute(3, chain));
+    return attributes && { dropsByDefault: attributes.get(5)?.readUInt32BE(0) === verdictDrop };
+  }
+
+  [Symbol.dispose](): void {
+    this.socket[Symbol.dispose]();
+  }
+
+  private find(type: number, ...attributes: Buffer[]): Map<number, Buffer> | undefined {
+    const body = Buffer.concat([header(), ...attributes]);
+    try {
+      const [answer] = this.socket.query({ type: (subsystem << 8) | type, flags: 0, body }, "nftables query");
+      return answer && parseAttributes(answer.body.subarray(4));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private transact(requests: NetlinkRequest[]): void {
+    if (requests.length === 0) return;
+    const marker = (type: number): NetlinkRequest => ({ type, flags: 0, body: Buffer.from([0, 0, 0, subsystem]) });
+    this.socket.transact(marker(batchBegin), requests, marker(batchEnd), "nftables elements");
+  }
+}
+
+/** struct nfgenmsg */
+function header(): Buffer {
+  return Buffer.from([familyIpv4, 0, 0, 0]);
+}
+
+function elementRequest(type: number, flags: number, table: string, { map, key, value }: MapElement): NetlinkRequest {
+  const data = (bytes: Uint8Array) => attribute(1, bytes);
+  const element = nestedAttribute(
+    1,
+    nestedAttribute(1, data(key)),
+    ...(value ? [nestedAttribute(2, data(value))] : []),
+  );
+  const body = Buffer.concat([header(), textAttribute(1, table), textAttribute(2, map), nestedAttribute(3, element)]);
+  return { type: (subsystem << 8) | type, flags, body };
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
