@@ -3,23 +3,15 @@
 #include <stdint.h>
 #include <string.h>
 
-// What to do with a byte: 0 copy, 1 `\u00XX`, 2 start of a UTF-8 sequence (or invalid), else the letter after a
-// backslash.
+// What to do with a byte: copy it, write `\u00XX`, decode a UTF-8 sequence, or else write a backslash and that letter.
 enum { PLAIN, HEX, MULTIBYTE };
 
+// clang-format off
 static const unsigned char actions[256] = {
-    [0 ... '\n' - 1] = HEX,
-    ['\n'] = 'n',
-    ['\n' + 1 ... '\r' - 1] = HEX,
-    ['\r'] = 'r',
-    ['\r' + 1 ... 0x1f] = HEX,
-    ['"'] = '"',
-    ['\\'] = '\\',
-    ['<'] = HEX,
-    ['>'] = HEX,
-    ['&'] = HEX,
-    [0x80 ... 0xff] = MULTIBYTE,
+    [0 ... '\r' - 1] = HEX, ['\r'] = 'r', ['\r' + 1 ... 0x1f] = HEX,
+    ['"'] = '"', ['\\'] = '\\', ['<'] = HEX, ['>'] = HEX, ['&'] = HEX, [0x80 ... 0xff] = MULTIBYTE,
 };
+// clang-format on
 
 #define EACH_BYTE(b) (0x0101010101010101ull * (b))
 
@@ -29,20 +21,29 @@ static inline uint64_t has_byte(uint64_t word, unsigned char b) {
   return (x - EACH_BYTE(0x01)) & ~x & EACH_BYTE(0x80);
 }
 
-// Length of the prefix that needs no escaping, found eight bytes at a time.
-static size_t plain_run(const unsigned char *in, size_t length) {
+// Copies the prefix that needs no escaping and returns its length. Eight bytes at a time are stored before they are
+// looked at: what turns out to be special is overwritten.
+static size_t copy_plain(char *out, const unsigned char *in, size_t length) {
   size_t i = 0;
   for (; i + 8 <= length; i += 8) {
     uint64_t word;
     memcpy(&word, in + i, 8);
+    memcpy(out + i, &word, 8);
     uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
     // `<` 0x3c and `>` 0x3e differ in one bit.
     uint64_t angle = has_byte(word | EACH_BYTE(0x02), '>');
-    if ((word & EACH_BYTE(0x80)) | control | angle | has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, '&'))
-      break;
+    uint64_t special =
+        (word & EACH_BYTE(0x80)) | control | angle | has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, '&');
+    if (!special)
+      continue;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return i + (size_t)__builtin_ctzll(special) / 8; // the lowest mark is exact, borrows only spoil higher ones
+#else
+    break;
+#endif
   }
-  while (i < length && actions[in[i]] == PLAIN)
-    i++;
+  for (; i < length && actions[in[i]] == PLAIN; i++)
+    out[i] = (char)in[i];
   return i;
 }
 
@@ -77,16 +78,18 @@ static char *put_multibyte(char *out, const unsigned char *in, size_t length) {
   return put(out, (const char *)in, length);
 }
 
-size_t json_escape(char *out, const char *text, size_t length) {
+size_t json_escape_line(char *out, const char *text, size_t length, size_t *taken) {
   static const char hex[] = "0123456789abcdef";
   const unsigned char *in = (const unsigned char *)text, *end = in + length;
   char *start = out;
   while (in < end) {
-    size_t run = plain_run(in, (size_t)(end - in));
-    out = put(out, (const char *)in, run);
+    size_t run = copy_plain(out, in, (size_t)(end - in));
+    out += run;
     in += run;
+    if (in < end && *in == '\n')
+      break;
     // Specials come in clusters (text in other scripts): stay here until a plain byte shows.
-    for (; in < end && actions[*in] != PLAIN; in++) {
+    for (; in < end && actions[*in] != PLAIN && *in != '\n'; in++) {
       unsigned char action = actions[*in];
       if (action == MULTIBYTE) {
         size_t n = utf8_length(in, (size_t)(end - in));
@@ -102,5 +105,6 @@ size_t json_escape(char *out, const char *text, size_t length) {
       }
     }
   }
+  *taken = (size_t)(in - (const unsigned char *)text);
   return (size_t)(out - start);
 }

@@ -13,8 +13,12 @@
 #include "json.h"
 
 #define OUT_SIZE (256 * 1024)
-// What one entry adds to its text at most, the attributes aside.
-#define ENTRY_OVERHEAD 128
+// After the entries the buffer holds what follows the text of each: `\n","stream":"stdout",…,"time":"…"}` and a
+// newline.
+#define TAIL_SIZE (16 * 1024)
+#define ATTRS_LIMIT (TAIL_SIZE - 256)
+#define HEAD "{\"log\":\""
+#define HEAD_SIZE (sizeof HEAD - 1)
 
 int log_open(struct log *log, const char *path, const char *attrs, int64_t max_size, unsigned max_file, bool compress) {
   *log = (struct log){.fd = -1};
@@ -28,7 +32,7 @@ int log_open(struct log *log, const char *path, const char *attrs, int64_t max_s
       close(fd);
     return rc;
   }
-  if (attrs && strlen(attrs) > OUT_SIZE / 4) {
+  if (attrs && strlen(attrs) > ATTRS_LIMIT) {
     close(fd);
     return -E2BIG;
   }
@@ -44,20 +48,29 @@ int log_open(struct log *log, const char *path, const char *attrs, int64_t max_s
 }
 
 // Go's RFC3339Nano: trailing zeros of the fraction are left out.
-static void stamp(struct log *log) {
+static void format_time(char *out, size_t size) {
   struct timespec now;
   struct tm utc;
   clock_gettime(CLOCK_REALTIME, &now);
   gmtime_r(&now.tv_sec, &utc);
-  size_t n = strftime(log->time, sizeof log->time, "%Y-%m-%dT%H:%M:%S", &utc);
-  if (now.tv_nsec) {
-    char *digit = log->time + n;
+  char *digit = out + strftime(out, size, "%Y-%m-%dT%H:%M:%S", &utc);
+  if (now.tv_nsec)
     *digit++ = '.';
-    for (long nsec = now.tv_nsec, unit = 100000000; nsec; nsec %= unit, unit /= 10)
-      *digit++ = (char)('0' + nsec / unit);
-    n = (size_t)(digit - log->time);
-  }
-  memcpy(log->time + n, "Z", 2);
+  for (long nsec = now.tv_nsec, unit = 100000000; nsec; nsec %= unit, unit /= 10)
+    *digit++ = (char)('0' + nsec / unit);
+  memcpy(digit, "Z", 2);
+}
+
+// All entries of one burst share their time, and so their tail.
+static bool begin_burst(struct log *log, const struct log_stream *stream) {
+  if (!log->out && !(log->out = malloc(OUT_SIZE + TAIL_SIZE)))
+    return false;
+  char time[40];
+  format_time(time, sizeof time);
+  log->tail_length =
+      (size_t)snprintf(log->out + OUT_SIZE, TAIL_SIZE, "\\n\",\"stream\":\"%s\",%s%s%s\"time\":\"%s\"}\n", stream->name,
+                       log->attrs ? "\"attrs\":" : "", log->attrs ? log->attrs : "", log->attrs ? "," : "", time);
+  return true;
 }
 
 static void flush(struct log *log) {
@@ -77,34 +90,40 @@ static void flush(struct log *log) {
   log->out_length = 0;
 }
 
-static void append(struct log *log, const char *text) {
-  size_t length = strlen(text);
-  memcpy(log->out + log->out_length, text, length);
-  log->out_length += length;
+// Short pieces, many per second: cheaper than a call of memcpy.
+static inline char *append(char *out, const char *text, size_t length) {
+  for (; length >= 16; length -= 16, out += 16, text += 16)
+    memcpy(out, text, 16);
+  for (; length; length--)
+    *out++ = *text++;
+  return out;
 }
 
-static void entry(struct log *log, const struct log_stream *stream, const char *text, size_t length, bool newline) {
-  if (!log->out && !(log->out = malloc(OUT_SIZE)))
-    return;
-  size_t room = length * JSON_EXPANSION + ENTRY_OVERHEAD + (log->attrs ? strlen(log->attrs) : 0);
+static void make_room(struct log *log, size_t text_length) {
+  size_t room = HEAD_SIZE + text_length * JSON_EXPANSION + JSON_SLACK + log->tail_length;
   if (log->out_length + room > OUT_SIZE)
     flush(log);
   if (log->max_size && log->size + (int64_t)log->out_length >= log->max_size) {
     flush(log);
     log_rotate(log);
   }
-  append(log, "{\"log\":\"");
-  log->out_length += json_escape(log->out + log->out_length, text, length);
-  append(log, newline ? "\\n\",\"stream\":\"" : "\",\"stream\":\"");
-  append(log, stream->name);
-  if (log->attrs) {
-    append(log, "\",\"attrs\":");
-    append(log, log->attrs);
-    append(log, ",\"time\":\"");
-  } else
-    append(log, "\",\"time\":\"");
-  append(log, log->time);
-  append(log, "\"}\n");
+}
+
+// Writes an entry of `text` up to its first newline, or all of it as a piece of a line. With `complete_only`, text
+// without a newline is left alone. Returns the bytes used, the newline included.
+static size_t entry(struct log *log, const char *text, size_t length, bool complete_only) {
+  size_t taken;
+  make_room(log, length);
+  char *start = log->out + log->out_length;
+  char *out = append(start, HEAD, HEAD_SIZE);
+  out += json_escape_line(out, text, length, &taken);
+  bool newline = taken < length;
+  if (!newline && complete_only)
+    return 0;
+  size_t skip = newline ? 0 : 2; // a piece has no `\n`
+  out = append(out, log->out + OUT_SIZE + skip, log->tail_length - skip);
+  log->out_length += (size_t)(out - start);
+  return taken + newline;
 }
 
 // Completes the unfinished line from the front of `data`; returns how many bytes that took.
@@ -113,47 +132,47 @@ static size_t continue_partial(struct log *log, struct log_stream *stream, const
   size_t take = length < room ? length : room;
   const char *newline = memchr(data, '\n', take);
   if (newline)
-    take = (size_t)(newline - data);
+    take = (size_t)(newline - data) + 1;
   memcpy(stream->partial + stream->length, data, take);
   stream->length += take;
-  if (!newline && stream->length < LOG_PIECE)
-    return take;
-  entry(log, stream, stream->partial, stream->length, newline != NULL);
-  stream->length = 0;
-  return take + (newline != NULL);
+  if (newline || stream->length == LOG_PIECE) {
+    entry(log, stream->partial, stream->length, false);
+    stream->length = 0;
+  }
+  return take;
+}
+
+static void keep_partial(struct log_stream *stream, const char *data, size_t length) {
+  if (length && (stream->partial || (stream->partial = malloc(LOG_PIECE)))) {
+    memcpy(stream->partial, data, length);
+    stream->length = length;
+  } else if (!stream->length) {
+    free(stream->partial);
+    stream->partial = NULL;
+  }
 }
 
 void log_write(struct log *log, struct log_stream *stream, const char *data, size_t length) {
-  if (log->fd < 0)
+  if (log->fd < 0 || !begin_burst(log, stream))
     return;
-  stamp(log);
   const char *end = data + length;
   if (stream->length)
     data += continue_partial(log, stream, data, length);
   while (data < end) {
     size_t left = (size_t)(end - data);
-    size_t window = left < LOG_PIECE ? left : LOG_PIECE;
-    const char *newline = memchr(data, '\n', window);
-    if (!newline && left < LOG_PIECE)
+    bool whole_piece = left >= LOG_PIECE;
+    size_t used = entry(log, data, whole_piece ? LOG_PIECE : left, !whole_piece);
+    if (!used)
       break;
-    size_t piece = newline ? (size_t)(newline - data) : LOG_PIECE;
-    entry(log, stream, data, piece, newline != NULL);
-    data += piece + (newline != NULL);
+    data += used;
   }
-  if (data < end && (stream->partial || (stream->partial = malloc(LOG_PIECE)))) {
-    memcpy(stream->partial, data, (size_t)(end - data));
-    stream->length = (size_t)(end - data);
-  } else if (!stream->length) {
-    free(stream->partial);
-    stream->partial = NULL;
-  }
+  keep_partial(stream, data, (size_t)(end - data));
   flush(log);
 }
 
 void log_finish(struct log *log, struct log_stream *stream) {
-  if (log->fd >= 0 && stream->length) {
-    stamp(log);
-    entry(log, stream, stream->partial, stream->length, false);
+  if (log->fd >= 0 && stream->length && begin_burst(log, stream)) {
+    entry(log, stream->partial, stream->length, false);
     flush(log);
   }
   free(stream->partial);

@@ -15,9 +15,9 @@ struct log {
   uint64_t inode, generation;
   unsigned max_file;
   bool compress;
-  char *out; // escaped entries not yet written, only while there is traffic
+  char *out; // escaped entries not yet written, then `tail`; only while there is traffic
   size_t out_length;
-  char time[40]; // of the burst at hand, RFC 3339
+  size_t tail_length; // bytes of the text that ends each entry of the burst at hand
   pid_t gzip_pid;
   uint64_t gzip_inode; // what gzip is reading, wherever rotation has moved it since
 };

@@ -45,7 +45,8 @@ static void restore_oom_score(void) {
 static void runtime_child(const struct start *start, const struct stdio *child, volatile struct failure *failure) {
   sigset_t none;
   sigemptyset(&none);
-  signal(SIGPIPE, SIG_DFL); // the daemon may have left it ignored, and that survives exec
+  for (int number = 1; number < 32; number++) // what the daemon or its shell ignores would survive exec
+    signal(number, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (start->oom_score_adj)
     restore_oom_score();

@@ -24,9 +24,10 @@
 
 // The input is copied to exactly its size, so that ASan sees any read beyond it.
 static void escapes_to(const char *in, size_t length, const char *expected) {
-  char *exact = malloc(length ? length : 1), *out = malloc(length * JSON_EXPANSION + 1);
+  char *exact = malloc(length ? length : 1), *out = malloc(length * JSON_EXPANSION + JSON_SLACK);
   memcpy(exact, in, length);
-  size_t n = json_escape(out, exact, length);
+  size_t taken, n = json_escape_line(out, exact, length, &taken);
+  CHECK(taken == length || in[taken] == '\n');
   out[n] = 0;
   if (strcmp(out, expected)) {
     fprintf(stderr, "escaped to %s, not %s\n", out, expected);
@@ -40,7 +41,9 @@ static void test_json(void) {
   escapes_to("", 0, "");
   escapes_to("plain text, longer than eight", 29, "plain text, longer than eight");
   escapes_to("a\"b\\c<d>e&f", 11, "a\\\"b\\\\c\\u003cd\\u003ee\\u0026f");
-  escapes_to("\0\t\n\r\x1f\x7f", 6, "\\u0000\\u0009\\n\\r\\u001f\x7f");
+  escapes_to("\0\t\r\x1f\x7f", 5, "\\u0000\\u0009\\r\\u001f\x7f");
+  escapes_to("one\ntwo", 7, "one");
+  escapes_to("\ntwo", 4, "");
   escapes_to("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", 15,
              "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
   escapes_to("\xe2\x80\xa8\xe2\x80\xa9", 6, "\\u2028\\u2029");
