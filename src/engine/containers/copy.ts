@@ -1,0 +1,135 @@
+/** `docker cp` and `docker export`: which tree a container shows, running or not. */
+import type { ContainerPathStat } from "../../api/containers.ts";
+import type { ContainerTree, TreeBind, TreeRoot } from "../../archive/container-tree.ts";
+import { conflict } from "../../base/errors.ts";
+import type { Bytes } from "../../base/streams.ts";
+import { resolveUser } from "../../runtime/spec/user.ts";
+import type { Snapshotter } from "../../snapshots/snapshotter.ts";
+import type { MountPlan } from "../volumes/mount-plan.ts";
+import type { Container } from "./container.ts";
+import type { ContainerEvents } from "./container-events.ts";
+
+export interface PutOptions {
+  noOverwriteDirNonDir: boolean;
+  copyUidGid: boolean;
+  signal: AbortSignal;
+}
+
+export class CopyPoint {
+  private readonly tree: ContainerTree;
+  private readonly snapshotter: Snapshotter;
+  private readonly events: ContainerEvents;
+  private readonly binds: (plans: MountPlan[]) => TreeBind[];
+  /** Calls that use the mounted root of a stopped container; the last one unmounts it. */
+  private readonly users = new Map<string, number>();
+
+  constructor(deps: {
+    tree: ContainerTree;
+    snapshotter: Snapshotter;
+    events: ContainerEvents;
+    binds(plans: MountPlan[]): TreeBind[];
+  }) {
+    this.tree = deps.tree;
+    this.snapshotter = deps.snapshotter;
+    this.events = deps.events;
+    this.binds = deps.binds;
+  }
+
+  stat(container: Container, path: string): Promise<ContainerPathStat> {
+    return this.use(container, (root) => this.tree.statPath(root, path));
+  }
+
+  async get(
+    container: Container,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ stat: ContainerPathStat; body: Bytes }> {
+    const release = await this.hold(container);
+    try {
+      const { stat, body } = await this.tree.getArchive(this.rootOf(container), path, signal);
+      this.events.publish(container, "archive-path");
+      return { stat, body: untilDone(body, release) };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  put(container: Container, path: string, archive: Bytes, options: PutOptions): Promise<void> {
+    const { config, hostConfig } = container.record;
+    return this.use(container, async (root) => {
+      const owner = options.copyUidGid && config.User ? resolveUser(rootPath(root), config.User) : undefined;
+      await this.tree.putArchive(root, path, archive, {
+        noOverwriteDirNonDir: options.noOverwriteDirNonDir,
+        readOnlyRootfs: hostConfig.ReadonlyRootfs === true,
+        signal: options.signal,
+        ...(owner ? { chown: { uid: owner.uid, gid: owner.gid } } : {}),
+      });
+      this.events.publish(container, "extract-to-dir");
+    });
+  }
+
+  async export(container: Container, signal: AbortSignal): Promise<Bytes> {
+    const release = await this.hold(container);
+    try {
+      const body = await this.tree.exportTree(this.snapshotter.rootfs(container.id), signal);
+      this.events.publish(container, "export");
+      return untilDone(body, release);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  private async use<T>(container: Container, work: (root: TreeRoot) => Promise<T>): Promise<T> {
+    const release = await this.hold(container);
+    try {
+      return await work(this.rootOf(container));
+    } finally {
+      await release();
+    }
+  }
+
+  private rootOf(container: Container): TreeRoot {
+    const { record } = container;
+    const common = { name: record.name, binds: this.binds(record.mounts) };
+    if (container.isRunning) return { ...common, pid: record.state.pid };
+    return { ...common, rootfs: this.snapshotter.rootfs(record.id) };
+  }
+
+  /** Keeps the container's root mounted until the returned function is called. */
+  private async hold(container: Container): Promise<() => Promise<void>> {
+    const { id } = container;
+    if (container.record.removing) throw conflict(`container ${id} is being removed`);
+    if (container.isRunning) return async () => undefined;
+    await container.lifecycle.run(async () => {
+      this.snapshotter.mount(id);
+      this.users.set(id, (this.users.get(id) ?? 0) + 1);
+    });
+    return () => container.lifecycle.run(() => this.letGo(container));
+  }
+
+  private async letGo(container: Container): Promise<void> {
+    const { id } = container;
+    const left = (this.users.get(id) ?? 1) - 1;
+    if (left > 0) {
+      this.users.set(id, left);
+      return;
+    }
+    this.users.delete(id);
+    // A start may have come in between: then the mount is the task's.
+    if (!container.isRunning && !container.isRemoved) await this.snapshotter.unmount(id);
+  }
+}
+
+function rootPath(root: TreeRoot): string {
+  return "pid" in root ? `/proc/${root.pid}/root` : root.rootfs;
+}
+
+async function* untilDone(body: Bytes, release: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    await release();
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * Building a container's task and taking it down: task directory, network, root mount, spec, shim, in this order, and
+ * released in reverse. Whatever `launch` did before it failed is undone; `teardown` may be run on anything, any number of times.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { NetworkSettings } from "../../../api/containers.ts";
+import { conflict, notFound } from "../../../base/errors.ts";
+import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups.ts";
+import type { HostFacts } from "../../../linux/host-facts.ts";
+import { mount, unmountIfMounted } from "../../../linux/mount.ts";
+import type { SpecMount } from "../../../oci/runtime-spec.ts";
+import { type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
+import { RuntimeStartError, Shim } from "../../../runtime/shim.ts";
+import { buildSpec, specToJson } from "../../../runtime/spec/build.ts";
+import { containerEnv } from "../../../runtime/spec/env.ts";
+import type { NamespaceChoice } from "../../../runtime/spec/input.ts";
+import { resolveUser } from "../../../runtime/spec/user.ts";
+import type { Snapshotter } from "../../../snapshots/snapshotter.ts";
+import type { NetworkManager } from "../../networks/network-manager.ts";
+import type { MountPlan } from "../../volumes/mount-plan.ts";
+import type { Container } from "../container.ts";
+import { type ContainerRecord, commandOf } from "../container-record.ts";
+import { logSettings } from "../logs/log-config.ts";
+import type { ContainerPaths } from "../paths.ts";
+import { linkEnvironment, resolveLinks } from "./links.ts";
+import { translateStartError } from "./start-error.ts";
+
+export interface Launched {
+  shim: Shim;
+  pid: number;
+  networkSettings: NetworkSettings;
+}
+
+export interface LauncherDependencies {
+  paths: ContainerPaths;
+  snapshotter: Snapshotter;
+  networks: Pick<NetworkManager, "connect" | "release" | "writeNetworkFiles">;
+  specMounts(plans: MountPlan[], rootfs: string): Promise<SpecMount[]>;
+  runtimes: OciRuntimes;
+  shimPath: string;
+  host: HostFacts;
+  cgroups: CgroupLayout;
+  /** Absolute cgroup path of this daemon's containers. */
+  cgroupParent: string;
+  /** Host path of docker-init. */
+  initPath: string;
+  findContainer(nameOrId: string): Container | undefined;
+}
+
+export class Launcher {
+  private readonly deps: LauncherDependencies;
+
+  constructor(deps: LauncherDependencies) {
+    this.deps = deps;
+  }
+
+  cgroupPath({ id, hostConfig }: Pick<ContainerRecord, "id" | "hostConfig">): string {
+    return join(hostConfig.CgroupParent || this.deps.cgroupParent, id);
+  }
+
+  /** Rejects with StartError, or with what the engine could not prepare. */
+  async launch(container: Container): Promise<Launched> {
+    const { paths, snapshotter, networks } = this.deps;
+    const { record } = container;
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this.removeTask(record));
+    mkdirSync(paths.task(record.id), { recursive: true, mode: 0o700 });
+    mkdirSync(paths.data(record.id), { recursive: true, mode: 0o710 });
+
+    const connecting = networks.connect({
+      containerId: record.id,
+      name: record.name,
+      config: record.config,
+      hostConfig: record.hostConfig,
+      networking: record.networking,
+    });
+    undo.defer(() =>
+      connecting.then(
+        () => networks.release(record.id),
+        () => undefined,
+      ),
+    );
+    const rootfs = snapshotter.mount(record.id);
+    undo.defer(() => snapshotter.unmount(record.id));
+
+    const volumeMounts = await this.deps.specMounts(record.mounts, rootfs);
+    const { netns, settings } = await connecting;
+    const links = resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer);
+    this.writeNetworkFiles(container, settings, links);
+    this.writeBundle(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
+    const { shim, pid } = await this.startTask(container);
+    undo.move();
+    return { shim, pid, networkSettings: settings };
+  }
+
+  /** Address, ports and rules are free for others when this resolves. */
+  releaseNetwork({ record }: Container): Promise<void> {
+    return this.deps.networks.release(record.id);
+  }
+
+  /** Releases all that a task held, whether it ended or never got far. The network has been released before. */
+  async teardown({ record }: Container): Promise<void> {
+    await this.deps.snapshotter.unmount(record.id);
+    await this.removeTask(record);
+  }
+
+  private async removeTask(record: ContainerRecord): Promise<void> {
+    const { paths, cgroups } = this.deps;
+    unmountIfMounted(paths.shm(record.id), { detach: true });
+    rmSync(join(paths.runtimeState(), record.id), { recursive: true, force: true });
+    rmSync(paths.task(record.id), { recursive: true, force: true });
+    await removeCgroup(cgroups, this.cgroupPath(record));
+  }
+
+  private writeNetworkFiles(
+    { record }: Container,
+    settings: NetworkSettings,
+    links: ReturnType<typeof resolveLinks>,
+  ): void {
+    const { hostConfig, config, id } = record;
+    const hostMode = hostConfig.NetworkMode === "host";
+    this.deps.networks.writeNetworkFiles({
+      directory: this.deps.paths.data(id),
+      hostname: config.Hostname ?? "",
+      domainname: config.Domainname ?? "",
+      extraHosts: hostConfig.ExtraHosts ?? [],
+      addresses: Object.values(settings.Networks).flatMap(({ IPAddress }) => (IPAddress ? [IPAddress] : [])),
+      links,
+      dns: hostConfig.Dns ?? [],
+      dnsSearch: hostConfig.DnsSearch ?? [],
+      dnsOptions: hostConfig.DnsOptions ?? [],
+      mode: hostMode ? "host" : hostConfig.NetworkMode === "none" ? "none" : "bridge",
+    });
+  }
+
+  private writeBundle(
+    container: Container,
+    rootfs: string,
+    volumeMounts: SpecMount[],
+    netns: string | undefined,
+    linkEnv: string[],
+  ): void {
+    const { paths, host, initPath } = this.deps;
+    const { record } = container;
+    const { config, hostConfig } = record;
+    const user = resolveUser(rootfs, config.User ?? "", hostConfig.GroupAdd ?? []);
+    const command = commandOf(config);
+    const shmPath = this.prepareShm(container);
+    const spec = buildSpec({
+      id: record.id,
+      hostname: config.Hostname ?? "",
+      domainname: config.Domainname ?? "",
+      config,
+      hostConfig,
+      command,
+      env: containerEnv({
+        env: [config.Env],
+        hostname: config.Hostname ?? "",
+        tty: config.Tty === true,
+        home: user.home,
+        linkEnv,
+      }),
+      user,
+      rootfs,
+      mounts: [...this.networkFileMounts(container, volumeMounts), ...volumeMounts],
+      namespaces: this.namespaces(container, netns),
+      cgroupsPath: this.cgroupPath(record),
+      host,
+      ...(shmPath === undefined ? {} : { shmPath }),
+      ...(hostConfig.Init ? { initPath } : {}),
+      annotations: hostConfig.Annotations ?? {},
+    });
+    writeFileSync(join(paths.task(record.id), "config.json"), specToJson(spec), { mode: 0o600 });
+  }
+
+  /** Docker's three files, unless the user mounts something of their own there. */
+  private networkFileMounts({ record }: Container, volumeMounts: SpecMount[]): SpecMount[] {
+    const { paths } = this.deps;
+    const source = this.networkOwner(record) ?? record.id;
+    const files: [string, string][] = [
+      ["/etc/resolv.conf", paths.resolvConf(source)],
+      ["/etc/hostname", paths.hostname(source)],
+      ["/etc/hosts", paths.hosts(source)],
+    ];
+    const taken = new Set(volumeMounts.map(({ destination }) => destination));
+    return files
+      .filter(([destination]) => !taken.has(destination))
+      .map(([destination, path]) => ({ destination, type: "bind", source: path, options: ["rbind", "rprivate"] }));
+  }
+
+  private networkOwner({ hostConfig }: ContainerRecord): string | undefined {
+    const other = containerOf(hostConfig.NetworkMode);
+    return other === undefined ? undefined : this.running(other).id;
+  }
+
+  private namespaces(container: Container, netns: string | undefined) {
+    const { hostConfig } = container.record;
+    return {
+      net: this.networkNamespace(container, netns),
+      pid: this.namespaceOf(hostConfig.PidMode, "pid"),
+      ipc: this.namespaceOf(hostConfig.IpcMode, "ipc"),
+      uts: hostConfig.UTSMode === "host" ? ("host" as const) : ("new" as const),
+      cgroup: hostConfig.CgroupnsMode === "host" ? ("host" as const) : ("new" as const),
+    };
+  }
+
+  private networkNamespace({ record }: Container, netns: string | undefined): NamespaceChoice {
+    if (netns !== undefined) return { path: netns };
+    return this.namespaceOf(record.hostConfig.NetworkMode, "net");
+  }
+
+  private namespaceOf(mode: string | undefined, kind: "net" | "pid" | "ipc"): NamespaceChoice {
+    if (mode === "host") return "host";
+    const other = containerOf(mode);
+    if (other === undefined) return "new";
+    return { path: `/proc/${this.running(other).record.state.pid}/ns/${kind}` };
+  }
+
+  private running(nameOrId: string): Container {
+    const container = this.deps.findContainer(nameOrId);
+    if (!container) throw notFound(`No such container: ${nameOrId}`);
+    if (!container.isRunning)
+      throw conflict(`cannot join network namespace of a non running container: ${container.id}`);
+    return container;
+  }
+
+  /** A shareable /dev/shm is a tmpfs of the engine's; a joined one is the other container's; otherwise the spec makes its own. */
+  private prepareShm({ record }: Container): string | undefined {
+    const { paths } = this.deps;
+    const mode = record.hostConfig.IpcMode;
+    const other = containerOf(mode);
+    if (other !== undefined) return paths.shm(this.running(other).id);
+    if (mode !== "shareable") return undefined;
+    const path = paths.shm(record.id);
+    mkdirSync(path, { recursive: true, mode: 0o1777 });
+    const size = record.hostConfig.ShmSize ?? 64 << 20;
+    mount({ source: "shm", target: path, type: "tmpfs", flags: 2 | 4 | 8, data: `mode=1777,size=${size}` });
+    return path;
+  }
+
+  private async startTask(container: Container): Promise<{ shim: Shim; pid: number }> {
+    const { paths, runtimes, cgroups, host, shimPath } = this.deps;
+    const { record } = container;
+    const { config, hostConfig, id } = record;
+    const terminal = config.Tty === true;
+    const task = paths.task(id);
+    const oomFile = oomCountFile(cgroups, this.cgroupPath(record));
+    const unified = host.cgroupMode === "hybrid" ? cgroups.cgroupUnified : undefined;
+    const log = logSettings(record, paths.log(id));
+    const [rows, cols] = hostConfig.ConsoleSize ?? [0, 0];
+    const pending = [...container.pendingAttaches];
+    const shim = Shim.spawn(shimPath, {
+      directory: task,
+      runtimeArgv: runArgv(runtimes.get(hostConfig.Runtime), paths.runtimeState(), task, id),
+      terminal,
+      ...(rows > 0 && cols > 0 ? { rows, cols } : {}),
+      stdin: stdinMode(config.OpenStdin === true, config.StdinOnce === true, terminal),
+      waitAttach: pending.length,
+      ...(log ? { log } : {}),
+      ...(oomFile === undefined ? {} : { oomFile }),
+      ...(unified === undefined ? {} : { hideCgroup2: unified }),
+      cwd: task,
+      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
+    });
+    try {
+      await shim.ready;
+      await Promise.all(pending.map((attach) => attach.connect(shim)));
+      return { shim, pid: await shim.started };
+    } catch (error) {
+      shim.close();
+      if (error instanceof RuntimeStartError)
+        throw translateStartError(error.message, commandOf(config)[0] ?? "", error);
+      throw error;
+    }
+  }
+}
+
+/** `container:web` → `web`. */
+export function containerOf(mode: string | undefined): string | undefined {
+  return mode?.startsWith("container:") ? mode.slice("container:".length) : undefined;
+}
+
+/** With a terminal the end of a client's input is not the end of the container's: Docker leaves it open. */
+export function stdinMode(open: boolean, once: boolean, terminal: boolean): "none" | "once" | "open" {
+  if (!open) return "none";
+  return once && !terminal ? "once" : "open";
+}

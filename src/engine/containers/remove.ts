@@ -1,0 +1,97 @@
+/**
+ * Deleting containers. The intent (`removing`) is recorded first, so that start-up finishes what a crash cut short; every step
+ * may be repeated.
+ */
+import { rm } from "node:fs/promises";
+import { conflict, errorMessage, internal, invalidArgument } from "../../base/errors.ts";
+import type { Snapshotter } from "../../snapshots/snapshotter.ts";
+import type { MountPlan } from "../volumes/mount-plan.ts";
+import type { Container } from "./container.ts";
+import type { ContainerEvents } from "./container-events.ts";
+import type { ContainerStore } from "./container-store.ts";
+import type { ContainerControl } from "./control.ts";
+import type { ContainerPaths } from "./paths.ts";
+
+export interface RemoveOptions {
+  force: boolean;
+  /** Also its anonymous volumes. */
+  volumes: boolean;
+}
+
+export interface RemoverDependencies {
+  store: ContainerStore;
+  control(): ContainerControl;
+  snapshotter: Snapshotter;
+  paths: ContainerPaths;
+  events: ContainerEvents;
+  removeAnonymousVolumes(plans: MountPlan[]): Promise<void>;
+  forgetExecs(container: Container): void;
+}
+
+export class Remover {
+  private readonly deps: RemoverDependencies;
+
+  constructor(deps: RemoverDependencies) {
+    this.deps = deps;
+  }
+
+  async remove(container: Container, { force, volumes }: RemoveOptions): Promise<void> {
+    if (container.record.removing) throw conflict(`removal of container ${container.id} is already in progress`);
+    this.requireRemovable(container, force);
+    if (force) await this.deps.control().killForRemoval(container);
+    await container.lifecycle.run(async () => {
+      if (container.isRemoved) return;
+      this.requireRemovable(container, false);
+      await this.removeLocked(container, volumes);
+    });
+  }
+
+  /** For `--rm`: the container and its anonymous volumes. Call inside the lifecycle lock. */
+  removeEnded(container: Container): Promise<void> {
+    return this.removeLocked(container, true);
+  }
+
+  /** Call inside the lifecycle lock. */
+  async removeLocked(container: Container, volumes: boolean): Promise<void> {
+    const { store, snapshotter, paths, events } = this.deps;
+    const { record, id } = container;
+    record.removing = true;
+    record.state.status = "removing";
+    store.save(container);
+    const exitCode = record.state.exitCode;
+    try {
+      await snapshotter.remove(id);
+      await rm(paths.data(id), { recursive: true, force: true });
+      this.deps.forgetExecs(container);
+      store.delete(container);
+    } catch (error) {
+      record.removing = false;
+      record.state.status = "dead";
+      store.save(container);
+      container.notifyExit({ StatusCode: exitCode });
+      throw internal(`container ${id}: could not be removed: ${errorMessage(error)}`, { cause: error });
+    }
+    if (volumes) await this.deps.removeAnonymousVolumes(record.mounts);
+    events.publish(container, "destroy");
+    for (const pending of [...container.pendingAttaches]) pending.abandon();
+    container.notifyRemoval({ StatusCode: exitCode });
+  }
+
+  private requireRemovable(container: Container, force: boolean): void {
+    if (force) return;
+    const advice: Record<string, string> = {
+      paused: "unpause and then stop the container before removal or force remove",
+      restarting: "stop the container before removal or force remove",
+      running: "stop the container before removal or force remove",
+    };
+    const { status } = container.record.state;
+    if (!container.isRunning && !container.isRestarting) return;
+    const message = `cannot remove container "/${container.record.name}": container is ${status}: ${advice[status] ?? advice["running"]}`;
+    throw conflict(message);
+  }
+}
+
+/** `docker rm --link` names a link, which only the legacy default network has; Gantry keeps links with the container. */
+export function refuseLinkRemoval(): never {
+  throw invalidArgument("removing a link alone is not supported: remove the container that holds it");
+}

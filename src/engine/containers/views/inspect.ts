@@ -1,0 +1,47 @@
+/** `docker inspect` of a container. */
+import type { ContainerInspect, MountPoint } from "../../../api/containers.ts";
+import type { Container } from "../container.ts";
+import { commandOf } from "../container-record.ts";
+import type { ContainerPaths } from "../paths.ts";
+import { toApiState } from "./status.ts";
+
+export interface InspectParts {
+  paths: ContainerPaths;
+  mounts: MountPoint[];
+  graphDriver: ContainerInspect["GraphDriver"];
+  sizes?: { SizeRw: number; SizeRootFs: number } | undefined;
+}
+
+export function toInspect(container: Container, { paths, mounts, graphDriver, sizes }: InspectParts): ContainerInspect {
+  const { record } = container;
+  const [path = "", ...args] = commandOf(record.config);
+  const started = record.state.startedAt !== "0001-01-01T00:00:00Z";
+  const file = (name: string) => (started ? name : "");
+  const logs = record.hostConfig.LogConfig?.Type ?? "json-file";
+  return {
+    Id: record.id,
+    Created: record.created,
+    Path: path,
+    Args: args,
+    State: toApiState(container),
+    Image: record.imageId,
+    ResolvConfPath: file(paths.resolvConf(record.id)),
+    HostnamePath: file(paths.hostname(record.id)),
+    HostsPath: file(paths.hosts(record.id)),
+    LogPath: logs === "json-file" && started ? paths.log(record.id) : "",
+    Name: `/${record.name}`,
+    RestartCount: record.restartCount,
+    Driver: "overlay2",
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
+    HostConfig: record.hostConfig,
+    GraphDriver: graphDriver,
+    ...(sizes ?? {}),
+    Mounts: mounts,
+    Config: record.config,
+    NetworkSettings: record.networkSettings,
+  };
+}
