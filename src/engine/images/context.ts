@@ -1,0 +1,46 @@
+/** What the image operations share. Built once by `Images`; each operation is a function over it in a file of its own. */
+import type { ContentStore } from "../../content/content.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { familiarString, type Reference } from "../../oci/reference.ts";
+import type { LayerStore } from "../../snapshots/layer-store.ts";
+import type { ImageStore } from "./image-store.ts";
+import type { LayerCollector } from "./layer-collector.ts";
+
+export interface EventSink {
+  publish(event: { type: string; action: string; id: string; attributes?: Record<string, string> }): void;
+}
+
+/** What images must know of containers, which are built after them. */
+export interface ContainerUsage {
+  /** Containers that were created from this image. */
+  usingImage(id: Digest): { id: string; name: string; running: boolean }[];
+  /** The layers that each container's root stands on, whether their image still exists or not. */
+  layersInUse(): Iterable<readonly Digest[]>;
+}
+
+export interface ImageContext {
+  readonly store: ImageStore;
+  readonly content: ContentStore;
+  readonly layers: LayerStore;
+  readonly collector: LayerCollector;
+  readonly events: EventSink;
+  usage(): ContainerUsage;
+  /** A directory for archives on their way in, on the disk of the layers; emptied at start. */
+  readonly spoolDirectory: string;
+  /** `docker_version` of the configs that are written. */
+  readonly version: string;
+}
+
+/** An event of an image, with its labels as attributes. `name` is what dockerd puts there: mostly the id again. */
+export function publishImageEvent(context: ImageContext, action: string, id: Digest, name: string = id): void {
+  const labels = context.store.find(id) ? context.store.config(id).config?.Labels : undefined;
+  context.events.publish({ type: "image", action, id, attributes: { ...labels, name } });
+}
+
+/** Gives a name to an image, with dockerd's event. Returns the image that had it before. */
+export function tagImage(context: ImageContext, reference: Reference, id: Digest, now: string): Digest | undefined {
+  const previous = context.store.setReference(reference, id);
+  context.store.update(id, { lastTagged: now });
+  publishImageEvent(context, "tag", id, familiarString(reference));
+  return previous;
+}

@@ -1,0 +1,69 @@
+/**
+ * Removes layers and blobs that nothing refers to any more.
+ *
+ * INVARIANT: a layer is removed only in a tick in which no image, no container and no running operation needs it. An operation that
+ * brings layers in (load, import, pull, commit, build) takes a hold before the first one arrives and lets go after the image is
+ * recorded; while any hold is taken nothing is removed, and what could be is looked at when the last one ends.
+ */
+import type { ContentStore } from "../../content/content.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { LayerStore } from "../../snapshots/layer-store.ts";
+import type { ContainerUsage } from "./context.ts";
+import type { ImageStore } from "./image-store.ts";
+
+export class LayerCollector {
+  private readonly store: ImageStore;
+  private readonly content: ContentStore;
+  private readonly layers: LayerStore;
+  private readonly usage: () => ContainerUsage;
+  private holds = 0;
+  private readonly candidates = new Set<Digest>();
+
+  constructor(store: ImageStore, content: ContentStore, layers: LayerStore, usage: () => ContainerUsage) {
+    this.store = store;
+    this.content = content;
+    this.layers = layers;
+    this.usage = usage;
+  }
+
+  /** No layer is removed until this is disposed. */
+  hold(): Disposable {
+    this.holds++;
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.holds--;
+        void this.collect([]);
+      },
+    };
+  }
+
+  /** Removes those of these layers that nothing needs, at once or when the last hold ends. */
+  async collect(diffIds: Iterable<Digest>): Promise<void> {
+    for (const diffId of diffIds) this.candidates.add(diffId);
+    if (this.holds > 0 || this.candidates.size === 0) return;
+    const used = this.usedLayers();
+    const garbage = [...this.candidates].filter((diffId) => !used.has(diffId) && this.layers.has(diffId));
+    this.candidates.clear();
+    await Promise.all(garbage.map((diffId) => this.layers.remove(diffId)));
+  }
+
+  /** Mark and sweep, for the start of the daemon: call when the containers are known. Returns what was removed. */
+  async sweep(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
+    const marked = new Set([...this.store.list().map((record) => record.id), ...this.store.namedDigests()]);
+    const blobs = this.holds > 0 ? [] : this.content.list().filter((blob) => !marked.has(blob.digest));
+    const used = this.usedLayers();
+    const layers = this.layers.list().filter((layer) => !used.has(layer.diffId));
+    await this.collect(layers.map((layer) => layer.diffId));
+    await Promise.all(blobs.map((blob) => this.content.delete(blob.digest)));
+    return { layers: layers.map((layer) => layer.diffId), blobs: blobs.map((blob) => blob.digest) };
+  }
+
+  private usedLayers(): Set<Digest> {
+    const used = new Set(this.store.list().flatMap((record) => record.layers));
+    for (const stack of this.usage().layersInUse()) for (const diffId of stack) used.add(diffId);
+    return used;
+  }
+}

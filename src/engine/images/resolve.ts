@@ -1,0 +1,52 @@
+/** From a name, id or unique id prefix to an image, with dockerd's words for what is not there. */
+import { type EngineError, errorKind, notFound } from "../../base/errors.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { formatPlatform, matchesPlatform, parsePlatform } from "../../oci/platform.ts";
+import { familiarString, parseAnyReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
+import { type ImageRecord, platformOf } from "./image-record.ts";
+import type { ImageStore } from "./image-store.ts";
+
+/** Throws `invalid-argument` for what cannot be a name, `not-found` for an image (or platform of it) that is not here. */
+export function resolveImage(store: ImageStore, name: string, platform?: string): ImageRecord {
+  const record = resolveAnyPlatform(store, name);
+  if (platform === undefined || platform === "") return record;
+  const wanted = parsePlatform(platform);
+  const offered = platformOf(store.config(record.id));
+  if (matchesPlatform(wanted, offered)) return record;
+  throw notFound(
+    `image with reference ${name} was found but its platform (${formatPlatform(offered)}) does not match the specified platform (${formatPlatform(wanted)})`,
+  );
+}
+
+function resolveAnyPlatform(store: ImageStore, name: string): ImageRecord {
+  const parsed = parseAnyReference(name);
+  if ("id" in parsed) {
+    const record = store.find(parsed.id);
+    if (!record) throw noSuchImage(parsed.id);
+    return record;
+  }
+  const id = store.findByReference(parsed.reference);
+  const record = id === undefined ? store.lookup(name) : store.find(id);
+  if (!record) throw noSuchImage(parsed.reference);
+  return record;
+}
+
+/** True when the text names this image by (the beginning of) its id, not by a tag. */
+export function isIdPrefix(id: Digest, text: string): boolean {
+  return id.startsWith(text) || id.slice(id.indexOf(":") + 1).startsWith(text);
+}
+
+export function noSuchImage(reference: Reference | Digest): EngineError {
+  const shown = typeof reference === "string" ? reference : familiarString(withDefaultTag(reference));
+  return notFound(`No such image: ${shown}`);
+}
+
+/** As `resolveImage`, but undefined for an image that is not here. */
+export function findImage(store: ImageStore, name: string): ImageRecord | undefined {
+  try {
+    return resolveImage(store, name);
+  } catch (error) {
+    if (errorKind(error) === "not-found") return undefined;
+    throw error;
+  }
+}
