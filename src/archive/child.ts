@@ -1,0 +1,13 @@
+/** The hidden verb `__archive`: jobs with archives (child-protocol.ts says how they are called). */
+import { type Jobs, runJob } from "./child-protocol.ts";
+import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
+
+const jobs: Jobs = {
+  "unpack-layer": unpackLayer,
+  assemble: assembleLayer,
+  pass,
+};
+
+export function archiveMain(argv: string[]): Promise<number> {
+  return runJob(jobs, argv);
+}

@@ -1,0 +1,149 @@
+/** Starts pieces of work in child processes of this executable and connects their streams (the other side: child-protocol.ts). */
+import { dlopen, FFIType, ptr } from "bun:ffi";
+import { closeSync } from "node:fs";
+import { canceled, EngineError, internal } from "../base/errors.ts";
+import { selfArgv } from "../base/self.ts";
+import { type Bytes, lines } from "../base/streams.ts";
+import type { ChildMessage } from "./child-protocol.ts";
+
+/** A hidden verb of the program's entry that runs jobs. */
+export type ChildVerb = "__archive" | "__snapshot";
+
+/** What a child reads: nothing, a stream of this process, or an open descriptor. */
+export type ChildInput = Bytes | number | undefined;
+
+export interface ChildOptions {
+  stdin?: ChildInput;
+  /** `stream`: `output` gives it. A number: an open descriptor. */
+  stdout?: "stream" | number;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Child {
+  /** Resolves with the job's `head` message, or rejects as `result` does if there is none. */
+  head: Promise<unknown>;
+  /** Rejects with the child's own EngineError, or `canceled`. */
+  result: Promise<unknown>;
+  /** The child's stdout, with `stdout: "stream"`. Ends with the error if the child failed; leaving early ends the child. */
+  output: Bytes;
+}
+
+export function startChild(verb: ChildVerb, job: object, options: ChildOptions = {}): Child {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const streamIn = typeof options.stdin === "object";
+  const child = Bun.spawn(selfArgv(verb, JSON.stringify(job)), {
+    stdin: streamIn ? "pipe" : typeof options.stdin === "number" ? options.stdin : "ignore",
+    stdout: options.stdout === "stream" ? "pipe" : (options.stdout ?? "ignore"),
+    stderr: "pipe",
+  });
+  const kill = () => child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill, { once: true });
+  const head = Promise.withResolvers<unknown>();
+  const feeding = streamIn
+    ? feed(options.stdin as Bytes, child.stdin as Bun.FileSink, kill)
+    : Promise.resolve(undefined);
+  const result = (async () => {
+    try {
+      const outcome = await readOutcome(child.stderr as ReadableStream<Uint8Array>, head.resolve);
+      await child.exited;
+      if (signal?.aborted) throw canceled("context canceled");
+      const inputError = await Promise.race([feeding, Promise.resolve(undefined)]);
+      if (inputError !== undefined) throw inputError;
+      if (outcome === undefined) throw internal(`a ${verb} process ended with ${child.signalCode ?? child.exitCode}`);
+      if ("error" in outcome) throw new EngineError(outcome.error.kind, outcome.error.message);
+      return outcome.result;
+    } finally {
+      signal?.removeEventListener("abort", kill);
+    }
+  })();
+  result.then(() => head.resolve(undefined), head.reject);
+  head.promise.catch(() => {});
+  result.catch(() => {});
+  return { head: head.promise, result, output: outputOf(child.stdout as ReadableStream<Uint8Array>, result, kill) };
+}
+
+/** Runs a job that has neither input nor output streams. */
+export function runChild(verb: ChildVerb, job: object, signal?: AbortSignal): Promise<unknown> {
+  return startChild(verb, job, { signal }).result;
+}
+
+type Outcome = { result: unknown } | { error: { kind: EngineError["kind"]; message: string } };
+
+async function readOutcome(stderr: Bytes, onHead: (head: unknown) => void): Promise<Outcome | undefined> {
+  let outcome: Outcome | undefined;
+  const other: string[] = [];
+  for await (const line of lines(stderr)) {
+    if (!line.startsWith("{")) {
+      if (other.length < 50) other.push(line);
+      continue;
+    }
+    const message = JSON.parse(line) as ChildMessage;
+    if ("head" in message) onHead(message.head);
+    else outcome = message;
+  }
+  return outcome ?? (other.length > 0 ? { error: { kind: "internal", message: other.join("\n") } } : undefined);
+}
+
+/**
+ * Passes a stream on to a child's stdin. A child that stops reading ends it silently: its own result tells why. Resolves with the
+ * error of the stream itself, after ending the child.
+ */
+async function feed(source: Bytes, sink: Bun.FileSink, kill: () => void): Promise<unknown> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      let next: IteratorResult<Uint8Array>;
+      try {
+        next = await iterator.next();
+      } catch (error) {
+        kill();
+        return error ?? internal("the stream ended with an error");
+      }
+      if (next.done) break;
+      sink.write(next.value);
+      await sink.flush();
+    }
+    await sink.end();
+  } catch {
+    await Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+  return undefined;
+}
+
+async function* outputOf(stdout: ReadableStream<Uint8Array> | undefined, result: Promise<unknown>, kill: () => void) {
+  if (typeof stdout !== "object") return;
+  let complete = false;
+  try {
+    yield* stdout;
+    await result;
+    complete = true;
+  } finally {
+    if (!complete) kill();
+  }
+}
+
+const { pipe2 } = dlopen("libc.so.6", {
+  pipe2: { args: [FFIType.pointer, FFIType.i32], returns: FFIType.i32 },
+}).symbols;
+
+export interface Pipe extends Disposable {
+  readEnd: number;
+  writeEnd: number;
+}
+
+/** A pipe to connect two children. Disposing closes both ends here, once the children have their copies; idempotent. */
+export function makePipe(): Pipe {
+  const ends = new Int32Array(2);
+  if (pipe2(ptr(ends), 0o2000000) !== 0) throw internal("cannot make a pipe");
+  const [readEnd, writeEnd] = ends as unknown as [number, number];
+  let open = true;
+  return {
+    readEnd,
+    writeEnd,
+    [Symbol.dispose]() {
+      if (open) for (const end of ends) closeSync(end);
+      open = false;
+    },
+  };
+}

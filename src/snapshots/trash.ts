@@ -1,0 +1,61 @@
+/**
+ * Deletes directory trees in the background. `discard` renames a tree into the trash, which takes no time and survives a crash:
+ * what is found there at the next start is deleted then.
+ */
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { errorCode } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+
+export class Trash {
+  private readonly directory: string;
+  private readonly log: Logger;
+  private working: Promise<void> | undefined;
+  private dirty = false;
+
+  /** `directory` must be on the file system of what is discarded. */
+  constructor(directory: string, log: Logger) {
+    this.directory = directory;
+    this.log = log;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Takes the tree away at once. Nothing may be mounted in it. A tree that does not exist is fine. */
+  discard(path: string): void {
+    try {
+      renameSync(path, join(this.directory, newId()));
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return;
+      throw error;
+    }
+    this.empty();
+  }
+
+  /** Starts deleting what is in the trash. */
+  empty(): void {
+    this.dirty = true;
+    this.working ??= this.work().finally(() => {
+      this.working = undefined;
+      if (this.dirty) this.empty();
+    });
+  }
+
+  /** Waits until the trash is empty. */
+  async drain(): Promise<void> {
+    while (this.working) await this.working;
+  }
+
+  /** One process deletes all that has gathered since the last one started. */
+  private async work(): Promise<void> {
+    // Let the caller go on, and gather what is discarded in the same moment.
+    await Bun.sleep(5);
+    this.dirty = false;
+    const paths = readdirSync(this.directory).map((name) => join(this.directory, name));
+    for (let at = 0; at < paths.length; at += 500) {
+      const child = Bun.spawn(["rm", "-rf", "--", ...paths.slice(at, at + 500)], { stderr: "pipe", stdout: "ignore" });
+      const message = await new Response(child.stderr).text();
+      if ((await child.exited) !== 0) this.log.warn("cannot delete", { error: message.trim() });
+    }
+  }
+}
