@@ -4,7 +4,9 @@
  */
 
 /** Hidden verbs. Each gets the rest of the command line and returns the exit code. */
-const internalVerbs: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {};
+const internalVerbs: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
+  __archive: async () => (await import("./archive/child.ts")).archiveMain,
+};
 
 async function main(argv: string[]): Promise<number> {
   const [verb = "", ...rest] = argv;
