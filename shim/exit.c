@@ -111,9 +111,12 @@ void exit_start_failed(struct shim *shim, int code, const char *text) {
   }
   line[n] = '\n';
   line[n + 1] = 0;
-  write_durably("error", line);
   end(shim);
+  if (shim->in_directory)
+    write_durably("error", line);
   control_report(shim, "error", line);
+  if (!shim->in_directory)
+    return;
   attach_finish(shim);
   control_finish(shim);
 }

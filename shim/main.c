@@ -114,6 +114,7 @@ static int prepare(struct shim *shim, struct stdio *child, const char **why) {
   *why = start->directory;
   if (chdir(start->directory) < 0)
     return -errno;
+  shim->in_directory = true;
   static const char *const stale[] = {"exit", "error", "pid", "runtime.log"};
   for (size_t i = 0; i < sizeof stale / sizeof *stale; i++)
     unlink(stale[i]);

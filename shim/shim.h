@@ -54,6 +54,7 @@ struct exit_record {
 struct shim {
   struct start start;
   enum phase phase;
+  bool in_directory; // relative names are ours to write
   int epoll;
   struct source signals, report, console, attach_listener, control_listener;
   struct output outputs[2];

@@ -89,12 +89,15 @@ int start_parse(struct start *start, char *message, size_t length, const char **
   size_t argc = 0, envc = 0;
   int rc = start->argv && start->env ? 0 : -ENOMEM;
   *why = rc ? "out of memory" : NULL;
+  bool ended = false;
   char *field = message + strlen(message) + 1;
   for (; !rc && field < message + length; field += strlen(field) + 1) {
     *why = field;
     char *equals = strchr(field, '=');
-    if (!equals)
+    if (!equals || ended)
       rc = -EINVAL;
+    else if (!strcmp(field, "end=1"))
+      ended = true;
     else if (!strncmp(field, "arg=", 4))
       start->argv[argc++] = equals + 1;
     else if (!strncmp(field, "env=", 4))
@@ -106,8 +109,8 @@ int start_parse(struct start *start, char *message, size_t length, const char **
       field = equals + 1;
     }
   }
-  if (!rc && (!argc || !start->directory || !start->cwd)) {
-    *why = "arg, directory and cwd are required";
+  if (!rc && (!ended || !argc || !start->directory || !start->cwd)) {
+    *why = "end, arg, directory and cwd are required";
     rc = -EINVAL;
   }
   if (rc) {

@@ -188,7 +188,7 @@ static int parse(const char *fields, size_t length, struct start *start) {
 static void test_start(void) {
   struct start start;
   static const char good[] = "gantry-shim=1\0directory=/d\0cwd=/\0arg=crun\0arg=a=b\0arg=\0env=K=V\0stdin=once\0"
-                             "terminal=1\0rows=24\0log-max-size=10000000\0wait-attach=2";
+                             "terminal=1\0rows=24\0log-max-size=10000000\0wait-attach=2\0end=1";
   CHECK(!parse(good, sizeof good, &start));
   CHECK(!strcmp(start.argv[1], "a=b") && !strcmp(start.argv[2], "") && !start.argv[3]);
   CHECK(!strcmp(start.env[0], "K=V") && !start.env[1] && start.stdin_mode == STDIN_ONCE && start.terminal);
@@ -197,10 +197,11 @@ static void test_start(void) {
   static const char *const bad[] = {"gantry-shim=2", "gantry-shim=1", "", "directory=/d"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     CHECK(parse(bad[i], strlen(bad[i]) + 1, &start));
-  static const char unknown[] = "gantry-shim=1\0directory=/d\0cwd=/\0arg=x\0colour=red";
-  static const char number[] = "gantry-shim=1\0directory=/d\0cwd=/\0arg=x\0rows=99999999";
+  static const char unknown[] = "gantry-shim=1\0directory=/d\0cwd=/\0arg=x\0colour=red\0end=1";
+  static const char number[] = "gantry-shim=1\0directory=/d\0cwd=/\0arg=x\0rows=99999999\0end=1";
   CHECK(parse(unknown, sizeof unknown, &start) && parse(number, sizeof number, &start));
-  CHECK(parse(good, sizeof good - 1, &start)); // not NUL-terminated
+  CHECK(parse(good, sizeof good - 1, &start));              // not NUL-terminated
+  CHECK(parse(good, sizeof good - sizeof "end=1", &start)); // cut off by the daemon's death
 }
 
 int main(void) {

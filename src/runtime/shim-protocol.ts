@@ -80,6 +80,7 @@ export function encodeStart(start: ShimStart): Uint8Array {
     ...(start.log ? logFields(start.log) : []),
     ...runtimeArgv(start).map((arg) => `arg=${arg}`),
     ...Object.entries(start.env).map(([name, value]) => `env=${name}=${value}`),
+    "end=1", // what lacks it was cut off by the daemon's death
   ];
   const nul = fields.find((field) => field.includes("\0"));
   if (nul !== undefined) throw invalidArgument(`NUL byte in ${JSON.stringify(nul)}`);

@@ -128,6 +128,7 @@ describe("failure to start", () => {
     const directory = fixture.directory();
     const start = fixture.start({ directory: join(directory, "missing"), runtimeArgv: ["crun", "run"] });
     expect(await rejection(fixture.spawn(start).ready)).toBeInstanceOf(RuntimeStartError);
+    expect(existsSync("error")).toBe(false);
   });
 });
 

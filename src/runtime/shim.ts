@@ -88,8 +88,10 @@ export class Shim {
       stderr: "ignore",
       env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
-    child.unref();
-    shim.stop = () => void child.stdout.cancel().catch(() => {});
+    shim.stop = () => {
+      child.unref();
+      void child.stdout.cancel().catch(() => {});
+    };
     void shim.follow(lines(child.stdout));
     return shim;
   }
