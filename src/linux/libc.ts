@@ -17,6 +17,7 @@ const libc = dlopen("libc.so.6", {
   mknod: { args: [pointer, u32, u64], returns: i32 },
   socket: { args: [i32, i32, i32], returns: i32 },
   bind: { args: [i32, pointer, u32], returns: i32 },
+  listen: { args: [i32, i32], returns: i32 },
   send: { args: [i32, pointer, u64, i32], returns: i64 },
   recv: { args: [i32, pointer, u64, i32], returns: i64 },
   setsockopt: { args: [i32, i32, i32, pointer, u32], returns: i32 },

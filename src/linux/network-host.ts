@@ -48,6 +48,8 @@ const vanishTimeout = 300;
 export class NetworkHost {
   private readonly route = new RouteSocket();
   private readonly nft = new NftablesSocket();
+  /** Transactions committed by this thread. */
+  private ownChanges = 0;
   /** Sockets inside prepared namespaces, so that configuring one needs no change of namespace. */
   private readonly prepared = new Map<string, { socket: RouteSocket; link: number }>();
 
@@ -69,7 +71,8 @@ export class NetworkHost {
   openBridge({ name, owner, adopt, mtu, ip, prefix }: BridgeRequest): Link {
     let link = this.route.findLink(name);
     // No alias: this daemon was killed between making the bridge and marking it.
-    if (link && !adopt && link.alias !== owner && link.alias !== "") throw conflict(`bridge ${name} exists and is not this daemon's`);
+    if (link && !adopt && link.alias !== owner && link.alias !== "")
+      throw conflict(`bridge ${name} exists and is not this daemon's`);
     if (!link) {
       // A fixed MAC: otherwise the bridge takes its ports' smallest one and changes it as containers come and go.
       const address = macText(Buffer.concat([Buffer.from([0x02, 0x42]), randomBytes(4)]));
@@ -112,7 +115,8 @@ export class NetworkHost {
       }
       withNetns(path, () => disableIpv6("eth0"));
       const hostEnd = this.route.getLink(veth).index;
-      this.route.setLink(hostEnd, { up: true, ipv6LinkLocal: false, ...(icc ? {} : { isolated: true }) });
+      // Hairpin: a container that calls its own published port must get the frame back, even where br_netfilter rewrites it.
+      this.route.setLink(hostEnd, { up: true, ipv6LinkLocal: false, port: { hairpin: true, isolated: !icc } });
       socket.setLink(1, { up: true });
       const link = socket.getLink("eth0").index;
       socket.setLink(link, { up: true });
@@ -124,8 +128,8 @@ export class NetworkHost {
     }
   }
 
-  /** Gives a prepared sandbox its addresses, and publishes its ports, in that order. */
-  attachSandbox(address: SandboxAddress, published?: { table: string; elements: MapElement[] }): void {
+  /** Gives a prepared sandbox its addresses, and publishes its ports, in that order. Returns `foreignChanges`. */
+  attachSandbox(address: SandboxAddress, published?: { table: string; elements: MapElement[] }): number {
     const ready = this.prepared.get(address.path);
     this.prepared.delete(address.path);
     if (ready) {
@@ -135,7 +139,8 @@ export class NetworkHost {
       using socket = withNetns(address.path, () => new RouteSocket());
       socket.configure(socket.getLink("eth0").index, address);
     }
-    if (published) this.nft.addElements(published.table, published.elements);
+    if (published) this.addElements(published.table, published.elements);
+    return this.foreignChanges();
   }
 
   /** Must precede the destruction of a prepared sandbox that was never attached: its socket would keep the namespace alive. */
@@ -167,19 +172,21 @@ export class NetworkHost {
 
   applyRuleset(ruleset: string): void {
     applyRuleset(ruleset);
+    this.ownChanges++;
   }
 
   addElements(table: string, elements: MapElement[]): void {
     this.nft.addElements(table, elements);
+    this.ownChanges++;
   }
 
   deleteElements(table: string, elements: MapElement[]): void {
-    this.nft.deleteElements(table, elements);
+    this.ownChanges += this.nft.deleteElements(table, elements);
   }
 
-  /** See NftablesSocket.generation. */
-  rulesetGeneration(): number {
-    return this.nft.generation();
+  /** How often somebody else changed any table: a number that stays the same as long as only this thread does. */
+  foreignChanges(): number {
+    return this.nft.generation() - this.ownChanges;
   }
 
   hasTable(table: string): boolean {

@@ -46,14 +46,17 @@ export class NftablesSocket implements Disposable {
     this.transact(elements.map((element) => elementRequest(types.newElement, flags, table, element)));
   }
 
-  /** Idempotent: what is not there (any more) is passed over. Values are ignored. */
-  deleteElements(table: string, elements: MapElement[]): void {
+  /** Idempotent: what is not there (any more) is passed over. Values are ignored. Returns the number of transactions made. */
+  deleteElements(table: string, elements: MapElement[]): number {
+    if (elements.length === 0) return 0;
     const requests = elements.map(({ map, key }) => elementRequest(types.deleteElement, 0, table, { map, key }));
     try {
       this.transact(requests);
+      return 1;
     } catch (error) {
       if (!isMissing(error)) throw error;
-      if (requests.length > 1) for (const element of elements) this.deleteElements(table, [element]);
+      if (requests.length === 1) return 0;
+      return elements.reduce((count, element) => count + this.deleteElements(table, [element]), 0);
     }
   }
 

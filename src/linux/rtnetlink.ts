@@ -37,7 +37,7 @@ const linkAttributes = {
   netnsFd: 28,
 } as const;
 const [infoKind, infoData, infoSlaveKind, infoSlaveData] = [1, 2, 4, 5];
-const [vethPeer, bridgePortIsolated] = [1, 33];
+const [vethPeer, bridgePortHairpin, bridgePortIsolated] = [1, 4, 33];
 const [iffUp, afInet, afInet6] = [1, 2, 10];
 const inet6AddressGenerationMode = 8;
 
@@ -65,8 +65,8 @@ export interface LinkChange {
   alias?: string | undefined;
   /** False: the kernel gives the link no IPv6 link-local address. */
   ipv6LinkLocal?: boolean | undefined;
-  /** A bridge port that reaches no other isolated port. */
-  isolated?: boolean | undefined;
+  /** How a bridge port treats frames. */
+  port?: { hairpin: boolean; isolated: boolean } | undefined;
 }
 
 export interface VethRequest {
@@ -244,8 +244,10 @@ function linkChangeAttributes(change: LinkChange): Buffer[] {
     const mode = u8Attribute(inet6AddressGenerationMode, change.ipv6LinkLocal ? 0 : 1);
     attributes.push(nestedAttribute(linkAttributes.afSpec, nestedAttribute(afInet6, mode)));
   }
-  if (change.isolated !== undefined) {
-    const data = nestedAttribute(infoSlaveData, u8Attribute(bridgePortIsolated, change.isolated ? 1 : 0));
+  if (change.port !== undefined) {
+    const flag = (type: number, value: boolean) => u8Attribute(type, value ? 1 : 0);
+    const { hairpin, isolated } = change.port;
+    const data = nestedAttribute(infoSlaveData, flag(bridgePortHairpin, hairpin), flag(bridgePortIsolated, isolated));
     attributes.push(nestedAttribute(linkAttributes.linkInfo, textAttribute(infoSlaveKind, "bridge"), data));
   }
   return attributes;

@@ -1,0 +1,45 @@
+/** How the daemon's flags and daemon.json shape its network. All fields are optional; the defaults are dockerd's. */
+
+export interface NetworkConfig {
+  /** Name of the default bridge. A bridge that exists already is used and never removed; `none`: no default bridge. */
+  bridge?: string | undefined;
+  /** Address and prefix of the default bridge, `172.20.0.1/16`. Undefined: the first private range that nothing on the host uses. */
+  bip?: string | undefined;
+  mtu?: number | undefined;
+  /** False: no packet filter rules at all, so no NAT and no published ports. */
+  iptables?: boolean | undefined;
+  ipForward?: boolean | undefined;
+  ipMasq?: boolean | undefined;
+  /** Whether containers on the default bridge reach each other. */
+  icc?: boolean | undefined;
+  /** Host address that ports are published on when the container names none. */
+  defaultBindAddress?: string | undefined;
+  defaultAddressPools?: readonly { base: string; size: number }[] | undefined;
+  dns?: readonly string[] | undefined;
+  dnsSearch?: readonly string[] | undefined;
+  dnsOptions?: readonly string[] | undefined;
+  /** What `host-gateway` in extra hosts means; undefined: the bridge's address. */
+  hostGatewayIp?: string | undefined;
+}
+
+/** The configuration with dockerd's defaults filled in. */
+export interface ResolvedNetworkConfig extends NetworkConfig {
+  mtu: number;
+  iptables: boolean;
+  ipForward: boolean;
+  ipMasq: boolean;
+  icc: boolean;
+  defaultBindAddress: string;
+}
+
+export function resolveNetworkConfig(config: NetworkConfig): ResolvedNetworkConfig {
+  return {
+    ...config,
+    mtu: config.mtu || 1500,
+    iptables: config.iptables ?? true,
+    ipForward: config.ipForward ?? true,
+    ipMasq: config.ipMasq ?? true,
+    icc: config.icc ?? true,
+    defaultBindAddress: config.defaultBindAddress || "0.0.0.0",
+  };
+}

@@ -1,0 +1,80 @@
+/** `NetworkSettings` as `docker inspect` shows it, from an endpoint or from a container that has none. Pure. */
+import type { NetworkSettings } from "../../api/containers.ts";
+import type { EndpointSettings } from "../../api/networks.ts";
+import type { EndpointRecord } from "./network-store.ts";
+
+/** No network at all: a container that joined another's, or has not been started. */
+export function emptySettings(networks: Record<string, EndpointSettings> = {}): NetworkSettings {
+  return {
+    Bridge: "",
+    SandboxID: "",
+    SandboxKey: "",
+    Ports: {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: "",
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: "",
+    Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: "",
+    IPPrefixLen: 0,
+    IPv6Gateway: "",
+    MacAddress: "",
+    Networks: networks,
+  };
+}
+
+/** An entry of `Networks` without addresses: `networkId` is empty until the first start. */
+export function idleEndpoint(user: EndpointSettings, networkId: string): EndpointSettings {
+  return {
+    IPAMConfig: user.IPAMConfig ?? null,
+    Links: user.Links ?? null,
+    Aliases: user.Aliases ?? null,
+    MacAddress: user.MacAddress ?? "",
+    DriverOpts: user.DriverOpts ?? null,
+    GwPriority: user.GwPriority ?? 0,
+    NetworkID: networkId,
+    EndpointID: "",
+    Gateway: "",
+    IPAddress: "",
+    IPPrefixLen: 0,
+    IPv6Gateway: "",
+    GlobalIPv6Address: "",
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  };
+}
+
+export function runningSettings(endpoint: EndpointRecord): NetworkSettings {
+  const entry: EndpointSettings = {
+    ...idleEndpoint({}, endpoint.networkId),
+    IPAMConfig: endpoint.ipamConfig,
+    Links: endpoint.links,
+    Aliases: endpoint.aliases,
+    DriverOpts: endpoint.driverOpts,
+    MacAddress: endpoint.mac,
+    EndpointID: endpoint.endpointId,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.ip,
+    IPPrefixLen: endpoint.prefix,
+  };
+  const settings = {
+    ...emptySettings({ [endpoint.networkName]: entry }),
+    SandboxID: endpoint.sandboxId,
+    SandboxKey: endpoint.sandboxKey,
+    Ports: endpoint.ports,
+  };
+  // The old top-level fields speak of the default bridge only.
+  if (endpoint.networkName !== "bridge") return settings;
+  return {
+    ...settings,
+    EndpointID: endpoint.endpointId,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.ip,
+    IPPrefixLen: endpoint.prefix,
+    MacAddress: endpoint.mac,
+  };
+}

@@ -1,0 +1,96 @@
+/** Networks and endpoints in the metadata database. An endpoint is a container's connection to a network, written before it is made. */
+import type { PortMap } from "../../api/container-config.ts";
+import type { EndpointIpamConfig } from "../../api/networks.ts";
+import type { Database } from "../../metadata/database.ts";
+
+export interface NetworkRecord {
+  id: string;
+  name: string;
+  driver: "bridge" | "host" | "null";
+  /** RFC 3339. */
+  created: string;
+  /** Empty for host and none. */
+  ipam: { subnet: string; gateway: string }[];
+  options: Record<string, string>;
+  labels: Record<string, string>;
+}
+
+export interface EndpointRecord {
+  containerId: string;
+  /** Id of the network. */
+  networkId: string;
+  networkName: string;
+  endpointId: string;
+  sandboxId: string;
+  /** Path of the sandbox's namespace; empty when the daemon has not made one. */
+  sandboxKey: string;
+  /** Name of the container. */
+  containerName: string;
+  /** Empty for host and none. */
+  ip: string;
+  prefix: number;
+  gateway: string;
+  mac: string;
+  ports: PortMap;
+  ipamConfig: EndpointIpamConfig | null;
+  links: string[] | null;
+  aliases: string[] | null;
+  driverOpts: Record<string, string> | null;
+}
+
+export class NetworkStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  list(): NetworkRecord[] {
+    return this.database.all<{ doc: string }>("SELECT doc FROM networks").map(({ doc }) => JSON.parse(doc));
+  }
+
+  findByName(name: string): NetworkRecord | undefined {
+    const row = this.database.get<{ doc: string }>("SELECT doc FROM networks WHERE name = ?", name);
+    return row && JSON.parse(row.doc);
+  }
+
+  /** Creates or replaces. */
+  save(record: NetworkRecord): void {
+    const sql =
+      "INSERT INTO networks VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, doc = excluded.doc";
+    this.database.run(sql, record.id, record.name, JSON.stringify(record));
+  }
+}
+
+export class EndpointStore {
+  private readonly database: Database;
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  list(): EndpointRecord[] {
+    return this.database.all<{ doc: string }>("SELECT doc FROM endpoints").map(({ doc }) => JSON.parse(doc));
+  }
+
+  listByContainer(containerId: string): EndpointRecord[] {
+    const sql = "SELECT doc FROM endpoints WHERE container = ?";
+    return this.database.all<{ doc: string }>(sql, containerId).map(({ doc }) => JSON.parse(doc));
+  }
+
+  isTaken(networkId: string, ip: string): boolean {
+    return this.database.get("SELECT 1 FROM endpoints WHERE network = ? AND ipv4 = ?", networkId, ip) !== undefined;
+  }
+
+  /** Creates or replaces. Throws when another container has the address. */
+  save(record: EndpointRecord): void {
+    const sql =
+      "INSERT INTO endpoints VALUES (?, ?, ?, NULL, ?, ?) ON CONFLICT (network, container) DO UPDATE SET ipv4 = excluded.ipv4, mac = excluded.mac, doc = excluded.doc";
+    const { networkId, containerId, ip, mac } = record;
+    this.database.run(sql, networkId, containerId, ip || null, mac || null, JSON.stringify(record));
+  }
+
+  deleteByContainer(containerId: string): void {
+    this.database.run("DELETE FROM endpoints WHERE container = ?", containerId);
+  }
+}

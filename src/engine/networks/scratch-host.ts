@@ -1,0 +1,74 @@
+/**
+ * Test fixture: a network namespace that plays the host, with a neighbour on its LAN. The calling thread (and every thread and
+ * process started from it) lives inside until disposal, so tests may set policies and take ports without disturbing the machine.
+ */
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { check, libc } from "../../linux/libc.ts";
+import { createNetns, removeNetns, withNetns } from "../../linux/netns.ts";
+import { RouteSocket } from "../../linux/rtnetlink.ts";
+
+const cloneNewNet = 0x40000000;
+
+export class ScratchHost implements Disposable {
+  readonly address = "10.99.0.1";
+  readonly directory = mkdtempSync(join(tmpdir(), "gantry-networks-"));
+  /** Namespace of a machine at 10.99.0.2 whose default route is this host. */
+  readonly neighbour = join(this.directory, "neighbour");
+  private readonly home = openSync("/proc/thread-self/ns/net", "r");
+  private readonly children: ReturnType<typeof Bun.spawn>[] = [];
+
+  constructor() {
+    check(libc.unshare(cloneNewNet), "unshare");
+    createNetns(this.neighbour, () => undefined);
+    using route = new RouteSocket();
+    route.setLink(1, { up: true });
+    const netnsFd = openSync(this.neighbour, "r");
+    route.createVeth({ name: "lan0", mtu: 1500, peer: { name: "eth0", netnsFd } });
+    closeSync(netnsFd);
+    const lan = route.getLink("lan0").index;
+    route.addAddress(lan, this.address, 24);
+    route.setLink(lan, { up: true });
+    withNetns(this.neighbour, () => {
+      using far = new RouteSocket();
+      far.setLink(1, { up: true });
+      const { index, address } = far.getLink("eth0");
+      far.configure(index, { mac: address, ip: "10.99.0.2", prefix: 24, gateway: this.address });
+    });
+  }
+
+  /** Answers every TCP connection to the port with `text`, inside the namespace at `netns`, until disposal. */
+  async serve(netns: string, port: number, text: string): Promise<void> {
+    const argv = ["nsenter", `--net=${netns}`, "busybox", "nc", "-ll", "-p", `${port}`, "-e", "busybox", "echo", text];
+    this.children.push(Bun.spawn(argv, { stdout: "ignore", stderr: "inherit" }));
+    for (let tries = 0; tries < 100; tries++) {
+      if (run(["nsenter", `--net=${netns}`, "busybox", "netstat", "-ltn"]).includes(`:${port} `)) return;
+      await Bun.sleep(10);
+    }
+    throw new Error(`nothing listens on ${port}`);
+  }
+
+  /** What the server at address and port says to a client in the namespace (undefined: this host); empty: no connection. */
+  ask(netns: string | undefined, address: string, port: number): string {
+    const client = ["busybox", "timeout", "0.7", "busybox", "nc", address, `${port}`];
+    return run(netns === undefined ? client : ["nsenter", `--net=${netns}`, ...client]).trim();
+  }
+
+  /** Runs a program to its end; its output. */
+  run(...argv: string[]): string {
+    return run(argv);
+  }
+
+  [Symbol.dispose](): void {
+    for (const child of this.children) child.kill("SIGKILL");
+    check(libc.setns(this.home, cloneNewNet), "setns");
+    closeSync(this.home);
+    removeNetns(this.neighbour);
+    rmSync(this.directory, { recursive: true });
+  }
+}
+
+function run(argv: string[]): string {
+  return Bun.spawnSync(argv, { stdout: "pipe", stderr: "ignore", stdin: "ignore" }).stdout.toString();
+}
