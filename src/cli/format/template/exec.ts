@@ -41,15 +41,18 @@ export class Template {
   private readonly source: string;
   private readonly nodes: Node[];
 
-  /** Throws TemplateError when the text is not a template. */
-  constructor(source: string) {
+  private readonly name: string;
+
+  /** Throws TemplateError when the text is not a template; `name` stands in error messages. */
+  constructor(source: string, name = "") {
     this.source = source;
-    this.nodes = parseTemplate(source, (name) => Object.hasOwn(builtins, name));
+    this.name = name;
+    this.nodes = parseTemplate(source, (each) => Object.hasOwn(builtins, each), name);
   }
 
   /** The output for one value. Throws TemplateError; what was printed before the error is lost. */
   execute(data: Val, options: ExecuteOptions = {}): string {
-    const run = new Execution(this.source, data, options);
+    const run = new Execution(this.source, this.name, data, options);
     run.walk(data, this.nodes);
     return run.output;
   }
@@ -71,12 +74,14 @@ interface Place {
 class Execution {
   output = "";
   private readonly source: string;
+  private readonly name: string;
   private readonly functions: Readonly<Record<string, TemplateFunction>>;
   private readonly missingKeyFails: boolean;
   private readonly variables: { name: string; value: Val }[];
 
-  constructor(source: string, data: Val, options: ExecuteOptions) {
+  constructor(source: string, name: string, data: Val, options: ExecuteOptions) {
     this.source = source;
+    this.name = name;
     this.functions = options.functions ?? builtins;
     this.missingKeyFails = options.missingKeyFails ?? false;
     this.variables = [{ name: "$", value: data }];
@@ -87,7 +92,9 @@ class Execution {
     const line = before.split("\n").length;
     const newline = before.lastIndexOf("\n");
     const column = newline < 0 ? place.pos : place.pos - newline;
-    throw new TemplateError(`template: :${line}:${column}: executing "" at <${place.shown}>: ${message}`);
+    throw new TemplateError(
+      `template: ${this.name}:${line}:${column}: executing ${goQuote(this.name)} at <${place.shown}>: ${message}`,
+    );
   }
 
   walk(dot: Val, nodes: Node[]): void {

@@ -5,9 +5,9 @@ import type { BranchNode, CommandNode, Node, Operand, PipeNode } from "./nodes.t
 
 export class TemplateError extends Error {}
 
-/** Parses a template. `known` tells which function names exist. */
-export function parseTemplate(input: string, known: (name: string) => boolean): Node[] {
-  return new Parser(input, known).parse();
+/** Parses a template. `known` tells which function names exist; `name` stands in error messages. */
+export function parseTemplate(input: string, known: (name: string) => boolean, name = ""): Node[] {
+  return new Parser(input, known, name).parse();
 }
 
 type Terminator = "end" | "else" | "eof";
@@ -15,13 +15,15 @@ type Terminator = "end" | "else" | "eof";
 class Parser {
   private readonly tokens: Token[];
   private readonly known: (name: string) => boolean;
+  private readonly name: string;
   private next = 0;
   private vars = ["$"];
   private ranges = 0;
   /** Line of the action being parsed, 0 between actions; an error later on mentions it. */
   private actionLine = 0;
 
-  constructor(input: string, known: (name: string) => boolean) {
+  constructor(input: string, known: (name: string) => boolean, name: string) {
+    this.name = name;
     this.tokens = lex(input);
     this.known = known;
   }
@@ -56,7 +58,7 @@ class Parser {
   }
 
   private fail(message: string, line = this.lastLine()): never {
-    throw new TemplateError(`template: :${line}: ${message}`);
+    throw new TemplateError(`template: ${this.name}:${line}: ${message}`);
   }
 
   private lastLine(): number {
@@ -67,7 +69,7 @@ class Parser {
     if (token.kind === "error") {
       let extra = "";
       if (this.actionLine !== 0 && this.actionLine !== token.line) {
-        extra = ` in action started at :${this.actionLine}`;
+        extra = ` in action started at ${this.name}:${this.actionLine}`;
         if (token.text.endsWith(" action")) extra = extra.slice(" in action".length);
       }
       this.fail(`${token.text}${extra}`, token.line);

@@ -1,4 +1,5 @@
 /** Values as Go's fmt prints them with %v, and as encoding/json writes them. */
+import { formatGoDuration } from "../../go-values.ts";
 import {
   asList,
   asMap,
@@ -31,7 +32,7 @@ export function formatValue(val: Val, depth: number): string {
     case "bool":
       return String(value ?? false);
     case "int":
-      return String(value ?? 0);
+      return type.name === "time.Duration" ? formatGoDuration(Number(value ?? 0)) : String(value ?? 0);
     case "float":
       return formatFloat(Number(value ?? 0));
     case "time":

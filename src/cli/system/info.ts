@@ -1,0 +1,83 @@
+/** `info`, `system info`. */
+import { CliError, defineCommand } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { describeError } from "../errors.ts";
+import { parseJson } from "../format/json-text.ts";
+import { inspectFormat } from "../format/options.ts";
+import { Template } from "../format/template/exec.ts";
+import { typed } from "../format/template/go-type.ts";
+import { hubAddress } from "../image/registry-auth.ts";
+import { systemTypes } from "../inspect/system-types.ts";
+import { clientVersion } from "./client-version.ts";
+import { clientLines, type ServerInfo, serverLines } from "./info-text.ts";
+
+export const command = defineCommand({
+  usage: "[OPTIONS]",
+  args: { min: 0, max: 0 },
+  flags: { format: inspectFormat },
+  run: (context, flags) =>
+    flags.value.format === "" ? prettyInfo(context) : formattedInfo(context, flags.value.format),
+});
+
+interface ClientInfo extends ReturnType<typeof clientVersion> {
+  Debug: boolean;
+  Plugins: never[];
+  Warnings: null;
+}
+
+function clientInfo(context: CliContext): ClientInfo {
+  return { Debug: context.debug, ...clientVersion(context), Plugins: [], Warnings: null };
+}
+
+async function prettyInfo(context: CliContext): Promise<number> {
+  const client = clientInfo(context);
+  context.stdout.write(`${["Client:", ...clientLines(client), "", "Server:"].join("\n")}\n`);
+  let info: ServerInfo;
+  try {
+    info = await context.client.json<ServerInfo>("GET", "/info");
+  } catch (error) {
+    context.stderr.print(`ERROR: ${describeError(error)}`);
+    throw new CliError("errors pretty printing info");
+  }
+  const user = context.config.values.auths?.[hubAddress]?.username ?? "";
+  context.stdout.write(`${serverLines(info, user, context.debug).join("\n")}\n\n`);
+  for (const warning of info.Warnings ?? []) context.stderr.print(warning);
+  return 0;
+}
+
+async function formattedInfo(context: CliContext, format: string): Promise<number> {
+  const source = format === "json" ? "{{json .}}" : format;
+  let template: Template;
+  try {
+    template = new Template(source);
+  } catch (error) {
+    throw new CliError(`template parsing error: ${describeError(error)}`, 64);
+  }
+  const ClientInfo = clientInfo(context);
+  let info: object = {};
+  const ServerErrors: string[] = [];
+  if (needsServer(source, template, ClientInfo)) {
+    try {
+      const response = await context.client.request("GET", "/info");
+      info = parseJson(await response.text()) as object;
+    } catch (error) {
+      ServerErrors.push(describeError(error));
+      context.stderr.print(describeError(error));
+    }
+    ClientInfo.ApiVersion = context.client.version;
+  }
+  const value = { ...info, ServerErrors, ClientInfo };
+  context.stdout.print(template.execute(typed(systemTypes.type("system.dockerInfo"), value)));
+  return ServerErrors.length > 0 ? 1 : 0;
+}
+
+/** Templates over the client alone must not need a daemon. */
+function needsServer(source: string, template: Template, ClientInfo: ClientInfo): boolean {
+  if (!/\.[a-zA-Z]/.test(source)) return true;
+  try {
+    template.execute(typed(systemTypes.type("system.sparseInfo"), { ClientInfo }));
+    return false;
+  } catch {
+    return true;
+  }
+}
