@@ -251,8 +251,9 @@ function readLine(socket: Socket): Promise<string> {
     socket.off("data", onData).off("error", onError).off("end", onEnd);
     finish();
   };
-  const onError = (error: Error): void => settle(() => reject(error));
-  const onEnd = (): void => settle(() => reject(conflict("the process is not running")));
+  // A shim that ends with our connection still in its backlog resets it.
+  const onError = (cause?: Error): void => settle(() => reject(conflict("the process is not running", { cause })));
+  const onEnd = (): void => onError();
   const onData = (chunk: Buffer): void => {
     seen = Buffer.concat([seen, chunk]);
     const newline = seen.indexOf(10);
