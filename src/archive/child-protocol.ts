@@ -7,10 +7,10 @@ import { getSystemErrorMap } from "node:util";
 import { EngineError, type ErrorKind, errorCode, errorKind, errorMessage } from "../base/errors.ts";
 import { writeAll } from "./byte-sink.ts";
 
-export type ChildMessage =
-  | { head: unknown }
-  | { result: unknown }
-  | { error: { kind: ErrorKind; message: string; code?: string | undefined } };
+export type ChildMessage = { head: unknown } | { result: unknown } | { error: { kind: ErrorKind; message: string } };
+
+/** A child's reader has gone: it knows better why. */
+export const brokenPipe = "broken pipe";
 
 export type Jobs = Record<string, (job: never) => unknown>;
 
@@ -31,10 +31,7 @@ export async function runJob(jobs: Jobs, argv: string[]): Promise<number> {
     report({ result: (await run(job as never)) ?? null });
     return 0;
   } catch (error) {
-    const code = errorCode(error);
-    // Nobody reads any more: there is no one to tell either.
-    if (code === "EPIPE") return 1;
-    report({ error: { kind: errorKind(error), message: describe(error), code } });
+    report({ error: { kind: errorKind(error), message: describe(error) } });
     return 1;
   }
 }
@@ -61,6 +58,7 @@ const reasons: Record<string, string> = {
   EROFS: "read-only file system",
   ENAMETOOLONG: "file name too long",
   EIO: "input/output error",
+  EPIPE: brokenPipe,
   EDQUOT: "disk quota exceeded",
   EBUSY: "device or resource busy",
 };

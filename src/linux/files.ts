@@ -11,6 +11,8 @@ const { i32, u32, i64_fast, u64, pointer } = FFIType;
 
 const calls = dlopen("libc.so.6", {
   open: { args: [pointer, i32, u32], returns: i32 },
+  openat: { args: [i32, pointer, i32, u32], returns: i32 },
+  fgetxattr: { args: [i32, pointer, pointer, u64], returns: i64_fast },
   mkdir: { args: [pointer, u32], returns: i32 },
   link: { args: [pointer, pointer], returns: i32 },
   symlink: { args: [pointer, pointer], returns: i32 },
@@ -25,6 +27,7 @@ const calls = dlopen("libc.so.6", {
   utimensat: { args: [i32, pointer, pointer, i32], returns: i32 },
   futimens: { args: [i32, pointer], returns: i32 },
   statx: { args: [i32, pointer, i32, u32, pointer], returns: i32 },
+  getdents64: { args: [i32, pointer, u64], returns: i64_fast },
   readlink: { args: [pointer, pointer, u64], returns: i64_fast },
   lseek: { args: [i32, u64, i32], returns: i64_fast },
   lsetxattr: { args: [pointer, pointer, pointer, u64, i32], returns: i32 },
@@ -99,6 +102,11 @@ function check(result: number, syscall: string, raw: string): number {
 /** Returns a descriptor, close-on-exec. */
 export function open(path: string, flags: number, mode = 0): number {
   return check(calls.open(first.set(path, "open"), flags | openFlags.closeOnExec, mode), "open", path);
+}
+
+/** As `open`, relative to an open directory. */
+export function openAt(directory: number, path: string, flags: number): number {
+  return check(calls.openat(directory, first.set(path, "openat"), flags | openFlags.closeOnExec, 0), "openat", path);
 }
 
 export function makeDirectory(path: string, mode: number): void {
@@ -213,6 +221,12 @@ export function lstat(path: string): FileStat | undefined {
   return statResult(result, "lstat", path);
 }
 
+/** As lstat, relative to an open directory. */
+export function lstatAt(directory: number, path: string): FileStat | undefined {
+  const result = calls.statx(directory, first.set(path, "lstat"), symlinkNoFollow, statxMask, statxPointer);
+  return statResult(result, "lstat", path);
+}
+
 /** As lstat, following symbolic links. */
 export function stat(path: string): FileStat | undefined {
   return statResult(calls.statx(atFdcwd, first.set(path, "stat"), 0, statxMask, statxPointer), "stat", path);
@@ -264,6 +278,22 @@ export function listNames(path: string): string[] {
   return readdirSync(Buffer.from(path, "latin1"), { encoding: "latin1" });
 }
 
+const entryBuffer = Buffer.alloc(1 << 16);
+const entryPointer = ptr(entryBuffer);
+
+/** As listNames, of an open directory that was not listed before. */
+export function listNamesOf(descriptor: number): string[] {
+  const names: string[] = [];
+  for (;;) {
+    const size = check(Number(calls.getdents64(descriptor, entryPointer, entryBuffer.length)), "getdents64", "");
+    if (size === 0) return names;
+    for (let at = 0; at < size; at += entryBuffer.readUInt16LE(at + 16)) {
+      const name = entryBuffer.toString("latin1", at + 19, entryBuffer.indexOf(0, at + 19));
+      if (name !== "." && name !== "..") names.push(name);
+    }
+  }
+}
+
 /** The next data (or hole) at or after `offset`, in bytes; undefined at the end of the file. */
 export function seekData(descriptor: number, offset: number, kind: "data" | "hole"): number | undefined {
   const result = Number(calls.lseek(descriptor, offset, kind === "data" ? 3 : 4));
@@ -287,6 +317,13 @@ export function listXattrs(path: string): string[] {
 export function getXattr(path: string, name: string): Buffer | undefined {
   const length = Number(
     calls.lgetxattr(first.set(path, "lgetxattr"), xattrName.set(name, "lgetxattr"), xattrPointer, xattrBuffer.length),
+  );
+  return length < 0 ? undefined : Buffer.from(xattrBuffer.subarray(0, length));
+}
+
+export function getXattrOf(descriptor: number, name: string): Buffer | undefined {
+  const length = Number(
+    calls.fgetxattr(descriptor, xattrName.set(name, "fgetxattr"), xattrPointer, xattrBuffer.length),
   );
   return length < 0 ? undefined : Buffer.from(xattrBuffer.subarray(0, length));
 }

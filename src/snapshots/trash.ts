@@ -21,15 +21,17 @@ export class Trash {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
-  /** Takes the tree away at once. Nothing may be mounted in it. A tree that does not exist is fine. */
-  discard(path: string): void {
+  /** Takes the tree away at once. Nothing may be mounted in it. A tree that does not exist is fine. Returns its place in the trash. */
+  discard(path: string): string | undefined {
+    const place = join(this.directory, newId());
     try {
-      renameSync(path, join(this.directory, newId()));
+      renameSync(path, place);
     } catch (error) {
-      if (errorCode(error) === "ENOENT") return;
+      if (errorCode(error) === "ENOENT") return undefined;
       throw error;
     }
     this.empty();
+    return place;
   }
 
   /** Starts deleting what is in the trash. */

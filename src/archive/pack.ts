@@ -1,0 +1,137 @@
+/** Packs files of a tree into a tar archive, in a process that is confined to that tree. */
+import { closeSync } from "node:fs";
+import { errorCode } from "../base/errors.ts";
+import * as files from "../linux/files.ts";
+import type { EntryType, TarEntry } from "./tar-entry.ts";
+import type { TarWriter } from "./tar-writer.ts";
+
+const entryTypes: Record<number, EntryType> = {
+  [files.fileType.regular]: "file",
+  [files.fileType.directory]: "directory",
+  [files.fileType.symlink]: "symlink",
+  [files.fileType.character]: "character",
+  [files.fileType.block]: "block",
+  [files.fileType.fifo]: "fifo",
+};
+
+export class Packer {
+  private readonly writer: TarWriter;
+  /** Names in the archive of files with several links, by inode. */
+  private readonly links = new Map<string, string>();
+
+  constructor(writer: TarWriter) {
+    this.writer = writer;
+  }
+
+  /** Adds what is at `path` under `name` (without a trailing slash). Sockets, and what has vanished meanwhile, are left out. */
+  add(path: string, name: string, stat: files.FileStat): void {
+    const type = entryTypes[stat.mode & files.fileType.mask];
+    if (!type) return;
+    try {
+      if (type === "file") this.addFile(path, name, stat);
+      else
+        this.writer.add(toEntry(path, type === "directory" ? `${name}/` : name, type, stat, this.linkTo(name, stat)));
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+    }
+  }
+
+  /** Adds a whole tree, entries in byte order. `skip` says what to leave out, with all below it. */
+  addTree(
+    path: string,
+    name: string,
+    stat: files.FileStat,
+    skip: (path: string, stat: files.FileStat) => boolean,
+  ): void {
+    if (skip(path, stat)) return;
+    this.add(path, name, stat);
+    if ((stat.mode & files.fileType.mask) !== files.fileType.directory) return;
+    for (const child of files.listNames(path).sort()) {
+      const childPath = path === "/" ? `/${child}` : `${path}/${child}`;
+      const childStat = files.lstat(childPath);
+      if (childStat) this.addTree(childPath, name === "" ? child : `${name}/${child}`, childStat, skip);
+    }
+  }
+
+  /** An empty file: a whiteout. */
+  addEmpty(name: string, mtime: number): void {
+    this.writer.add({ ...emptyEntry, name, mtime });
+  }
+
+  private addFile(path: string, name: string, stat: files.FileStat): void {
+    const linkName = this.linkTo(name, stat);
+    if (linkName !== "") {
+      this.writer.add(toEntry(path, name, "hardlink", stat, linkName));
+      return;
+    }
+    const { readOnly, noFollow } = files.openFlags;
+    // O_NONBLOCK: something else may have taken the file's place, and opening a fifo would wait for ever.
+    const descriptor = files.open(path, readOnly | noFollow | 0o4000);
+    try {
+      const now = files.statOf(descriptor);
+      if ((now.mode & files.fileType.mask) !== files.fileType.regular) return;
+      this.writer.addFile(toEntry(path, name, "file", now, ""), descriptor, now.blocks);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** The name under which the same inode was packed before, or "". */
+  private linkTo(name: string, stat: files.FileStat): string {
+    if (stat.nlink < 2 || (stat.mode & files.fileType.mask) === files.fileType.directory) return "";
+    const inode = `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
+    const known = this.links.get(inode);
+    if (known === undefined) this.links.set(inode, name);
+    return known ?? "";
+  }
+}
+
+const noXattrs: ReadonlyMap<string, Uint8Array> = new Map();
+
+const emptyEntry: TarEntry = {
+  name: "",
+  type: "file",
+  linkName: "",
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: 0,
+  mtimeNanos: 0,
+  deviceMajor: 0,
+  deviceMinor: 0,
+  xattrs: noXattrs,
+};
+
+function toEntry(path: string, name: string, type: EntryType, stat: files.FileStat, linkName: string): TarEntry {
+  const linked = linkName !== "";
+  const device = type === "character" || type === "block";
+  return {
+    name,
+    type: linked ? "hardlink" : type,
+    linkName: linked || type !== "symlink" ? linkName : files.readLink(path),
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    size: type === "file" ? stat.size : 0,
+    mtime: stat.mtime,
+    mtimeNanos: 0,
+    deviceMajor: device ? stat.rdevMajor : 0,
+    deviceMinor: device ? stat.rdevMinor : 0,
+    xattrs: linked ? noXattrs : xattrsOf(path),
+  };
+}
+
+/** Attributes that travel: not overlayfs's, and not labels that belong to this host. */
+function xattrsOf(path: string): ReadonlyMap<string, Uint8Array> {
+  const names = files
+    .listXattrs(path)
+    .filter((name) => !/^(trusted|user)\.overlay\.|^security\.(selinux|ima|evm|apparmor)$/.test(name));
+  if (names.length === 0) return noXattrs;
+  const xattrs = new Map<string, Uint8Array>();
+  for (const name of names.sort()) {
+    const value = files.getXattr(path, name);
+    if (value) xattrs.set(name, value);
+  }
+  return xattrs;
+}

@@ -1,0 +1,169 @@
+/**
+ * Snapshots by overlayfs (docs/layers.md):
+ *
+ *   <root>/snapshots/<key>/upper    the container's own files
+ *                         /work     overlayfs's scratch directory
+ *                         /merged   where it is mounted
+ *                         /layers   diffIDs, base first, one a line
+ *   <root>/init                     the mount points below every base layer
+ */
+import { close, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { FilesystemChange } from "../api/containers.ts";
+import { runChild } from "../archive/run-child.ts";
+import { conflict, errorCode, notFound } from "../base/errors.ts";
+import { openFlags } from "../linux/files.ts";
+import { unmountIfMounted } from "../linux/mount.ts";
+import { mountOverlay } from "../linux/overlay.ts";
+import type { UpperJob } from "./child.ts";
+import { packLayer } from "./commit.ts";
+import type { DirectoryLayerStore } from "./directory-layer-store.ts";
+import { makeInitLayer } from "./init-layer.ts";
+import type { Layer } from "./layer-store.ts";
+import { isMountPoint } from "./mount-point.ts";
+import type { Snapshotter } from "./snapshotter.ts";
+import type { Trash } from "./trash.ts";
+
+const closeLater = promisify(close);
+
+export class OverlaySnapshotter implements Snapshotter {
+  private readonly directory: string;
+  private readonly initLayer: string;
+  private readonly layers: DirectoryLayerStore;
+  private readonly trash: Trash;
+  private readonly releases = new Map<string, Promise<void>>();
+
+  /** `root` holds everything; `layers` and `trash` must be on its file system. */
+  constructor(root: string, layers: DirectoryLayerStore, trash: Trash) {
+    this.directory = join(root, "snapshots");
+    this.layers = layers;
+    this.trash = trash;
+    mkdirSync(this.directory, { recursive: true, mode: 0o711 });
+    this.initLayer = join(root, "init");
+    makeInitLayer(this.initLayer);
+  }
+
+  prepare(key: string, layers: readonly string[]): void {
+    for (const diffId of layers) this.layers.get(diffId);
+    const path = join(this.directory, key);
+    try {
+      mkdirSync(path, { mode: 0o710 });
+    } catch (error) {
+      if (errorCode(error) === "EEXIST") throw conflict(`snapshot ${key} already exists`, { cause: error });
+      throw error;
+    }
+    mkdirSync(join(path, "upper"), { mode: 0o755 });
+    mkdirSync(join(path, "work"), { mode: 0o700 });
+    mkdirSync(join(path, "merged"), { mode: 0o700 });
+    writeFileSync(join(path, "layers"), layers.map((diffId) => `${diffId}\n`).join(""), { mode: 0o600 });
+  }
+
+  exists(key: string): boolean {
+    return existsSync(join(this.directory, key, "layers"));
+  }
+
+  mount(key: string): string {
+    const { upper, layers } = this.upperJob("usage", key);
+    const target = this.rootfs(key);
+    if (this.isMounted(key)) return target;
+    mountOverlay({ lower: layers, upper, work: join(this.directory, key, "work"), target });
+    return target;
+  }
+
+  rootfs(key: string): string {
+    return join(this.directory, key, "merged");
+  }
+
+  isMounted(key: string): boolean {
+    return isMountPoint(this.rootfs(key));
+  }
+
+  unmount(key: string): Promise<void> {
+    const mounted = this.detach(key);
+    if (mounted === undefined) return this.releases.get(key) ?? Promise.resolve();
+    return this.release(key, closeLater(mounted));
+  }
+
+  async remove(key: string): Promise<void> {
+    const mounted = this.detach(key);
+    const place = this.trash.discard(join(this.directory, key));
+    // Deleted before the kernel lets go of the mount: else it would first write to disk what nobody needs.
+    if (mounted !== undefined) {
+      const deleted = place === undefined ? Promise.resolve() : this.trash.drain();
+      this.release(
+        `removed ${key}`,
+        deleted.then(() => closeLater(mounted)),
+      );
+    }
+  }
+
+  async changes(key: string): Promise<FilesystemChange[]> {
+    return (await runChild("__snapshot", this.upperJob("changes", key))) as FilesystemChange[];
+  }
+
+  async usage(key: string): Promise<number> {
+    return (await runChild("__snapshot", this.upperJob("usage", key))) as number;
+  }
+
+  async commit(key: string, signal?: AbortSignal): Promise<Layer> {
+    const job = this.upperJob("pack", key);
+    using place = this.layers.newDirectory();
+    return this.layers.adopt(place.path, await packLayer(job, place.path, signal));
+  }
+
+  async reconcile(known: ReadonlySet<string>): Promise<void> {
+    for (const key of readdirSync(this.directory)) if (!known.has(key)) await this.remove(key);
+    this.trash.empty();
+  }
+
+  async close(): Promise<void> {
+    await this.trash.drain();
+    await Promise.all(this.releases.values());
+  }
+
+  /**
+   * Takes the mount out of the tree. Returns a descriptor that still holds it: whoever closes that last waits for the kernel to write
+   * back and let go, which takes as long as there is dirty data. Undefined when nothing is mounted.
+   */
+  private detach(key: string): number | undefined {
+    if (!this.isMounted(key)) return undefined;
+    const target = this.rootfs(key);
+    const descriptor = openSync(target, openFlags.path | openFlags.closeOnExec);
+    try {
+      unmountIfMounted(target, { detach: true });
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+    return descriptor;
+  }
+
+  private release(name: string, done: Promise<unknown>): Promise<void> {
+    const release = done.then(
+      () => {
+        this.releases.delete(name);
+      },
+      (error: unknown) => {
+        this.releases.delete(name);
+        throw error;
+      },
+    );
+    this.releases.set(name, release);
+    return release;
+  }
+
+  private upperJob(verb: UpperJob["verb"], key: string): UpperJob {
+    const path = join(this.directory, key);
+    let text: string;
+    try {
+      text = readFileSync(join(path, "layers"), "utf8");
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") throw notFound(`snapshot ${key} does not exist`, { cause: error });
+      throw error;
+    }
+    const diffIds = text.split("\n").filter(Boolean);
+    const layers = [...diffIds.reverse().map((diffId) => this.layers.path(diffId)), this.initLayer];
+    return { verb, upper: join(path, "upper"), layers };
+  }
+}
