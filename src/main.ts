@@ -6,6 +6,7 @@
 /** Hidden verbs. Each gets the rest of the command line and returns the exit code. */
 const internalVerbs: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
   __archive: async () => (await import("./archive/child.ts")).archiveMain,
+  __snapshot: async () => (await import("./snapshots/child.ts")).snapshotMain,
 };
 
 async function main(argv: string[]): Promise<number> {
