@@ -1,0 +1,150 @@
+/**
+ * `gantry/busybox:latest`, made from the host's own static busybox, so that there is something to run without any registry. The same
+ * busybox gives the same image id.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { posix } from "node:path";
+import { writeHeader } from "../../archive/tar-header.ts";
+import { nowRfc3339Nano } from "../../base/clock.ts";
+import { errorCode, unavailable } from "../../base/errors.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
+import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
+import { hostPlatform } from "../../oci/platform.ts";
+import { parseReference } from "../../oci/reference.ts";
+import { type ImageContext, tagImage } from "./context.ts";
+import { toRecord } from "./image-record.ts";
+
+export const bundledName = "gantry/busybox:latest";
+
+const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const passwd = [
+  "root:x:0:0:root:/root:/bin/sh",
+  "daemon:x:1:1:daemon:/usr/sbin:/bin/false",
+  "bin:x:2:2:bin:/bin:/bin/false",
+  "sys:x:3:3:sys:/dev:/bin/false",
+  "www-data:x:33:33:www-data:/var/www:/bin/false",
+  "nobody:x:65534:65534:nobody:/home:/bin/false",
+];
+const group = [
+  "root:x:0:",
+  "daemon:x:1:",
+  "bin:x:2:",
+  "sys:x:3:",
+  "adm:x:4:",
+  "tty:x:5:",
+  "disk:x:6:",
+  "wheel:x:10:root",
+  "mail:x:8:",
+  "www-data:x:33:",
+  "users:x:100:",
+  "nogroup:x:65534:",
+];
+const directories: [name: string, mode: number][] = [
+  ["bin", 0o755],
+  ["dev", 0o755],
+  ["etc", 0o755],
+  ["home", 0o755],
+  ["proc", 0o755],
+  ["root", 0o700],
+  ["run", 0o755],
+  ["sbin", 0o755],
+  ["sys", 0o755],
+  ["tmp", 0o1777],
+  ["usr", 0o755],
+  ["usr/bin", 0o755],
+  ["usr/sbin", 0o755],
+  ["var", 0o755],
+  ["var/tmp", 0o1777],
+];
+
+/**
+ * Makes the image unless something has its name. Returns its id. Rejects `unavailable` when the host has no busybox or one that needs
+ * shared libraries.
+ */
+export async function ensureBundled(context: ImageContext, busybox = "/bin/busybox"): Promise<Digest> {
+  const reference = parseReference(bundledName);
+  const existing = context.store.findByReference(reference);
+  if (existing) return existing;
+  const { program, mtime } = await readBusybox(busybox);
+  using _hold = context.collector.hold();
+  const tar = rootTar(program, await applets(busybox), mtime);
+  const layer = await context.layers.unpack(once(tar));
+  try {
+    const bytes = encodeImageConfig(bundledConfig(layer.diffId, mtime));
+    const id = digestOf(bytes);
+    const config = bundledConfig(layer.diffId, mtime);
+    await context.store.create(toRecord(id, config, layer.size), bytes);
+    tagImage(context, reference, id, nowRfc3339Nano());
+    return id;
+  } finally {
+    void context.collector.collect([layer.diffId]);
+  }
+}
+
+function bundledConfig(diffId: Digest, mtime: number): ImageConfig {
+  const created = new Date(mtime * 1000).toISOString().replace(".000Z", "Z");
+  const { architecture, os, variant } = hostPlatform();
+  return {
+    architecture,
+    config: toDockerRunConfig({ Env: [path], Cmd: ["sh"] }),
+    created,
+    history: [{ created, created_by: "busybox-static of the host", comment: "bundled with gantry" }],
+    os,
+    rootfs: { type: "layers", diff_ids: [diffId] },
+    ...(variant ? { variant } : {}),
+  };
+}
+
+async function readBusybox(file: string): Promise<{ program: Buffer; mtime: number }> {
+  try {
+    const [program, info] = await Promise.all([readFile(file), stat(file)]);
+    if (!isStatic(program)) throw unavailable(`${file} needs shared libraries: install busybox-static`);
+    return { program, mtime: Math.floor(info.mtimeMs / 1000) };
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+    throw unavailable(`${file} is missing: install busybox-static`, { cause: error });
+  }
+}
+
+/** An ELF program without interpreter. Source: elf(5), program headers of type PT_INTERP. */
+export function isStatic(program: Buffer): boolean {
+  if (program.toString("latin1", 0, 4) !== "\x7fELF" || program[5] !== 1) return false;
+  const wide = program[4] === 2;
+  const start = wide ? Number(program.readBigUInt64LE(32)) : program.readUInt32LE(28);
+  const entrySize = program.readUInt16LE(wide ? 54 : 42);
+  const count = program.readUInt16LE(wide ? 56 : 44);
+  for (let at = start; at < start + count * entrySize; at += entrySize) {
+    if (program.readUInt32LE(at) === 3) return false;
+  }
+  return true;
+}
+
+/** Paths of the links that this busybox wants, relative to the root. */
+async function applets(file: string): Promise<string[]> {
+  const child = Bun.spawn([file, "--list-full"], { stdout: "pipe", stderr: "ignore" });
+  const text = await new Response(child.stdout).text();
+  if ((await child.exited) !== 0) throw unavailable(`${file} --list-full failed`);
+  const names = text.split("\n").filter((name) => /^(usr\/)?s?bin\/[^/]+$/.test(name) && name !== "bin/busybox");
+  return [...new Set(names)].sort();
+}
+
+function rootTar(program: Buffer, links: string[], mtime: number): Buffer {
+  const parts: Buffer[] = [];
+  const add = (name: string, flag: string, mode: number, content: Buffer = Buffer.alloc(0), linkName = "") => {
+    const header = Buffer.alloc(512);
+    const owner = { uid: 0, gid: 0, deviceMajor: 0, deviceMinor: 0 };
+    writeHeader(header, 0, { ...owner, name, linkName, flag, mode, mtime, size: content.length });
+    parts.push(header, content, Buffer.alloc((512 - (content.length % 512)) % 512));
+  };
+  for (const [name, mode] of directories) add(`${name}/`, "5", mode);
+  add("bin/busybox", "0", 0o755, program);
+  for (const name of links) add(posix.normalize(name), "1", 0o755, undefined, "bin/busybox");
+  add("etc/group", "0", 0o644, Buffer.from(`${group.join("\n")}\n`));
+  add("etc/passwd", "0", 0o644, Buffer.from(`${passwd.join("\n")}\n`));
+  parts.push(Buffer.alloc(1024));
+  return Buffer.concat(parts);
+}
+
+async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
+}

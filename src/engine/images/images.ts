@@ -1,0 +1,155 @@
+/** The engine's images: what the API asks for (`ImageBackend`), and what containers, the builder and the registry client need. */
+import { rm } from "node:fs/promises";
+import type { ContainerConfig } from "../../api/container-config.ts";
+import type {
+  ImageDeleteItem,
+  ImageHistoryItem,
+  ImageInspect,
+  ImageSummary,
+  PruneImagesResponse,
+} from "../../api/images.ts";
+import type { Filters } from "../../api/system.ts";
+import { nowRfc3339Nano } from "../../base/clock.ts";
+import type { Bytes } from "../../base/streams.ts";
+import type { ContentStore } from "../../content/content.ts";
+import type { Database } from "../../metadata/database.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { ImageConfig } from "../../oci/image-config.ts";
+import type { LayerStore } from "../../snapshots/layer-store.ts";
+import { type LoadOptions, loadImages } from "./archive/load.ts";
+import { saveImages } from "./archive/save.ts";
+import { ensureBundled } from "./bundled.ts";
+import { type CommitRequest, checkCommit, commitImage } from "./commit.ts";
+import { type ContainerUsage, type EventSink, type ImageContext, tagImage } from "./context.ts";
+import type { ImageRecord } from "./image-record.ts";
+import { ImageStore } from "./image-store.ts";
+import { type ImportOptions, importImage, targetReference } from "./import.ts";
+import { imageHistory, inspectImage } from "./inspect.ts";
+import { LayerCollector } from "./layer-collector.ts";
+import { type ListOptions, listImages } from "./list.ts";
+import { pruneImages } from "./prune.ts";
+import { type RemoveOptions, removeImage } from "./remove.ts";
+import { resolveImage } from "./resolve.ts";
+
+export interface ImagesDependencies {
+  database: Database;
+  content: ContentStore;
+  layers: LayerStore;
+  events: EventSink;
+  /** Asked for at each use: containers are built after images. */
+  usage: () => ContainerUsage;
+  /** For archives on their way in, on the disk of the layers. Belongs to this object alone. */
+  spoolDirectory: string;
+  /** The engine's version, for the configs of new images. */
+  version: string;
+}
+
+export class Images {
+  private readonly context: ImageContext;
+
+  constructor(dependencies: ImagesDependencies) {
+    const { content, layers, usage } = dependencies;
+    const store = new ImageStore(dependencies.database, content);
+    this.context = { ...dependencies, store, collector: new LayerCollector(store, content, layers, usage) };
+  }
+
+  /** Removes what an earlier daemon left half done. Call once, after the layer store's own and when the containers are known. */
+  async reconcile(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
+    await rm(this.context.spoolDirectory, { recursive: true, force: true });
+    return this.context.collector.sweep();
+  }
+
+  /** Makes `gantry/busybox` unless it is here. Rejects `unavailable` when the host has no static busybox. */
+  ensureBundled(): Promise<Digest> {
+    return ensureBundled(this.context);
+  }
+
+  /** Throws `not-found` as `docker create` prints it: `No such image: foo:latest`. */
+  resolve(name: string, platform?: string): ImageRecord {
+    return resolveImage(this.context.store, name, platform);
+  }
+
+  /** Undefined when the image was removed although a container uses it. */
+  find(id: Digest): ImageRecord | undefined {
+    return this.context.store.find(id);
+  }
+
+  records(): ImageRecord[] {
+    return this.context.store.list();
+  }
+
+  config(record: ImageRecord): ContainerConfig {
+    return this.imageConfig(record).config ?? {};
+  }
+
+  imageConfig(record: ImageRecord): ImageConfig {
+    return this.context.store.config(record.id);
+  }
+
+  layers(record: ImageRecord): Digest[] {
+    return record.layers;
+  }
+
+  /** Bytes of all layers, each once (`LayersSize` of /system/df). */
+  layersSize(): number {
+    return this.context.layers.list().reduce((sum, layer) => sum + layer.size, 0);
+  }
+
+  /** No layer is removed until this is disposed: taken by whoever brings layers in, until an image refers to them. */
+  hold(): Disposable {
+    return this.context.collector.hold();
+  }
+
+  /** To be called when a container is gone: its layers go too if nothing else needs them. */
+  releaseLayers(diffIds: Iterable<Digest>): Promise<void> {
+    return this.context.collector.collect(diffIds);
+  }
+
+  /** Throws what `createFromContainer` would refuse, before the container's layer is made. */
+  checkCommit(request: Pick<CommitRequest, "repo" | "tag" | "changes">): void {
+    checkCommit(request);
+  }
+
+  /** `docker commit`; returns the new image's id. The caller holds (`hold`) from before the layer was made. */
+  createFromContainer(request: CommitRequest): Promise<Digest> {
+    return commitImage(this.context, request);
+  }
+
+  async list(options: ListOptions): Promise<ImageSummary[]> {
+    return listImages(this.context, options);
+  }
+
+  async inspect(name: string, options: { platform?: string | undefined }): Promise<ImageInspect> {
+    return inspectImage(this.context, this.resolve(name, options.platform));
+  }
+
+  async history(name: string, options: { platform?: string | undefined }): Promise<ImageHistoryItem[]> {
+    return imageHistory(this.context, this.resolve(name, options.platform));
+  }
+
+  async tag(name: string, repo: string, tag: string): Promise<void> {
+    const record = this.resolve(name);
+    const reference = targetReference(repo, tag);
+    if (reference) tagImage(this.context, reference, record.id, nowRfc3339Nano());
+  }
+
+  remove(name: string, options: RemoveOptions): Promise<ImageDeleteItem[]> {
+    return removeImage(this.context, name, options);
+  }
+
+  prune(filters: Filters): Promise<PruneImagesResponse> {
+    return pruneImages(this.context, filters);
+  }
+
+  load(archive: Bytes, options: LoadOptions): Promise<void> {
+    return loadImages(this.context, archive, options);
+  }
+
+  async save(names: string[], options: { signal: AbortSignal }): Promise<Bytes> {
+    return saveImages(this.context, names, options);
+  }
+
+  import(source: string, body: Bytes, options: ImportOptions): Promise<void> {
+    return importImage(this.context, source, body, options);
+  }
+}

@@ -1,0 +1,93 @@
+/** `docker images`: summaries, filtered and newest first. */
+import type { ImageSummary } from "../../api/images.ts";
+import type { Filters } from "../../api/system.ts";
+import { chainIdsOf, type Digest } from "../../oci/digest.ts";
+import { familiarName, familiarString, type Reference } from "../../oci/reference.ts";
+import type { ImageContext } from "./context.ts";
+import { booleanFilter, checkFilterNames, labelsMatch, matchPath, untilFilter } from "./image-filters.ts";
+import { createdNanos, type ImageRecord } from "./image-record.ts";
+import { resolveImage } from "./resolve.ts";
+
+export interface ListOptions {
+  all: boolean;
+  digests: boolean;
+  sharedSize: boolean;
+  filters: Filters;
+}
+
+const acceptedFilters = ["dangling", "label", "before", "since", "reference", "until"];
+
+export function listImages(context: ImageContext, options: ListOptions): ImageSummary[] {
+  const { store } = context;
+  const { filters } = options;
+  checkFilterNames(filters, acceptedFilters);
+  const dangling = booleanFilter(filters, "dangling");
+  const matchesTime = timeFilter(context, filters);
+  const references = store.allReferences();
+  const parents = store.parents();
+  const shared = options.sharedSize ? sharedSizes(context) : undefined;
+  const summaries: ImageSummary[] = [];
+  for (const record of store.list()) {
+    if (!matchesTime(record)) continue;
+    if (filters["label"] && !labelsMatch(filters, store.config(record.id).config?.Labels)) continue;
+    const all = references.get(record.id) ?? [];
+    const shown = filters["reference"] ? all.filter((name) => matchesAny(filters["reference"] ?? [], name)) : all;
+    if (shown.length === 0) {
+      const intermediate = !options.all && parents.has(record.id);
+      if (filters["reference"] || intermediate || dangling === false) continue;
+    } else if (dangling === true && shown.some((name) => name.tag !== undefined)) continue;
+    summaries.push(toSummary(context, record, shown, shared?.get(record.id) ?? -1));
+  }
+  return summaries;
+}
+
+function toSummary(context: ImageContext, record: ImageRecord, names: Reference[], sharedSize: number): ImageSummary {
+  const labels = context.store.config(record.id).config?.Labels;
+  return {
+    Id: record.id,
+    ParentId: record.parent ?? "",
+    RepoTags: names.filter((name) => name.tag !== undefined).map(familiarString),
+    RepoDigests: names.filter((name) => name.digest !== undefined).map(familiarString),
+    Created: Number(createdNanos(record) / 1_000_000_000n),
+    Size: record.size,
+    SharedSize: sharedSize,
+    Labels: labels && Object.keys(labels).length > 0 ? labels : null,
+    Containers: context.usage().usingImage(record.id).length,
+  };
+}
+
+function timeFilter(context: ImageContext, filters: Filters): (record: ImageRecord) => boolean {
+  const [before] = filters["before"] ?? [];
+  const [since] = filters["since"] ?? [];
+  const beforeNanos = before === undefined ? undefined : createdNanos(resolveImage(context.store, before));
+  const sinceNanos = since === undefined ? undefined : createdNanos(resolveImage(context.store, since));
+  const until = untilFilter(filters);
+  return (record) => {
+    const created = createdNanos(record);
+    if (beforeNanos !== undefined && created >= beforeNanos) return false;
+    if (sinceNanos !== undefined && created <= sinceNanos) return false;
+    return until === undefined || created <= until;
+  };
+}
+
+/** Reference patterns match the whole familiar name, or the part before the tag. */
+function matchesAny(patterns: string[], name: Reference): boolean {
+  return patterns.some((pattern) => matchPath(pattern, familiarString(name)) || matchPath(pattern, familiarName(name)));
+}
+
+/** Bytes of each image's layers that another image stands on too. */
+export function sharedSizes(context: ImageContext): Map<Digest, number> {
+  const records = context.store.list();
+  const users = new Map<Digest, number>();
+  for (const record of records)
+    for (const chain of chainIdsOf(record.layers)) users.set(chain, (users.get(chain) ?? 0) + 1);
+  return new Map(
+    records.map((record) => {
+      const chains = chainIdsOf(record.layers);
+      const sizes = record.layers.map((diffId, at) =>
+        (users.get(chains[at] as Digest) ?? 0) > 1 ? context.layers.get(diffId).size : 0,
+      );
+      return [record.id, sizes.reduce((sum, size) => sum + size, 0)];
+    }),
+  );
+}
