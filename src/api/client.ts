@@ -11,12 +11,14 @@ import { apiVersion, type Filters } from "./system.ts";
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
 export type QueryValue = string | number | boolean | readonly string[] | undefined;
 export type Query = Record<string, QueryValue>;
-export type StreamBody = ReadableStream<Uint8Array> | Blob;
+export type StreamBody = ReadableStream<Uint8Array> | Blob | AsyncIterable<Uint8Array>;
 
 export interface RequestOptions {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** In place of `body`, where its shape depends on the API version in use. */
+  readonly bodyFor?: (version: string) => unknown;
   /** Sent as it is, in place of `body`. */
   readonly stream?: StreamBody;
   readonly headers?: Record<string, string>;
@@ -123,8 +125,9 @@ export class ApiClient {
         ? "http://localhost"
         : `${endpoint.tls ? "https" : "http"}://${urlHost(endpoint.host ?? "localhost")}:${endpoint.port}`;
     const headers: Record<string, string> = { ...this.headers(), ...options.headers };
-    if (options.body !== undefined) headers["Content-Type"] ??= "application/json";
-    const body = options.stream ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+    const json = options.bodyFor ? options.bodyFor(this.current) : options.body;
+    if (json !== undefined) headers["Content-Type"] ??= "application/json";
+    const body = options.stream ?? (json === undefined ? undefined : JSON.stringify(json));
     const init: BunFetchRequestInit & { timeout: false } = {
       method,
       headers,

@@ -2,7 +2,7 @@
  * The command line's way: global flags → the entry of the command table → its module → its flags → `run`. Every error ends here and becomes
  * a message on stderr and an exit code, in the docker CLI's words.
  */
-import { CliError, type Command, type CommandEntry, findEntry } from "./command.ts";
+import { CliError, type Command, type CommandEntry, findEntry, useLine } from "./command.ts";
 import { commandTable } from "./commands.ts";
 import { defaultConfigDirectory, readConfigFile } from "./config-file.ts";
 import { CliContext, cliVersion } from "./context.ts";
@@ -115,7 +115,7 @@ async function nounUsage(context: CliContext, entry: CommandEntry, path: string[
   const { nounHelp } = await import("./usage.ts");
   const fullPath = [context.program, ...path].join(" ");
   const text = nounHelp(fullPath, entry.summary, entry.children ?? [], helpColumns(context));
-  (asked ? context.stdout : context.stderr).write(`${asked ? "" : ""}${text}`);
+  (asked ? context.stdout : context.stderr).write(text);
   return 0;
 }
 
@@ -141,13 +141,13 @@ function unknownCommand(program: string, path: string[], word: string): CliError
 
 async function runCommand(context: CliContext, entry: CommandEntry, command: Command, argv: string[]): Promise<number> {
   const path = [context.program, ...context.commandPath].join(" ");
-  const useLine = command.usage === "" ? path : `${path} ${command.usage}`;
+  const line = useLine(path, command);
   let parsed: ReturnType<typeof parseFlags<Command["flags"]>>;
   try {
     parsed = parseFlags(command.flags, argv, { interspersed: command.interspersed ?? true });
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    throw flagFailure(error, path, useLine);
+    throw flagFailure(error, path, line);
   }
   for (const notice of parsed.notices) context.stderr.print(notice);
   const wantsHelp = parsed.help || ("help" in parsed.flags.value && parsed.flags.value["help"] === true);
@@ -156,17 +156,17 @@ async function runCommand(context: CliContext, entry: CommandEntry, command: Com
     context.stdout.write(commandHelp(path, context.program, entry, command, helpColumns(context)));
     return 0;
   }
-  checkArgs(context.program, path, useLine, command, parsed.args.length);
+  checkArgs(context.program, path, line, command, parsed.args.length);
   return command.run(context, parsed.flags, parsed.args);
 }
 
-function checkArgs(program: string, path: string, useLine: string, command: Command, count: number): void {
+function checkArgs(program: string, path: string, line: string, command: Command, count: number): void {
   const { min, max } = command.args;
   if (count >= min && (max === undefined || count <= max)) return;
   const plural = (n: number) => `${n} ${n === 1 ? "argument" : "arguments"}`;
   if (max === 0) {
     throw new CliError(
-      `${program}: '${path}' accepts no arguments\n\nUsage:  ${useLine}\n\nRun '${path} --help' for more information`,
+      `${program}: '${path}' accepts no arguments\n\nUsage:  ${line}\n\nRun '${path} --help' for more information`,
     );
   }
   let rule = `at least ${min} and at most ${plural(max ?? min)}`;
@@ -174,12 +174,12 @@ function checkArgs(program: string, path: string, useLine: string, command: Comm
   else if (min === max) rule = plural(min);
   else if (min === 0) rule = `at most ${plural(max)}`;
   throw new CliError(
-    `${program}: '${path}' requires ${rule}\n\nUsage:  ${useLine}\n\nSee '${path} --help' for more information`,
+    `${program}: '${path}' requires ${rule}\n\nUsage:  ${line}\n\nSee '${path} --help' for more information`,
   );
 }
 
-function flagFailure(error: FlagError, path: string, useLine: string): CliError {
-  return new CliError(`${error.message}\n\nUsage:  ${useLine}\n\nRun '${path} --help' for more information`, 125);
+function flagFailure(error: FlagError, path: string, line: string): CliError {
+  return new CliError(`${error.message}\n\nUsage:  ${line}\n\nRun '${path} --help' for more information`, 125);
 }
 
 function helpColumns(context: CliContext): number {

@@ -12,7 +12,7 @@ export interface ArgCount {
 }
 
 export interface CommandDefinition<S extends FlagSpecs> {
-  /** After the command path: `[OPTIONS] CONTAINER [CONTAINER...]`. */
+  /** After the command path: `[OPTIONS] CONTAINER [CONTAINER...]`. `PROGRAM` in it stands for the program's name. */
   readonly usage: string;
   readonly args: ArgCount;
   readonly flags: S;
@@ -30,6 +30,12 @@ export type Command = CommandDefinition<FlagSpecs>;
 /** Keeps the flag types inside `run` and forgets them outside. */
 export function defineCommand<S extends FlagSpecs>(definition: CommandDefinition<S>): Command {
   return definition as unknown as Command;
+}
+
+/** `docker rm [OPTIONS] CONTAINER [CONTAINER...]`; a further usage line names the program again. */
+export function useLine(path: string, command: Command): string {
+  const [program = ""] = path.split(" ");
+  return command.usage === "" ? path : `${path} ${command.usage.replaceAll("PROGRAM ", `${program} `)}`;
 }
 
 /** Where top-level help lists an entry. */

@@ -1,6 +1,6 @@
 /**
- * Standard input and output of the CLI. Plain file descriptors rather than process.stdout: loading Node's stream and tty modules costs more
- * than a whole `ps`, so they are loaded only where a terminal is really used.
+ * Standard input and output of the CLI. Plain file descriptors rather than process.stdout: loading Node's stream and tty modules costs
+ * as much as a whole `ps`.
  */
 import { fstatSync, write as writeAsync, writeSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
@@ -53,9 +53,8 @@ export class Output {
   /** Columns and rows; undefined when this is no terminal. */
   size(): { columns: number; rows: number } | undefined {
     if (!this.isTerminal) return undefined;
-    const stream = this.fd === 2 ? process.stderr : process.stdout;
-    const [columns, rows] = stream.getWindowSize?.() ?? [];
-    return columns === undefined || rows === undefined ? undefined : { columns, rows };
+    const { terminalSize } = require("./terminal-modes.ts") as typeof import("./terminal-modes.ts");
+    return terminalSize(this.fd);
   }
 
   private writeOnce(chunk: Uint8Array): Promise<number> {
@@ -92,9 +91,12 @@ export class Input {
     return Bun.stdin.stream() as unknown as ReadableStream<Uint8Array>;
   }
 
-  /** Switches the terminal to raw mode (no echo, no line editing, no signals) or back. */
-  setRaw(on: boolean): void {
-    process.stdin.setRawMode(on);
+  /** Switches the terminal to raw mode (no echo, no line editing, no signals); returns what switches it back. */
+  makeRaw(): () => void {
+    const { makeRaw } = require("./terminal-modes.ts") as typeof import("./terminal-modes.ts");
+    const restore = makeRaw(this.fd);
+    process.once("exit", restore);
+    return restore;
   }
 
   /** One line, without its newline; undefined at the end of input. */
@@ -108,15 +110,15 @@ export class Input {
   }
 }
 
+/** Character devices that are terminals: pseudo-terminals (136-143), consoles and serial lines (4), /dev/tty (5), hvc (229), ttyAMA (204). */
+const terminalMajors = new Set([4, 5, 136, 137, 138, 139, 140, 141, 142, 143, 204, 229]);
+
 function isTerminal(fd: number): boolean {
   try {
-    // Cheap answer for files, pipes and /dev/null; only character devices are worth loading node:tty.
     const stat = fstatSync(fd);
-    const isNull = stat.rdev === 0x103;
-    if (!stat.isCharacterDevice() || isNull) return false;
+    const major = Math.floor(stat.rdev / 256) & 0xfff;
+    return stat.isCharacterDevice() && terminalMajors.has(major);
   } catch {
     return false;
   }
-  const { isatty } = require("node:tty") as typeof import("node:tty");
-  return isatty(fd);
 }

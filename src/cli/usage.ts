@@ -1,13 +1,8 @@
 /** Help texts in the layout of the docker CLI and pflag: usage line, aliases, options in wrapped columns, command groups. */
-import type { Command, CommandEntry } from "./command.ts";
+import { type Command, type CommandEntry, useLine } from "./command.ts";
 import type { FlagSpec } from "./flag-kinds.ts";
 import type { FlagSpecs } from "./flags.ts";
 import { goQuote } from "./go-values.ts";
-
-/** `docker rm [OPTIONS] CONTAINER [CONTAINER...]` */
-export function useLine(path: string, command: Command): string {
-  return command.usage === "" ? path : `${path} ${command.usage}`;
-}
 
 /** Help of one command. `columns` is the terminal's width. */
 export function commandHelp(

@@ -1,9 +1,10 @@
-/** `container rm`: removes containers, printing each name; errors of some do not stop the others. */
+/** `container rm`. */
 import { isStatus } from "../../api/client-error.ts";
-import { CliError, defineCommand } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { each } from "../each.ts";
 import { describeError } from "../errors.ts";
 import { flag } from "../flag-kinds.ts";
+import { containerPath } from "./names.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
@@ -15,19 +16,19 @@ export const command = defineCommand({
   },
   async run(context, flags, args) {
     const { force, link, volumes } = flags.value;
-    return each(args, async (name) => {
-      const container = name.replace(/^\/+|\/+$/g, "");
-      if (container === "") throw new CliError("container name cannot be empty");
+    const query = { force: force || undefined, link: link || undefined, v: volumes || undefined };
+    const remove = async (name: string) => {
+      const path = containerPath(name);
       try {
-        await context.client.send("DELETE", `/containers/${encodeURIComponent(container)}`, {
-          query: { force: force || undefined, link: link || undefined, v: volumes || undefined },
-        });
+        await context.client.send("DELETE", path, { query });
+        return name;
       } catch (error) {
-        if (!(force && isStatus(error, 404))) throw error;
+        // With --force, what is not there is what was wanted.
+        if (!force || !isStatus(error, 404)) throw error;
         context.stderr.print(describeError(error));
-        return;
+        return undefined;
       }
-      context.stdout.print(name);
-    });
+    };
+    return each(args, remove, (line) => context.stdout.print(line));
   },
 });
