@@ -1,5 +1,5 @@
 /** What a container mounts, decided at create, kept (as JSON) in its record, shown by inspect and turned into spec mounts at start. */
-import type { Mount } from "../../api/container-config.ts";
+import type { MountPoint } from "../../api/containers.ts";
 
 export interface MountPlan {
   type: "bind" | "volume" | "tmpfs";
@@ -14,6 +14,8 @@ export interface MountPlan {
   rw: boolean;
   /** `rprivate`, `rslave`, …; empty for none. */
   propagation: string;
+  /** The engine chose `rslave` because the source holds its own data: private will do where the source has no peers. */
+  propagationFallback?: boolean;
   /** Fill an empty volume from the image. */
   copyData: boolean;
   /** `-v`: a missing bind source is made a directory at start. */
@@ -21,11 +23,44 @@ export interface MountPlan {
   subpath?: string;
   /** Made for this container without a name: removed with it by `rm -v` and `--rm`. */
   anonymous?: boolean;
+  /** `--tmpfs`, which inspect shows in HostConfig only. */
+  hidden?: boolean;
   nonRecursive?: boolean;
   readOnlyNonRecursive?: boolean;
   readOnlyForceRecursive?: boolean;
   /** tmpfs: mount options. */
   options?: string[];
-  /** The `--mount` it came from. */
-  spec?: Mount;
+}
+
+/** `Mounts` of inspect and ps. */
+export function toMountPoints(plans: readonly MountPlan[]): MountPoint[] {
+  return plans
+    .filter((plan) => !plan.hidden)
+    .map((plan) => ({
+      Type: plan.type,
+      ...(plan.name === undefined ? {} : { Name: plan.name }),
+      Source: plan.source,
+      Destination: plan.destination,
+      ...(plan.driver === undefined ? {} : { Driver: plan.driver }),
+      Mode: plan.mode,
+      RW: plan.rw,
+      Propagation: plan.propagation,
+    }));
+}
+
+/** What `docker cp` needs over the root of a stopped container, outer mounts first. A tmpfs is empty then and left out. */
+export function bindsFor(plans: readonly MountPlan[]): { source: string; destination: string; readOnly: boolean }[] {
+  return byDepth(plans)
+    .filter((plan) => plan.type !== "tmpfs")
+    .map(({ source, destination, subpath, rw }) => ({
+      source: subpath === undefined ? source : `${source}/${subpath}`,
+      destination,
+      readOnly: !rw,
+    }));
+}
+
+/** Outer mounts before those inside them; otherwise the order given. */
+export function byDepth(plans: readonly MountPlan[]): MountPlan[] {
+  const depth = ({ destination }: MountPlan) => destination.split("/").filter(Boolean).length;
+  return [...plans].sort((a, b) => depth(a) - depth(b));
 }

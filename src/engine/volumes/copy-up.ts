@@ -1,0 +1,63 @@
+/** Filling an empty volume with what the image has at its place: content, owners, modes, times, links and extended attributes. */
+import { chmodSync, lchownSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { errorCode, internal } from "../../base/errors.ts";
+import { resolveInRoot } from "../../linux/resolve.ts";
+
+export interface CopyUp {
+  /** Root of the image, mounted. */
+  rootfs: string;
+  /** Path in it. */
+  path: string;
+  /** The volume's `_data`. */
+  target: string;
+  /** Whether other containers may have the volume mounted: then it is filled in place, as they must see it. */
+  shared: boolean;
+}
+
+/**
+ * Does nothing when the volume has content or the image has no such directory. Otherwise all or nothing, also when the machine
+ * stops meanwhile (unless the volume is shared). Links in the image are resolved inside it.
+ */
+export async function copyUp({ rootfs, path, target, shared }: CopyUp): Promise<void> {
+  if (readdirSync(target).length > 0) return;
+  const source = findDirectory(rootfs, path);
+  if (source === undefined) return;
+  if (readdirSync(source).length === 0) {
+    const { uid, gid, mode } = statSync(source);
+    lchownSync(target, uid, gid);
+    chmodSync(target, mode & 0o7777);
+    return;
+  }
+  if (shared) return copyTree(source, target);
+  const staging = join(dirname(target), "_copy");
+  rmSync(staging, { recursive: true, force: true });
+  mkdirSync(staging, { mode: 0o700 });
+  await copyTree(source, staging);
+  // Over an empty directory, rename is atomic.
+  renameSync(staging, target);
+}
+
+/** A volume cannot lie over a file. */
+function findDirectory(rootfs: string, path: string): string | undefined {
+  let found: string;
+  try {
+    found = resolveInRoot(rootfs, path);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
+  if (statSync(found).isDirectory()) return found;
+  throw internal(`cannot mount volume over existing file, file exists ${found}`);
+}
+
+/** coreutils' cp keeps all that a tree has, holes and reflinks too, and works outside of this process. */
+async function copyTree(source: string, target: string): Promise<void> {
+  const child = Bun.spawn(["cp", "-a", "-T", "--reflink=auto", "--", source, target], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const [message, code] = await Promise.all([child.stderr.text(), child.exited]);
+  if (code !== 0) throw internal(`error while filling the volume: ${message.trim() || `cp exited with ${code}`}`);
+}

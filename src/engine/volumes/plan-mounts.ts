@@ -1,0 +1,110 @@
+/** Decides at create what a container mounts: other containers' volumes, then binds, then mounts, then the image's volumes. */
+import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import { clean, type ParsedMount, parseBind, parseMount, parseTmpfs, parseVolumesFrom } from "./mount-parse.ts";
+import type { MountPlan } from "./mount-plan.ts";
+import { guardDataRoot } from "./propagation.ts";
+import type { VolumeRecord, VolumeRequest } from "./volume-store.ts";
+
+export interface PlanInput {
+  containerId: string;
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  imageVolumes: readonly string[];
+  /** The plans of another container; throws `not-found`. */
+  volumesFrom: (container: string) => MountPlan[];
+}
+
+export interface VolumeMaker {
+  ensure(request: VolumeRequest): VolumeRecord;
+  dataPath(name: string): string;
+}
+
+/**
+ * Makes the volumes that are missing and returns the plans. Throws Docker's messages; volumes without a name that were made until
+ * then are in `made`, for the caller to remove.
+ */
+export function planMounts(volumes: VolumeMaker, dataRoot: string, input: PlanInput, made: string[]): MountPlan[] {
+  const { config, hostConfig, imageVolumes } = input;
+  const tmpfs = Object.entries(hostConfig.Tmpfs ?? {}).map(([target, options]) => parseTmpfs(target, options));
+  const tmpfsTargets = new Set(tmpfs.map((plan) => plan.destination));
+  const plans = new Map<string, MountPlan>();
+  for (const spec of hostConfig.VolumesFrom ?? []) {
+    for (const plan of inherited(spec, input)) plans.set(plan.destination, plan);
+  }
+  const own = new Set<string>();
+  const add = (parsed: ParsedMount, guarded: MountPlan) => {
+    const { destination } = guarded;
+    if (own.has(destination)) throw duplicate(destination);
+    own.add(destination);
+    plans.set(
+      destination,
+      guarded.type === "volume" ? withVolume(volumes, { ...parsed, plan: guarded }, made) : guarded,
+    );
+  };
+  for (const raw of hostConfig.Binds ?? []) {
+    const parsed = parseBind(raw, hostConfig.VolumeDriver ?? "");
+    if (tmpfsTargets.has(parsed.plan.destination)) throw duplicate(parsed.plan.destination);
+    const explicit = parsed.plan.mode.split(",").includes(parsed.plan.propagation);
+    add(parsed, guardDataRoot(parsed.plan, explicit, dataRoot));
+  }
+  for (const mount of hostConfig.Mounts ?? []) {
+    const parsed = parseMount(mount);
+    add(parsed, guardDataRoot(parsed.plan, Boolean(mount.BindOptions?.Propagation), dataRoot));
+  }
+  for (const target of new Set([...Object.keys(config.Volumes ?? {}), ...imageVolumes].map(clean))) {
+    if (plans.has(target) || tmpfsTargets.has(target)) continue;
+    if (target === "/") throw invalidArgument("invalid specification: destination can't be '/'");
+    plans.set(target, imageVolume(volumes, target, made));
+  }
+  // --tmpfs lies over what other containers or --mount put there.
+  return [...[...plans.values()].filter((plan) => !tmpfsTargets.has(plan.destination)), ...tmpfs];
+}
+
+function inherited(spec: string, input: PlanInput): MountPlan[] {
+  const { container, rw } = parseVolumesFrom(spec);
+  return input
+    .volumesFrom(container)
+    .filter((plan) => !plan.hidden)
+    .map((plan) => ({ ...plan, mode: "", rw: plan.rw && rw, copyData: false }));
+}
+
+function withVolume(
+  volumes: VolumeMaker,
+  { plan, driver, driverOptions, labels }: ParsedMount,
+  made: string[],
+): MountPlan {
+  const record = volumes.ensure({
+    ...(plan.name === undefined ? {} : { name: plan.name }),
+    ...(driver === undefined ? {} : { driver }),
+    options: driverOptions ?? null,
+    labels: labels ?? null,
+  });
+  if (plan.anonymous) made.push(record.name);
+  // What Docker shows for a volume without a mode of its own.
+  return { ...plan, ...located(volumes, record), mode: plan.mode || "z" };
+}
+
+function imageVolume(volumes: VolumeMaker, destination: string, made: string[]): MountPlan {
+  const record = volumes.ensure({});
+  made.push(record.name);
+  return {
+    type: "volume",
+    ...located(volumes, record),
+    destination,
+    mode: "",
+    rw: true,
+    propagation: "",
+    copyData: true,
+    createSource: false,
+    anonymous: true,
+  };
+}
+
+function located(volumes: VolumeMaker, { name, driver }: VolumeRecord) {
+  return { name, driver, source: volumes.dataPath(name) };
+}
+
+function duplicate(destination: string) {
+  return invalidArgument(`Duplicate mount point: ${destination}`);
+}

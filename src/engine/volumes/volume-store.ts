@@ -1,0 +1,148 @@
+/**
+ * Volumes of the driver `local`: a record in the database and a directory `<root>/<name>/_data`. The directory comes before the
+ * record and goes, by a rename, before it: a crash leaves at most a directory that nobody names, which `recover` clears.
+ */
+import { mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errorCode, internal, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import { newId } from "../../base/ids.ts";
+import type { Database } from "../../metadata/database.ts";
+
+export interface VolumeRecord {
+  name: string;
+  driver: "local";
+  /** Null: the API shows it so when none were given. */
+  labels: Record<string, string> | null;
+  /** RFC 3339, seconds. */
+  createdAt: string;
+}
+
+export interface VolumeRequest {
+  /** Empty: a name is made up and the volume is anonymous. */
+  name?: string;
+  driver?: string;
+  options?: Record<string, string> | null;
+  labels?: Record<string, string> | null;
+}
+
+/** On volumes that were made without a name: what `volume prune` removes by default. */
+export const anonymousLabel = "com.docker.volume.anonymous";
+
+const removedPrefix = ".removed-";
+
+export class VolumeStore {
+  /** Directory that holds one per volume. */
+  readonly root: string;
+  private readonly database: Database;
+
+  constructor(database: Database, root: string) {
+    this.database = database;
+    this.root = root;
+    mkdirSync(root, { recursive: true, mode: 0o701 });
+  }
+
+  /** Finishes removals and clears empty directories without a record, both left by a crash. */
+  async recover(): Promise<void> {
+    for (const entry of readdirSync(this.root)) {
+      if (entry.startsWith(removedPrefix)) await rm(join(this.root, entry), { recursive: true, force: true });
+      else if (this.find(entry) === undefined) removeEmpty(join(this.root, entry));
+    }
+    for (const { name } of this.list()) mkdirSync(this.dataPath(name), { recursive: true });
+  }
+
+  find(name: string): VolumeRecord | undefined {
+    const row = this.database.get<{ doc: string }>("SELECT doc FROM volumes WHERE name = ?", name);
+    return row === undefined ? undefined : (JSON.parse(row.doc) as VolumeRecord);
+  }
+
+  get(name: string): VolumeRecord {
+    const record = this.find(name);
+    if (record === undefined) throw notFound(`get ${name}: no such volume`);
+    return record;
+  }
+
+  list(): VolumeRecord[] {
+    const rows = this.database.all<{ doc: string }>("SELECT doc FROM volumes ORDER BY name");
+    return rows.map((row) => JSON.parse(row.doc) as VolumeRecord);
+  }
+
+  dataPath(name: string): string {
+    return join(this.root, name, "_data");
+  }
+
+  /** Idempotent: a volume that is there already is returned as it is, whatever labels are asked for, as in Docker. */
+  create(request: VolumeRequest): { record: VolumeRecord; created: boolean } {
+    const anonymous = !request.name;
+    const name = request.name || newId();
+    checkRequest(name, request);
+    const existing = this.find(name);
+    if (existing !== undefined) return { record: existing, created: false };
+    const labels = anonymous ? { ...request.labels, [anonymousLabel]: "" } : (request.labels ?? null);
+    const createdAt = `${new Date().toISOString().slice(0, 19)}Z`;
+    const record: VolumeRecord = { name, driver: "local", labels, createdAt };
+    makeDirectory(join(this.root, name), 0o701, name);
+    makeDirectory(this.dataPath(name), 0o755, name);
+    this.database.run("INSERT INTO volumes VALUES (?, ?)", name, JSON.stringify(record));
+    return { record, created: true };
+  }
+
+  /** Forgets a volume at once; resolves when its data is gone. Whether it is in use is the caller's to know. */
+  async remove(name: string): Promise<void> {
+    this.get(name);
+    const grave = join(this.root, `${removedPrefix}${newId()}`);
+    try {
+      renameSync(join(this.root, name), grave);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+    }
+    this.database.run("DELETE FROM volumes WHERE name = ?", name);
+    await rm(grave, { recursive: true, force: true });
+  }
+}
+
+function checkRequest(name: string, { driver = "local", options }: VolumeRequest): void {
+  const fail = (reason: string) => `create ${name}: ${reason}`;
+  if (driver !== "" && driver !== "local") {
+    throw notFound(fail(`error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`));
+  }
+  if (name.length === 1) {
+    throw invalidArgument(fail("volume name is too short, names should be at least two alphanumeric characters"));
+  }
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
+    const rule = `only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`;
+    throw invalidArgument(
+      fail(
+        `${JSON.stringify(name)} includes invalid characters for a local volume name, ${rule}. If you intended to pass a host directory, use absolute path`,
+      ),
+    );
+  }
+  for (const option of Object.keys(options ?? {})) {
+    if (!["type", "o", "device", "size"].includes(option)) {
+      throw invalidArgument(fail(`invalid option: ${JSON.stringify(option)}`));
+    }
+    throw notImplemented(fail(`options of the local driver (${option}) are not supported yet`));
+  }
+}
+
+function makeDirectory(path: string, mode: number, name: string): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return;
+    if (errorCode(error) === "ENAMETOOLONG") {
+      throw internal(`create ${name}: mkdir ${path}: file name too long`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function removeEmpty(directory: string): void {
+  for (const path of [join(directory, "_data"), directory]) {
+    try {
+      rmdirSync(path);
+    } catch {
+      // Not empty or no directory: data that is not ours to judge.
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { errorKind } from "../../base/errors.ts";
+import { Database } from "../../metadata/database.ts";
+import { VolumeStore } from "./volume-store.ts";
+import { type VolumeEvent, Volumes } from "./volumes.ts";
+
+let directory: string;
+let database: Database;
+let volumes: Volumes;
+let events: VolumeEvent[];
+const users = new Map<string, string[]>();
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "gantry-volumes-"));
+  database = new Database(":memory:");
+  events = [];
+  users.clear();
+  volumes = new Volumes({
+    store: new VolumeStore(database, join(directory, "volumes")),
+    usage: { usingVolume: (name) => users.get(name) ?? [] },
+    publish: (event) => events.push(event),
+  });
+});
+
+afterEach(() => {
+  database.close();
+  rmSync(directory, { recursive: true });
+});
+
+const message = async (work: Promise<unknown>) => {
+  try {
+    await work;
+  } catch (error) {
+    return [errorKind(error), (error as Error).message];
+  }
+  return undefined;
+};
+
+test("a volume is made once, shown as dockerd shows it, and removed with its data", async () => {
+  const made = await volumes.create({ Name: "data", Labels: { a: "b" } });
+  expect(made).toEqual({
+    CreatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    Driver: "local",
+    Labels: { a: "b" },
+    Mountpoint: join(directory, "volumes/data/_data"),
+    Name: "data",
+    Options: null,
+    Scope: "local",
+  });
+  writeFileSync(join(made.Mountpoint, "file"), "x");
+  expect(await volumes.create({ Name: "data", Labels: { a: "z" } })).toEqual(made);
+  await volumes.remove("data", { force: false });
+  expect(readdirSync(join(directory, "volumes"))).toEqual([]);
+  expect(events.map(({ action, id }) => `${action} ${id}`)).toEqual(["create data", "destroy data"]);
+});
+
+test("messages are dockerd's", async () => {
+  await volumes.create({ Name: "used" });
+  users.set("used", ["c1", "c2"]);
+  expect(await message(volumes.create({ Name: "a" }))).toEqual([
+    "invalid-argument",
+    "create a: volume name is too short, names should be at least two alphanumeric characters",
+  ]);
+  expect(await message(volumes.create({ Name: "a b" }))).toEqual([
+    "invalid-argument",
+    'create a b: "a b" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
+  ]);
+  expect(await message(volumes.create({ Name: "aa", Driver: "nope" }))).toEqual([
+    "not-found",
+    'create aa: error looking up volume plugin nope: plugin "nope" not found',
+  ]);
+  expect(await message(volumes.create({ Name: "aa", DriverOpts: { bogus: "1" } }))).toEqual([
+    "invalid-argument",
+    'create aa: invalid option: "bogus"',
+  ]);
+  expect((await message(volumes.create({ Name: "aa", DriverOpts: { type: "nfs" } })))?.[0]).toBe("not-implemented");
+  expect(await message(volumes.inspect("nope"))).toEqual(["not-found", "get nope: no such volume"]);
+  expect(await message(volumes.remove("nope", { force: false }))).toEqual(["not-found", "get nope: no such volume"]);
+  expect(await message(volumes.remove("nope", { force: true }))).toBeUndefined();
+  const inUse = ["conflict", "remove used: volume is in use - [c1, c2]"];
+  expect(await message(volumes.remove("used", { force: true }))).toEqual(inUse);
+});
+
+test("filters select, and those that are wrong are named", async () => {
+  await volumes.create({ Name: "lab", Labels: { a: "b" } });
+  await volumes.create({ Name: "used" });
+  users.set("used", ["c1"]);
+  const list = async (filters: Record<string, string[]>) => (await volumes.list(filters)).Volumes?.map((v) => v.Name);
+  expect(await list({})).toEqual(["lab", "used"]);
+  expect(await list({ name: ["^la"] })).toEqual(["lab"]);
+  expect(await list({ label: ["a=b"] })).toEqual(["lab"]);
+  expect(await list({ label: ["a=c"] })).toEqual([]);
+  expect(await list({ dangling: ["true"] })).toEqual(["lab"]);
+  expect(await list({ dangling: ["0"] })).toEqual(["used"]);
+  expect(await list({ driver: ["other"] })).toEqual([]);
+  expect(await message(volumes.list({ dangling: ["x"] }))).toEqual([
+    "invalid-argument",
+    "invalid filter 'dangling=[x]'",
+  ]);
+  expect(await message(volumes.list({ bogus: ["x"] }))).toEqual(["invalid-argument", "invalid filter 'bogus'"]);
+});
+
+test("prune takes anonymous volumes that nobody uses, with all every such volume", async () => {
+  const anonymous = await volumes.create({});
+  const busy = await volumes.create({});
+  await volumes.create({ Name: "named" });
+  users.set(busy.Name, ["c1"]);
+  writeFileSync(join(anonymous.Mountpoint, "file"), "12345");
+  expect(anonymous.Labels).toEqual({ "com.docker.volume.anonymous": "" });
+  expect(await volumes.prune({})).toEqual({ VolumesDeleted: [anonymous.Name], SpaceReclaimed: 5 });
+  expect(await volumes.prune({ all: ["true"], "label!": ["x"] })).toEqual({
+    VolumesDeleted: ["named"],
+    SpaceReclaimed: 0,
+  });
+  expect(events.at(-1)).toEqual({ type: "volume", action: "prune", id: "", attributes: { reclaimed: "0" } });
+  expect((await message(volumes.prune({ all: ["x"] })))?.[1]).toBe(
+    `invalid filter 'all': strconv.ParseBool: parsing "x": invalid syntax`,
+  );
+  expect((await message(volumes.prune({ until: ["5m"] })))?.[1]).toBe("invalid filter 'until'");
+});
+
+test("what a crash left is put right: half removed goes, half made goes, foreign data stays", async () => {
+  const root = join(directory, "volumes");
+  await volumes.create({ Name: "kept" });
+  rmSync(join(root, "kept"), { recursive: true });
+  mkdirSync(join(root, ".removed-1/_data/deep"), { recursive: true });
+  mkdirSync(join(root, "halfmade/_data"), { recursive: true });
+  mkdirSync(join(root, "foreign/_data/deep"), { recursive: true });
+  await volumes.store.recover();
+  expect(readdirSync(root).sort()).toEqual(["foreign", "kept"]);
+  expect(existsSync(join(root, "kept/_data"))).toBe(true);
+});
