@@ -100,10 +100,7 @@ export class Connection {
   }
 
   private async respond(response: HttpResponse, head: RequestHead, body: RequestBody): Promise<boolean> {
-    // A client that still waits for "100 Continue" may or may not send its body now: only closing is unambiguous.
-    const undecided = head.expectsContinue && !body.started && !body.complete;
-    const discardable = body.complete || (!undecided && (await this.discardable(body)));
-    const keepAlive = head.keepAlive && discardable && !this.closing;
+    const keepAlive = head.keepAlive && !this.closing && (await this.bodyDone(head, body));
     const framing = { headOnly: head.method === "HEAD", http11: head.http11, keepAlive };
     try {
       return await this.writer.send(response, framing);
@@ -113,9 +110,13 @@ export class Connection {
     }
   }
 
-  /** True when the rest of the body is small and was read. Chunked bodies are of unknown size: those end the connection. */
-  private async discardable(body: RequestBody): Promise<boolean> {
-    if (body.length === undefined || body.length > maxDiscard) return false;
+  /**
+   * True when the next request can be read after this body: it was read, or is small and unwanted. Somebody may still be reading a
+   * body that is begun; and a client that waits for "100 Continue" may or may not send its body now. Those end the connection.
+   */
+  private async bodyDone(head: RequestHead, body: RequestBody): Promise<boolean> {
+    if (body.complete) return true;
+    if (body.started || head.expectsContinue || body.length === undefined) return false;
     return await body.discard(maxDiscard);
   }
 

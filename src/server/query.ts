@@ -1,0 +1,91 @@
+/** Query parameters, read as dockerd reads them. */
+import type { Filters } from "../api/system.ts";
+import { invalidArgument } from "../base/errors.ts";
+
+/** Go's words for a number that is none. */
+function invalidNumber(parser: string, text: string): Error {
+  return invalidArgument(`strconv.${parser}: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+export class Query {
+  private readonly params: URLSearchParams;
+
+  constructor(params: URLSearchParams) {
+    this.params = params;
+  }
+
+  has(name: string): boolean {
+    return this.params.has(name);
+  }
+
+  /** Empty when it is not given. */
+  text(name: string): string {
+    return this.params.get(name) ?? "";
+  }
+
+  /** Undefined when it is not given or empty. */
+  optional(name: string): string | undefined {
+    return this.params.get(name) || undefined;
+  }
+
+  all(name: string): string[] {
+    return this.params.getAll(name);
+  }
+
+  /** Everything is true but empty, `0`, `no`, `false` and `none`. */
+  bool(name: string, fallback = false): boolean {
+    if (!this.params.has(name)) return fallback;
+    return !["", "0", "no", "false", "none"].includes(this.text(name).trim().toLowerCase());
+  }
+
+  /** Undefined when it is not given or empty; throws for what is not an integer. */
+  integer(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === "") return undefined;
+    if (!/^[+-]?\d+$/.test(text)) throw invalidNumber("Atoi", text);
+    return Number(text);
+  }
+
+  /** `1700000000` or `1700000000.123456789` seconds → nanoseconds; undefined when it is not given, empty or 0. */
+  timestamp(name: string): bigint | undefined {
+    const text = this.text(name);
+    const match = /^(-?\d+)(?:\.(\d+))?$/.exec(text);
+    if (text === "") return undefined;
+    if (!match) throw invalidNumber("ParseInt", text.split(".")[0] ?? text);
+    const nanos = BigInt(match[1] as string) * 1_000_000_000n + BigInt((match[2] ?? "").slice(0, 9).padEnd(9, "0"));
+    return nanos > 0n ? nanos : undefined;
+  }
+
+  /** `filters` in both forms: `{"name":{"value":true}}` and `{"name":["value"]}`. Names beside the accepted ones are refused. */
+  filters(accepted?: readonly string[]): Filters {
+    const filters = parseFilters(this.text("filters"));
+    for (const name of Object.keys(filters)) {
+      if (accepted && !accepted.includes(name)) throw invalidArgument(`invalid filter '${name}'`);
+    }
+    return filters;
+  }
+}
+
+function parseFilters(text: string): Filters {
+  if (text === "") return {};
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw invalidArgument("invalid filter", { cause });
+  }
+  const filters: Filters = {};
+  if (parsed === null) return filters;
+  if (typeof parsed !== "object" || Array.isArray(parsed)) throw invalidArgument("invalid filter");
+  for (const [name, values] of Object.entries(parsed)) filters[name] = filterValues(values);
+  return filters;
+}
+
+function filterValues(values: unknown): string[] {
+  if (Array.isArray(values)) {
+    if (!values.every((value) => typeof value === "string")) throw invalidArgument("invalid filter");
+    return values;
+  }
+  if (typeof values !== "object") throw invalidArgument("invalid filter");
+  return Object.keys(values ?? {});
+}

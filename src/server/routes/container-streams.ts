@@ -1,0 +1,81 @@
+/** `/containers/{id}` streams: attach, logs, stats, resize. Spec: Docker Engine API, "Container". */
+import { invalidArgument } from "../../base/errors.ts";
+import type { AttachOptions, ContainerBackend } from "../backends.ts";
+import type { HttpResponse } from "../http/message.ts";
+import type { Query } from "../query.ts";
+import { bytes, empty, jsonStream } from "../responses.ts";
+import { type Route, type RouteContext, route } from "../router.ts";
+import { streamType } from "../versions.ts";
+import { hijack, parseDetachKeys, requireWebSocket, webSocket } from "./hijack.ts";
+
+export function containerStreamRoutes(containers: ContainerBackend): Route[] {
+  return [
+    route("POST", "/containers/{id}/attach", async ({ params, query, request, version }) => {
+      const session = await containers.attach(params["id"] as string, attachOptions(query));
+      return hijack(request, session, version);
+    }),
+    route("GET", "/containers/{id}/attach/ws", async ({ params, query, request, version }) => {
+      requireWebSocket(request);
+      const session = await containers.attach(params["id"] as string, attachOptions(query));
+      return webSocket(request, session, version);
+    }),
+    route("GET", "/containers/{id}/logs", (context) => logs(containers, context)),
+    route("GET", "/containers/{id}/stats", (context) => stats(containers, context)),
+    route("POST", "/containers/{id}/resize", async ({ params, query }) => {
+      await containers.resize(params["id"] as string, resizeOptions(query));
+      return empty(200);
+    }),
+  ];
+}
+
+function attachOptions(query: Query): AttachOptions {
+  return {
+    detachKeys: parseDetachKeys(query.text("detachKeys")),
+    logs: query.bool("logs"),
+    stream: query.bool("stream"),
+    stdin: query.bool("stdin"),
+    stdout: query.bool("stdout"),
+    stderr: query.bool("stderr"),
+  };
+}
+
+async function logs(containers: ContainerBackend, context: RouteContext): Promise<HttpResponse> {
+  const { params, query, request, version } = context;
+  const [stdout, stderr] = [query.bool("stdout"), query.bool("stderr")];
+  if (!stdout && !stderr) throw invalidArgument("Bad parameters: you must choose at least one stream");
+  // Anything but a number of lines, "all" above all, means all.
+  const tail = /^\d+$/.test(query.text("tail")) ? Number(query.text("tail")) : undefined;
+  const { multiplexed, body } = await containers.logs(params["id"] as string, {
+    stdout,
+    stderr,
+    tail,
+    follow: query.bool("follow"),
+    timestamps: query.bool("timestamps"),
+    details: query.bool("details"),
+    since: query.timestamp("since"),
+    // 1.35 brought `until`.
+    until: version >= 35 ? query.timestamp("until") : undefined,
+    signal: request.signal,
+  });
+  return bytes(streamType(multiplexed, version), body);
+}
+
+async function stats(containers: ContainerBackend, context: RouteContext): Promise<HttpResponse> {
+  const { params, query, request, version } = context;
+  const stream = query.bool("stream", true);
+  const oneShot = version >= 41 && query.bool("one-shot");
+  if (stream && oneShot) throw invalidArgument("cannot have stream=true and one-shot=true");
+  const options = { stream, oneShot, signal: request.signal };
+  return jsonStream(await containers.stats(params["id"] as string, options));
+}
+
+/** `h` rows and `w` columns. */
+export function resizeOptions(query: Query): { height: number; width: number } {
+  return { height: dimension(query.text("h"), "height"), width: dimension(query.text("w"), "width") };
+}
+
+function dimension(text: string, name: string): number {
+  if (!/^\d+$/.test(text)) throw invalidArgument(`invalid resize ${name} ${JSON.stringify(text)}: invalid syntax`);
+  if (Number(text) > 0xffffffff) throw invalidArgument(`invalid resize ${name} "${text}": value out of range`);
+  return Number(text);
+}

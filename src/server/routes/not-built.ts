@@ -1,0 +1,79 @@
+/**
+ * Routes of the Engine API that this daemon does not serve yet or, like swarm's, not in its state. Each says so clearly, in dockerd's
+ * words where dockerd has them.
+ */
+import { invalidArgument, notFound, notImplemented, unavailable } from "../../base/errors.ts";
+import { json } from "../responses.ts";
+import { type Route, route } from "../router.ts";
+
+const noManager =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+
+const experimental =
+  "This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to enable it.";
+
+/** Method and path → what is not built. */
+const unbuilt: [string, string, string][] = [
+  ["POST", "/images/{name}/push", "pushing images is not built yet: use docker save"],
+  ["GET", "/images/search", "searching images is not built yet"],
+  ["POST", "/build", "building images is not built yet: use docker commit or docker import"],
+  ["POST", "/build/prune", "building images is not built yet: there is no build cache"],
+  ["POST", "/build/cancel", "building images is not built yet"],
+  ["GET", "/distribution/{name}/json", "asking registries is not built yet"],
+  ["POST", "/session", "BuildKit is not built yet"],
+  ["POST", "/grpc", "BuildKit is not built yet"],
+  ["POST", "/swarm/init", "swarm mode is not built yet"],
+  ["POST", "/swarm/join", "swarm mode is not built yet"],
+  ["GET", "/plugins/privileges", "plugins are not built yet"],
+  ["POST", "/plugins/pull", "plugins are not built yet"],
+  ["POST", "/plugins/create", "plugins are not built yet"],
+];
+
+const managerOnly: [string, string][] = [
+  ["GET", "/swarm"],
+  ["GET", "/swarm/unlockkey"],
+  ["POST", "/swarm/update"],
+  ["POST", "/swarm/unlock"],
+  ...["services", "nodes", "tasks", "secrets", "configs"].flatMap((noun): [string, string][] => [
+    ["GET", `/${noun}`],
+    ["GET", `/${noun}/{id}`],
+    ["POST", `/${noun}/{id}`],
+    ["DELETE", `/${noun}/{id}`],
+  ]),
+];
+
+export function notBuiltRoutes(): Route[] {
+  return [
+    ...unbuilt.map(([method, path, message]) =>
+      route(method, path, () => {
+        throw notImplemented(message);
+      }),
+    ),
+    ...managerOnly.map(([method, path]) =>
+      route(method, path, () => {
+        throw unavailable(noManager);
+      }),
+    ),
+    route("POST", "/swarm/leave", () => {
+      throw unavailable("This node is not part of a swarm");
+    }),
+    route("GET", "/plugins", () => json([])),
+    ...["GET", "POST", "DELETE"].map((method) =>
+      route(method, "/plugins/{name}", ({ params }) => {
+        const name = (params["name"] as string).replace(/\/(json|enable|disable|push|upgrade|set)$/, "");
+        if (name === "") throw invalidArgument("plugin name cannot be empty");
+        throw notFound(`plugin "${name}" not found`);
+      }),
+    ),
+    ...["GET", "POST", "DELETE"].map((method) =>
+      route(method, "/containers/{id}/checkpoints", () => {
+        throw notImplemented(experimental);
+      }),
+    ),
+    ...["POST", "DELETE"].map((method) =>
+      route(method, "/containers/{id}/checkpoints/{checkpoint}", () => {
+        throw notImplemented(experimental);
+      }),
+    ),
+  ];
+}
