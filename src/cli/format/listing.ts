@@ -5,7 +5,7 @@
 import { alignTabs, type TabOptions } from "./tabwriter.ts";
 import { Template } from "./template/exec.ts";
 import { headerFunctions } from "./template/funcs.ts";
-import { type GoObject, natural } from "./template/go-type.ts";
+import { GoObject, natural } from "./template/go-type.ts";
 
 export interface Listing {
   /** What `--format` says, or the command's own table. */
@@ -22,8 +22,15 @@ export function formatListing({ format, header, rows, tabs }: Listing): string {
   const data = [...rows].map(natural);
   const body = data.map((row) => `${guarded(() => template.execute(row))}\n`).join("");
   if (!isTable) return body;
-  const title = template.execute(natural(header), { functions: headerFunctions });
+  const title = template.execute(natural(headerObject(header)), { functions: headerFunctions });
   return alignTabs(`${title}\n${body}`, tabs);
+}
+
+/** `{{.Label "com.example.my-name"}}` is titled by the last part of the label's name. */
+function headerObject(header: Listing["header"]): GoObject {
+  const titles = Object.entries(header).map(([name, title]) => [name, () => title] as const);
+  const Label = (name: string) => (name.split(".").at(-1) ?? "").replace(/[-_]/g, " ");
+  return new GoObject("formatter.SubHeaderContext", { ...Object.fromEntries(titles), Label }, true);
 }
 
 /** The template inside a format: without `table`, `json` spelt out, `\t` and `\n` made real. */

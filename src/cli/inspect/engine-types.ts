@@ -92,8 +92,9 @@ const others: Record<string, string> = {
     "Subnet?:string IPRange?:string Gateway?:string AuxAddress=AuxiliaryAddresses?:map[string]string",
   "network.ConfigReference": "Network:string",
   "network.EndpointResource": "Name:string EndpointID:string MacAddress:string IPv4Address:string IPv6Address:string",
+  "volume.ClusterVolume": "ID:string",
   "volume.Volume": `
-    CreatedAt?:string Driver:string Labels:map[string]string Mountpoint:string Name:string Options:map[string]string Scope:string
+    ClusterVolume?:*volume.ClusterVolume CreatedAt?:string Driver:string Labels:map[string]string Mountpoint:string Name:string Options:map[string]string Scope:string
     Status?:map[string]any UsageData?:*volume.UsageData`,
   "volume.UsageData": "RefCount:int64 Size:int64",
 };

@@ -15,6 +15,8 @@ import { anyType, type GoType, typed } from "../format/template/go-type.ts";
 export interface Inspected {
   text: string;
   type: GoType;
+  /** Templates see the struct only, never the plain JSON. */
+  structOnly?: boolean;
 }
 
 /** Prints all that is found, then fails with the messages of what is not. */
@@ -59,11 +61,12 @@ function renderer(format: string): Renderer {
   };
 }
 
-function renderTemplate(template: Template, { text, type }: Inspected): string {
+function renderTemplate(template: Template, { text, type, structOnly }: Inspected): string {
   const value = parseJson(text);
   try {
     return template.execute(typed(type, value));
-  } catch {
+  } catch (error) {
+    if (structOnly) throw new Error(`template parsing error: ${errorMessage(error)}`, { cause: error });
     // The plain JSON decides, and its error is the one to show.
   }
   try {

@@ -10,6 +10,7 @@ import { hubAddress } from "../image/registry-auth.ts";
 import { systemTypes } from "../inspect/system-types.ts";
 import { clientVersion } from "./client-version.ts";
 import { clientLines, type ServerInfo, serverLines } from "./info-text.ts";
+import { executeShown } from "./version.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS]",
@@ -66,8 +67,9 @@ async function formattedInfo(context: CliContext, format: string): Promise<numbe
     }
     ClientInfo.ApiVersion = context.client.version;
   }
-  const value = { ...info, ServerErrors, ClientInfo };
-  context.stdout.print(template.execute(typed(systemTypes.type("system.dockerInfo"), value)));
+  const value = typed(systemTypes.type("system.dockerInfo"), { ...info, ServerErrors, ClientInfo });
+  const show = (text: string) => context.stdout.print(text);
+  show(executeShown(template, value, show));
   return ServerErrors.length > 0 ? 1 : 0;
 }
 

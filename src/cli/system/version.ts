@@ -4,8 +4,8 @@ import { errorMessage } from "../../base/errors.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { inspectFormat } from "../format/options.ts";
 import { alignTabs } from "../format/tabwriter.ts";
-import { Template } from "../format/template/exec.ts";
-import { typed } from "../format/template/go-type.ts";
+import { Template, TemplateError } from "../format/template/exec.ts";
+import { typed, type ValidVal } from "../format/template/go-type.ts";
 import { systemTypes } from "../inspect/system-types.ts";
 import { ansiTime, type ClientVersion, clientVersion } from "./client-version.ts";
 
@@ -29,14 +29,23 @@ export const command = defineCommand({
       failure = error;
     }
     client.ApiVersion = context.client.version;
-    const text = template
-      ? template.execute(typed(systemTypes.type("system.versionInfo"), { Client: client, Server: server ?? null }))
-      : prettyVersion(client, server);
-    context.stdout.write(alignTabs(`${text}\n`, columns));
+    const value = typed(systemTypes.type("system.versionInfo"), { Client: client, Server: server ?? null });
+    const show = (text: string) => context.stdout.write(alignTabs(`${text}\n`, columns));
+    show(template ? executeShown(template, value, show) : prettyVersion(client, server));
     if (failure !== undefined) throw failure;
     return 0;
   },
 });
+
+/** Runs a template; what it printed before an error is shown all the same. */
+export function executeShown(template: Template, value: ValidVal, show: (text: string) => void): string {
+  try {
+    return template.execute(value);
+  } catch (error) {
+    if (error instanceof TemplateError) show(error.output);
+    throw error;
+  }
+}
 
 function parse(format: string): Template {
   try {

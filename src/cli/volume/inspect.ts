@@ -8,5 +8,11 @@ export const command = defineCommand({
   usage: "[OPTIONS] VOLUME [VOLUME...]",
   args: { min: 1 },
   flags: { format: inspectFormat },
-  run: (context, flags, names) => inspectAll(context, names, flags.value.format, findVolume(context)),
+  run(context, flags, names) {
+    const find = findVolume(context);
+    return inspectAll(context, names, flags.value.format, async (name) => ({
+      ...(await find(name)),
+      structOnly: true,
+    }));
+  },
 });

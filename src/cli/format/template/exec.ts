@@ -50,10 +50,15 @@ export class Template {
     this.nodes = parseTemplate(source, (each) => Object.hasOwn(builtins, each), name);
   }
 
-  /** The output for one value. Throws TemplateError; what was printed before the error is lost. */
+  /** The output for one value. Throws TemplateError. */
   execute(data: Val, options: ExecuteOptions = {}): string {
     const run = new Execution(this.source, this.name, data, options);
-    run.walk(data, this.nodes);
+    try {
+      run.walk(data, this.nodes);
+    } catch (error) {
+      if (error instanceof TemplateError) error.output = run.output;
+      throw error;
+    }
     return run.output;
   }
 }
@@ -239,6 +244,7 @@ class Execution {
     const hasArgs = args.length > 0 || final.length > 0;
     if (value instanceof GoObject) {
       if (Object.hasOwn(value.methods, name)) return this.method(dot, value, name, place, args, final);
+      if (value.open && !hasArgs) return undefined;
     } else if (type.kind === "struct") {
       const field = type.fields?.find((each) => each.name === name);
       if (field) {
@@ -325,8 +331,9 @@ class Execution {
 }
 
 function kindOf(val: Val): ParamType | undefined {
-  const kind = resolve(val)?.type.kind;
-  return kind === "string" || kind === "int" ? kind : undefined;
+  const type = resolve(val)?.type;
+  if (type?.kind === "slice") return type.elem?.kind === "string" ? "[]string" : undefined;
+  return type?.kind === "string" || type?.kind === "int" ? type.kind : undefined;
 }
 
 function pipePlace(pipe: PipeNode): Place {

@@ -19,7 +19,7 @@ import {
 import { formatValue, jsonOf, typeName } from "./print.ts";
 import { sprint, sprintf, sprintln } from "./sprintf.ts";
 
-export type ParamType = "string" | "int" | "any";
+export type ParamType = "string" | "int" | "[]string" | "any";
 
 export interface TemplateFunction {
   params: readonly ParamType[];
@@ -69,7 +69,7 @@ export const builtins: Readonly<Record<string, TemplateFunction>> = {
 
   json: { params: ["any"], run: ([value]) => string(jsonOf(value)) },
   split: { params: ["string", "string"], run: ([value, separator]) => natural(text(value).split(text(separator))) },
-  join: { params: ["any", "string"], run: ([list, separator]) => string(join(list, text(separator))) },
+  join: { params: ["[]string", "string"], run: ([list, separator]) => string(join(list, text(separator))) },
   lower: stringFunction((value) => value.toLowerCase()),
   upper: stringFunction((value) => value.toUpperCase()),
   // strings.Title: the first letter of each word, where words begin after what is neither letter, digit, _ nor '.
@@ -104,11 +104,7 @@ function truncate(value: string, count: number): string {
 
 function join(list: Val, separator: string): string {
   const inner = resolve(list);
-  if (!inner) return "";
-  const show = (item: unknown) => formatValue(typed(elemType(inner), item), 0);
-  if (inner.type.kind === "slice") return asList(inner).map(show).join(separator);
-  if (inner.type.kind === "map") return Object.values(asMap(inner)).map(show).sort().join(separator);
-  throw new Error(`expected slice, got ${typeName(inner)}`);
+  return inner ? asList(inner).map(String).join(separator) : "";
 }
 
 function notNil(val: Val, message: string): ValidVal {
@@ -188,7 +184,7 @@ function equalsAny(first: Val, rest: Val[]): boolean {
     const b = resolve(other);
     const mixedNumbers = basicKind(a) === "number" && a?.type.kind !== b?.type.kind;
     if (basicKind(a) !== basicKind(b) || mixedNumbers) {
-      if (a && b) throw new Error("incompatible types for comparison");
+      if (a && b) throw incomparable(a, b);
       return false;
     }
     switch (basicKind(a)) {
@@ -208,13 +204,14 @@ function equalsAny(first: Val, rest: Val[]): boolean {
 function equalsComposite(a: Val, b: Val): boolean {
   const isNil = (val: Val) => !val || val.value === null || val.value === undefined;
   if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
-  for (const val of [a, b]) {
-    if (val?.type.kind === "slice" || val?.type.kind === "map") {
-      const shown = (each: Val) => `${typeName(each)}: ${formatValue(each, 0)}`;
-      throw new Error(`non-comparable types ${shown(a)}, ${shown(b)}`);
-    }
+  if (a?.type.kind === "slice" || a?.type.kind === "map") {
+    throw new Error(`non-comparable type ${formatValue(a, 0)}: ${typeName(a)}`);
   }
   return a?.value === b?.value;
+}
+
+function incomparable(a: Val, b: Val): Error {
+  return new Error(`incompatible types for comparison: ${typeName(a)} and ${typeName(b)}`);
 }
 
 function compare(first: Val, second: Val): number {
@@ -224,7 +221,7 @@ function compare(first: Val, second: Val): number {
   if (kind === undefined || basicKind(b) === undefined || kind === "bool")
     throw new Error("invalid type for comparison");
   if (kind !== basicKind(b) || (kind === "number" && a?.type.kind !== b?.type.kind)) {
-    throw new Error("incompatible types for comparison");
+    throw incomparable(a, b);
   }
   if (kind === "string") return Buffer.compare(Buffer.from(text(a)), Buffer.from(text(b)));
   return Number(a?.value ?? 0) - Number(b?.value ?? 0);

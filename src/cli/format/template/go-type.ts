@@ -53,10 +53,13 @@ export const stringSliceType: GoType = { kind: "slice", name: "[]string", elem: 
 export class GoObject {
   readonly typeName: string;
   readonly methods: Readonly<Record<string, (...args: string[]) => unknown>>;
+  /** What it does not have is nothing rather than an error, as in a map. */
+  readonly open: boolean;
 
-  constructor(typeName: string, methods: Record<string, (...args: string[]) => unknown>) {
+  constructor(typeName: string, methods: Record<string, (...args: string[]) => unknown>, open = false) {
     this.typeName = typeName;
     this.methods = methods;
+    this.open = open;
   }
 }
 

@@ -3,7 +3,10 @@ import { unquoteGo } from "./go-strings.ts";
 import { lex, type Token } from "./lexer.ts";
 import type { BranchNode, CommandNode, Node, Operand, PipeNode } from "./nodes.ts";
 
-export class TemplateError extends Error {}
+export class TemplateError extends Error {
+  /** What was printed before the error. */
+  output = "";
+}
 
 /** Parses a template. `known` tells which function names exist; `name` stands in error messages. */
 export function parseTemplate(input: string, known: (name: string) => boolean, name = ""): Node[] {
@@ -327,7 +330,7 @@ function signed(text: string): number {
 
 function showToken(token: Token): string {
   if (token.kind === "eof") return "EOF";
-  if (token.kind === "keyword") return `<${token.text}>`;
+  if (token.kind === "keyword" || token.kind === "dot" || token.kind === "nil") return `<${token.text}>`;
   if (token.text.length > 10) return `${JSON.stringify(token.text.slice(0, 10))}...`;
   return JSON.stringify(token.text);
 }

@@ -135,10 +135,9 @@ export function jsonOf(val: Val): string {
 /** Every method without arguments, sorted by name, as docker's MarshalJSON does. */
 function jsonObject(object: GoObject): string {
   const names = Object.keys(object.methods).filter((name) => object.methods[name]?.length === 0);
-  return `{${names
-    .sort()
-    .map((name) => `${jsonString(name)}:${jsonOf(natural(object.methods[name]?.()))}`)
-    .join(",")}}`;
+  const text = names.sort().map((name) => `${jsonString(name)}:${jsonOf(natural(object.methods[name]?.()))}`);
+  // Docker's own MarshalJSON does escape these.
+  return `{${text.join(",")}}`.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }
 
 export function jsonString(text: string): string {
