@@ -1,11 +1,18 @@
 /** The hidden verb `__archive`: jobs with archives (child-protocol.ts says how they are called). */
 import { type Jobs, runJob } from "./child-protocol.ts";
+import { decompress } from "./decompress-job.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
+import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 
 const jobs: Jobs = {
   "unpack-layer": unpackLayer,
   assemble: assembleLayer,
   pass,
+  decompress,
+  "tree-stat": treeStat,
+  "tree-get": treeGet,
+  "tree-put": treePut,
+  "tree-export": treeExport,
 };
 
 export function archiveMain(argv: string[]): Promise<number> {

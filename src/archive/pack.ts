@@ -36,23 +36,6 @@ export class Packer {
     }
   }
 
-  /** Adds a whole tree, entries in byte order. `skip` says what to leave out, with all below it. */
-  addTree(
-    path: string,
-    name: string,
-    stat: files.FileStat,
-    skip: (path: string, stat: files.FileStat) => boolean,
-  ): void {
-    if (skip(path, stat)) return;
-    this.add(path, name, stat);
-    if ((stat.mode & files.fileType.mask) !== files.fileType.directory) return;
-    for (const child of files.listNames(path).sort()) {
-      const childPath = path === "/" ? `/${child}` : `${path}/${child}`;
-      const childStat = files.lstat(childPath);
-      if (childStat) this.addTree(childPath, name === "" ? child : `${name}/${child}`, childStat, skip);
-    }
-  }
-
   /** An empty file: a whiteout. */
   addEmpty(name: string, mtime: number): void {
     this.writer.add({ ...emptyEntry, name, mtime });

@@ -1,0 +1,117 @@
+/**
+ * Feeds an archive of any compression to a child process that reads plain tar:
+ *
+ *   plain:       source ─→ reader
+ *   compressed:  source ─→ `pass` (digest of the blob) ─→ decompressor ─→ reader
+ */
+import { open } from "node:fs/promises";
+import { canceled, errorMessage } from "../base/errors.ts";
+import { type Bytes, collectText } from "../base/streams.ts";
+import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
+import type { FileRange } from "./layer-jobs.ts";
+import { type ChildInput, makePipe, startChild } from "./run-child.ts";
+
+/** Starts the process that reads the archive from `stdin`; resolves with its result. */
+export type StartReader = (stdin: ChildInput, signal: AbortSignal) => Promise<unknown>;
+
+export interface ArchiveRead {
+  result: unknown;
+  /** Of a compressed archive, as it came. */
+  blob?: { digest: string; size: number };
+}
+
+/** Rejects `invalid-argument` for corrupt input, `canceled` after an abort; no process outlives the promise. */
+export function readArchive(source: Bytes, reader: StartReader, signal?: AbortSignal): Promise<ArchiveRead> {
+  return endingAll(signal, async (either) => {
+    const { head, whole } = await peek(source);
+    const kind = detectCompression(head);
+    if (kind === "none") return { result: await reader(whole, either) };
+    return readCompressed(kind, { stdin: whole }, reader, either);
+  });
+}
+
+/** As readArchive, from a stretch of a file. `direct` starts a reader that opens the file itself. */
+export function readFile(
+  source: FileRange,
+  reader: StartReader,
+  direct: StartReader,
+  signal?: AbortSignal,
+): Promise<ArchiveRead> {
+  return endingAll(signal, async (either) => {
+    const kind = detectCompression(await readHead(source));
+    if (kind === "none") return { result: await direct(undefined, either) };
+    return readCompressed(kind, { source }, reader, either);
+  });
+}
+
+/** Ends what still runs when the work is over, whatever its outcome. */
+async function endingAll<T>(signal: AbortSignal | undefined, work: (either: AbortSignal) => Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  try {
+    return await work(signal ? AbortSignal.any([signal, ended.signal]) : ended.signal);
+  } catch (error) {
+    if (signal?.aborted) throw canceled("context canceled", { cause: error });
+    throw error;
+  } finally {
+    ended.abort();
+  }
+}
+
+async function readHead({ path, offset, size }: FileRange): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const head = new Uint8Array(magicSize);
+    const { bytesRead } = await file.read(head, 0, Math.min(magicSize, size ?? magicSize), offset);
+    return head.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first bytes of a stream, and the whole stream. */
+async function peek(source: Bytes): Promise<{ head: Uint8Array; whole: Bytes }> {
+  const iterator = source[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  for (let size = 0; size < magicSize; ) {
+    const next = await iterator.next();
+    if (next.done) break;
+    chunks.push(next.value);
+    size += next.value.length;
+  }
+  async function* whole() {
+    try {
+      yield* chunks;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return { head: Buffer.concat(chunks), whole: whole() };
+}
+
+async function readCompressed(
+  kind: Exclude<Compression, "none">,
+  { source, stdin }: { source?: FileRange; stdin?: Bytes },
+  reader: StartReader,
+  signal: AbortSignal,
+): Promise<ArchiveRead> {
+  const argv = decompressor(kind);
+  using packed = makePipe();
+  using plain = makePipe();
+  const passing = startChild("__archive", { verb: "pass", source }, { stdin, stdout: packed.writeEnd, signal });
+  const filter = Bun.spawn(argv, { stdin: packed.readEnd, stdout: plain.writeEnd, stderr: "pipe" });
+  signal.addEventListener("abort", () => filter.kill("SIGKILL"), { once: true });
+  const reading = reader(plain.readEnd, signal);
+  packed[Symbol.dispose]();
+  plain[Symbol.dispose]();
+  const [read, passed, said] = await Promise.allSettled([reading, passing.result, collectText(filter.stderr)]);
+  const exit = await filter.exited;
+  signal.throwIfAborted();
+  if (read.status === "rejected" && errorMessage(read.reason).includes("unexpected EOF") === false) throw read.reason;
+  // gzip's 2 is a warning: garbage after the end. A filter that nobody reads from is ended by a signal.
+  const corrupt = exit !== 0 && !(kind === "gzip" && exit === 2) && filter.signalCode === null;
+  if (corrupt) throw decompressionError(kind, said.status === "fulfilled" ? said.value : "");
+  if (read.status === "rejected") throw read.reason;
+  if (passed.status === "rejected") throw passed.reason;
+  return { result: read.value, blob: passed.value as { digest: string; size: number } };
+}
