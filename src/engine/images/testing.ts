@@ -1,0 +1,105 @@
+/** What the tests of this folder share: images over a layer store in memory, and hand-made archives. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ProgressMessage } from "../../api/system.ts";
+import { LocalContentStore } from "../../content/local-content-store.ts";
+import { Database } from "../../metadata/database.ts";
+import { tarEnd, tarHeader, tarPadding } from "./archive/tar-write.ts";
+import { Images } from "./images.ts";
+import { MemoryLayers } from "./memory-layers.ts";
+
+export interface TestContainer {
+  id: string;
+  image: string;
+  running: boolean;
+  layers: string[];
+}
+
+export class TestImages implements Disposable {
+  readonly root = mkdtempSync(join(tmpdir(), "gantry-images-"));
+  readonly database = new Database(":memory:");
+  readonly layers = new MemoryLayers();
+  readonly containers: TestContainer[] = [];
+  /** `action name`, and the id's first digits where the name is the id. */
+  readonly events: string[] = [];
+  readonly content = new LocalContentStore(join(this.root, "content"), this.database);
+  readonly images = new Images({
+    database: this.database,
+    content: this.content,
+    layers: this.layers,
+    events: {
+      publish: ({ action, id, attributes }) => {
+        this.events.push(`${action} ${attributes?.["name"] === id ? "id" : (attributes?.["name"] ?? "")}`.trim());
+      },
+    },
+    usage: () => ({
+      usingImage: (id) =>
+        this.containers.filter((container) => container.image === id).map((container) => ({ ...container, name: "c" })),
+      layersInUse: () => this.containers.map((container) => container.layers),
+    }),
+    spoolDirectory: join(this.root, "spool"),
+    version: "test",
+  });
+
+  /** Imports a layer of one file; returns the id. */
+  async import(name: string | undefined, changes: string[] = [], content = name ?? "content"): Promise<string> {
+    const [repo, tag] = (name ?? "").split(":");
+    const archive = tarOf({ file: content });
+    const messages: ProgressMessage[] = [];
+    await this.images.import("-", stream(archive), {
+      repo,
+      tag,
+      message: "",
+      changes,
+      progress: (message) => messages.push(message),
+      signal: new AbortController().signal,
+    });
+    return messages.at(-1)?.status ?? "";
+  }
+
+  /** Loads an archive; returns the lines it said. */
+  async load(archive: Uint8Array, chunkSize?: number): Promise<string[]> {
+    const lines: string[] = [];
+    await this.images.load(stream(archive, chunkSize), {
+      quiet: true,
+      progress: (message) => lines.push((message.stream ?? "").trimEnd()),
+      signal: new AbortController().signal,
+    });
+    return lines;
+  }
+
+  async save(...names: string[]): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    const body = await this.images.save(names, { signal: new AbortController().signal });
+    for await (const chunk of body) chunks.push(chunk.slice());
+    return Buffer.concat(chunks);
+  }
+
+  /** A container of the image; returns its id. */
+  addContainer(image: string, running = false): string {
+    const id = `${this.containers.length + 1}`.repeat(64);
+    this.containers.push({ id, image, running, layers: this.images.resolve(image).layers });
+    return id;
+  }
+
+  [Symbol.dispose](): void {
+    this.database.close();
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** A tar archive of regular files, in the order given. */
+export function tarOf(files: Record<string, string | Uint8Array | object>): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (const [name, value] of Object.entries(files)) {
+    const content =
+      value instanceof Uint8Array ? value : Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+    parts.push(tarHeader(name, content.length, 0), content, tarPadding(content.length));
+  }
+  return Buffer.concat([...parts, tarEnd()]);
+}
+
+export async function* stream(content: Uint8Array, chunkSize = 1000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += chunkSize) yield content.subarray(at, at + chunkSize);
+}
