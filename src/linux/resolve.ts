@@ -2,7 +2,7 @@
  * Paths inside a root that is not ours (an image, a volume): the kernel resolves them as if the root were `/`, so that neither `..`
  * nor a symbolic link, absolute or swapped in meanwhile, leads outside. openat2(2), Linux 5.6.
  */
-import { closeSync, constants, openSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
 import { address, check, cString, libc } from "./libc.ts";
 
@@ -51,12 +51,10 @@ export function readTextInRoot(root: string, path: string, limit = 16 << 20): st
     throw error;
   }
   try {
-    const file = Bun.file(fd);
-    if (file.size > limit) throw new RangeError(`${path} is larger than ${limit} bytes`);
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return undefined;
+    if (stats.size > limit) throw new RangeError(`${path} is larger than ${limit} bytes`);
     return readFileSync(fd, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "EISDIR") return undefined;
-    throw error;
   } finally {
     closeSync(fd);
   }

@@ -10,7 +10,7 @@ export const testHost: HostFacts = {
   cpus: 2,
   onlineCpus: "0-1",
   onlineMems: "0",
-  memory: 8 << 30,
+  memory: 8 * 2 ** 30,
   kernelRelease: "6.1.0-13-amd64",
   arch: "amd64",
   capabilities: namesOfMask(0x1fffeffffffn),
