@@ -1,6 +1,7 @@
 /** The flags of `run` and `create` → the body of `POST /containers/create`, checked as the docker CLI checks them. */
 import type { DeviceRequest, HealthConfig, HostConfig, RestartPolicy } from "../../api/container-config.ts";
 import type { ContainerCreateRequest } from "../../api/containers.ts";
+import { CliError } from "../command.ts";
 import { splitPair } from "../flag-kinds.ts";
 import type { Flags, FlagValues } from "../flags.ts";
 import { isCdiDevice, parseDevice, parseVolumes } from "./binds.ts";
@@ -25,9 +26,21 @@ export interface CreateInput {
   readonly extraEnv: Record<string, string>;
 }
 
+const windowsOnly = ["cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"] as const;
+
+/** Throws for flags that no Linux daemon takes. */
+function refuseWindowsFlags(flags: Flags<Specs>): void {
+  const given = windowsOnly.find((name) => flags.changed(name));
+  if (given === undefined) return;
+  throw new CliError(
+    `"--${given}" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux`,
+  );
+}
+
 /** Throws an Error with Docker's message on invalid combinations. */
 export function createBody(flags: Flags<Specs>, input: CreateInput): CreateBody {
   const { value } = flags;
+  refuseWindowsFlags(flags);
   checkValues(value);
   const { binds, volumes } = parseVolumes(value.volume);
   const { exposed, bindings } = parsePorts(value.publish, value.expose);
@@ -120,8 +133,8 @@ function hostConfig(value: Values): HostConfig {
     ConsoleSize: [0, 0],
     ...optionalMap("Annotations", value.annotation),
     ...(value.mount.length > 0 ? { Mounts: value.mount } : {}),
-    CapAdd: orNull(value["cap-add"]),
-    CapDrop: orNull(value["cap-drop"]),
+    CapAdd: orNull(normalCapabilities(value["cap-add"])),
+    CapDrop: orNull(normalCapabilities(value["cap-drop"])),
     CgroupnsMode: value.cgroupns,
     Dns: value.dns,
     DnsOptions: value["dns-option"],
@@ -186,6 +199,15 @@ function resources(value: Values): HostConfig {
     IOMaximumIOps: value["io-maxiops"],
     IOMaximumBandwidth: value["io-maxbandwidth"],
   };
+}
+
+/** `net_admin` → `CAP_NET_ADMIN`, each once, sorted; `ALL` stays. */
+function normalCapabilities(names: readonly string[]): string[] {
+  const normal = names.map((name) => {
+    const upper = name.trim().toUpperCase();
+    return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  });
+  return [...new Set(normal)].sort();
 }
 
 /** `name[:maximum retries]`; update uses it too. Throws an Error with Docker's message. */

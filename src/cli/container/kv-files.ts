@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { errorCode, errorMessage } from "../../base/errors.ts";
 
 /**
- * The files' entries, then the given ones. `lookup` finds the value of a key that stands alone; without a value the line is left out.
- * Without `lookup` such a key is kept as it is. Throws an Error with Docker's message.
+ * The files' entries, then the given ones. `lookup` finds the value of a key that stands alone in a file; without one the line is
+ * left out. Throws an Error with Docker's message.
  */
 export function readKeyValues(
   files: readonly string[],
@@ -23,16 +23,16 @@ function parseFile(file: string, lookup?: (name: string) => string | undefined):
     if (line === "" || line.startsWith("#")) continue;
     const at = line.indexOf("=");
     const key = at < 0 ? line : line.slice(0, at);
-    if (key === "") throw new Error(`no variable name on line '${line}'`);
-    if (/\s/.test(key)) throw new Error(`variable '${key}' contains whitespaces`);
-    if (at >= 0) found.push(line);
-    else if (!lookup) found.push(line);
-    else {
-      const value = lookup(key);
-      if (value !== undefined) found.push(`${key}=${value}`);
-    }
+    if (key === "") throw invalid(file, `no variable name on line '${line}'`);
+    if (/\s/.test(key)) throw invalid(file, `variable '${key}' contains whitespaces`);
+    const value = at >= 0 ? line.slice(at + 1) : lookup?.(key);
+    if (value !== undefined) found.push(`${key}=${value}`);
   }
   return found;
+}
+
+function invalid(file: string, reason: string): Error {
+  return new Error(`invalid env file (${file}): ${reason}`);
 }
 
 function readText(file: string): string {
@@ -41,13 +41,28 @@ function readText(file: string): string {
     bytes = readFileSync(file);
   } catch (error) {
     if (errorCode(error) === "ENOENT") throw new Error(`open ${file}: no such file or directory`);
-    if (errorCode(error) === "EISDIR") throw new Error(`read ${file}: is a directory`);
+    if (errorCode(error) === "EISDIR") throw invalid(file, `read ${file}: is a directory`);
     if (errorCode(error) === "EACCES") throw new Error(`open ${file}: permission denied`);
     throw new Error(`open ${file}: ${errorMessage(error)}`);
   }
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new Error(`invalid utf8 bytes in file ${file}`);
+    throw invalid(file, `invalid utf8 bytes at line ${badLine(bytes)}`);
   }
+}
+
+/** `1: [255 61 49]`: number and bytes of the first line that is no UTF-8, as Go prints them. */
+function badLine(bytes: Buffer): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const lines = bytes.toString("latin1").split("\n");
+  const index = lines.findIndex((line) => {
+    try {
+      decoder.decode(Buffer.from(line, "latin1"));
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  return `${index + 1}: [${[...Buffer.from(lines[index] ?? "", "latin1")].join(" ")}]`;
 }

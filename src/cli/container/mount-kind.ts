@@ -47,7 +47,8 @@ function setMountField(mount: Mount, key: string, value: string, field: string):
       return;
     case "readonly":
     case "ro":
-      mount.ReadOnly = mountBool(key, value);
+      if (mountBool(key, value)) mount.ReadOnly = true;
+      else delete mount.ReadOnly;
       return;
     case "consistency":
       mount.Consistency = value.toLowerCase();

@@ -40,14 +40,14 @@ function parsePublish(text: string): [string, PortBinding][] {
   const [target = "", proto = "tcp"] = splitProto(parts.at(-1) ?? "");
   const hostPort = parts.length > 1 ? (parts.at(-2) ?? "") : "";
   const ip = hostAddress(parts.slice(0, -2).join(":"));
-  if (target === "") throw new Error(`No port specified: ${text}<empty>`);
-  const container = portRange(target, `Invalid containerPort: ${target}`);
-  const host = hostPort === "" ? undefined : portRange(hostPort, `Invalid hostPort: ${hostPort}`);
+  if (target === "") throw new Error(`no port specified: ${text}<empty>`);
+  const container = portRange(target, `invalid containerPort: ${target}`);
+  const host = hostPort === "" ? undefined : portRange(hostPort, `invalid hostPort: ${hostPort}`);
   const count = container.end - container.start + 1;
   if (host && host.end - host.start + 1 !== count && count !== 1) {
-    throw new Error(`Invalid ranges specified for container and host Ports: ${target} and ${hostPort}`);
+    throw new Error(`invalid ranges specified for container and host Ports: ${target} and ${hostPort}`);
   }
-  if (!["tcp", "udp", "sctp"].includes(proto.toLowerCase())) throw new Error(`Invalid proto: ${proto}`);
+  if (!["tcp", "udp", "sctp"].includes(proto.toLowerCase())) throw new Error(`invalid proto: ${proto}`);
   return Array.from({ length: count }, (_, index): [string, PortBinding] => {
     let port = host ? String(host.start + index) : "";
     if (host && count === 1 && host.end !== host.start) port = `${host.start}-${host.end}`;
@@ -59,13 +59,13 @@ function hostAddress(text: string): string {
   if (text === "") return "";
   if (text.startsWith("[")) {
     const inner = /^\[([^\]]*)\]$/.exec(text)?.[1];
-    if (inner === undefined) throw new Error(`Invalid ip address ${text}: address ${text}:: missing ']' in address`);
-    if (inner !== "" && isIP(inner) === 0) throw new Error(`Invalid ip address: ${inner}`);
+    if (inner === undefined) throw new Error(`invalid IP address ${text}: address ${text}:: missing ']' in address`);
+    if (inner !== "" && isIP(inner) === 0) throw new Error(`invalid IP address: ${inner}`);
     return inner;
   }
   if (isIP(text) !== 0) return text;
-  if (text.includes(":")) throw new Error(`Invalid ip address ${text}: address ${text}:: too many colons in address`);
-  throw new Error(`Invalid ip address: ${text}`);
+  if (text.includes(":")) throw new Error(`invalid IP address ${text}: address ${text}:: too many colons in address`);
+  throw new Error(`invalid IP address: ${text}`);
 }
 
 function parseExpose(text: string): string[] {
