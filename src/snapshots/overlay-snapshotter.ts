@@ -75,6 +75,17 @@ export class OverlaySnapshotter implements Snapshotter {
     return join(this.directory, key, "merged");
   }
 
+  /** What `docker inspect` shows as GraphDriver.Data. */
+  directories(key: string): { LowerDir: string; MergedDir: string; UpperDir: string; WorkDir: string } {
+    const { upper, layers } = this.upperJob("usage", key);
+    return {
+      LowerDir: layers.join(":"),
+      MergedDir: this.rootfs(key),
+      UpperDir: upper,
+      WorkDir: join(this.directory, key, "work"),
+    };
+  }
+
   isMounted(key: string): boolean {
     return isMountPoint(this.rootfs(key));
   }

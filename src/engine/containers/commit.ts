@@ -20,8 +20,8 @@ export interface CommitRequest {
 export interface CommittedImage {
   parentImageId: string;
   layer: Layer;
-  /** The container's configuration with the request's over it. */
-  config: ContainerConfig;
+  /** What the request brings; undefined: the container's own. */
+  config: ContainerConfig | undefined;
   containerConfig: ContainerConfig;
   containerId: string;
   author: string;
@@ -31,15 +31,23 @@ export interface CommittedImage {
   changes: string[];
 }
 
-export class Committer {
-  private readonly deps: {
-    freezer: Freezer;
-    events: ContainerEvents;
-    commitSnapshot(id: string): Promise<Layer>;
-    createImage(image: CommittedImage): Promise<string>;
+export interface CommitterDependencies {
+  freezer: Freezer;
+  events: ContainerEvents;
+  commitSnapshot(id: string): Promise<Layer>;
+  images: {
+    /** No layer is collected until this is disposed. */
+    hold(): Disposable;
+    /** Throws what `createFromContainer` would refuse. */
+    checkCommit(request: Pick<CommittedImage, "repo" | "tag" | "changes">): void;
+    createFromContainer(image: CommittedImage): Promise<string>;
   };
+}
 
-  constructor(deps: Committer["deps"]) {
+export class Committer {
+  private readonly deps: CommitterDependencies;
+
+  constructor(deps: CommitterDependencies) {
     this.deps = deps;
   }
 
@@ -48,13 +56,15 @@ export class Committer {
     const { record } = container;
     if (record.removing) throw conflict(`You cannot commit container ${record.id} which is being removed`);
     if (record.state.status === "dead") throw conflict(`You cannot commit container ${record.id} which is Dead`);
+    this.deps.images.checkCommit(request);
+    using _held = this.deps.images.hold();
     const pauses = request.pause && container.isRunning && !container.isPaused;
     const layer = pauses ? await this.whilePaused(container) : await this.deps.commitSnapshot(record.id);
     const { repo, tag, comment, author, changes } = request;
-    const id = await this.deps.createImage({
+    const id = await this.deps.images.createFromContainer({
       parentImageId: record.imageId,
       layer,
-      config: { ...record.config, ...request.config },
+      config: request.config,
       containerConfig: record.config,
       containerId: record.id,
       author,

@@ -25,6 +25,8 @@ export interface ContainerRecord {
   created: string;
   /** Config digest of the image. */
   imageId: string;
+  /** DiffIDs that its root stands on, base first: they must stay even when the image goes. */
+  layers: string[];
   /** Merged with the image's. `Image` holds the name that the user gave. */
   config: ContainerConfig;
   hostConfig: HostConfig;

@@ -49,6 +49,8 @@ export interface ContainersDependencies {
   changes(id: string): Promise<C.FilesystemChange[]>;
   /** Image ids that are this image or built on it. */
   descendants(image: string): Set<string>;
+  /** Tells those who show the name. */
+  renamed(container: Container): void;
 }
 
 export interface AttachRequest extends AttachStreams {
@@ -136,6 +138,7 @@ export class Containers {
       throw invalidArgument("Renaming a container with the same name as its current name");
     }
     this.deps.store.rename(container, bare);
+    this.deps.renamed(container);
     this.deps.events.publish(container, "rename", { oldName });
   }
 

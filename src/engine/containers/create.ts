@@ -7,7 +7,7 @@ import { invalidArgument } from "../../base/errors.ts";
 import { newId, shortId } from "../../base/ids.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import type { DaemonDefaults } from "../../runtime/spec/input.ts";
-import { normalizeHostConfig } from "../../runtime/spec/normalize.ts";
+import { normalizeConfig, normalizeHostConfig } from "../../runtime/spec/normalize.ts";
 import { validateCreate } from "../../runtime/spec/validate.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
@@ -53,7 +53,7 @@ export function createContainer(
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
   if (!given.Image) throw invalidArgument("config cannot be empty in order to create a container");
   const image = deps.resolveImage(given.Image, options.platform);
-  const config = mergeConfig(given, image.config);
+  const config = normalizeConfig(mergeConfig(given, image.config));
   if (commandOf(config).length === 0) throw invalidArgument("no command specified");
   const warnings = validateCreate(config, givenHost ?? {}, deps.host, deps.defaults);
   const hostConfig = normalizeHostConfig(givenHost ?? {}, deps.host, deps.defaults);
@@ -108,6 +108,7 @@ function draft(parts: {
     name,
     created: nowRfc3339Nano(),
     imageId: image.id,
+    layers: image.layers,
     config: { ...config, Hostname: config.Hostname || (sharesNames ? "" : hostname) },
     hostConfig,
     networking: undefined,

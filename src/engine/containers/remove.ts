@@ -26,6 +26,8 @@ export interface RemoverDependencies {
   events: ContainerEvents;
   removeAnonymousVolumes(plans: MountPlan[]): Promise<void>;
   forgetExecs(container: Container): void;
+  /** Layers that nothing else stands on go too. */
+  releaseLayers(container: Container): Promise<void>;
 }
 
 export class Remover {
@@ -71,6 +73,7 @@ export class Remover {
       container.notifyExit({ StatusCode: exitCode });
       throw internal(`container ${id}: could not be removed: ${errorMessage(error)}`, { cause: error });
     }
+    await this.deps.releaseLayers(container);
     if (volumes) await this.deps.removeAnonymousVolumes(record.mounts);
     events.publish(container, "destroy");
     for (const pending of [...container.pendingAttaches]) pending.abandon();

@@ -73,7 +73,12 @@ async function restore(container: Container, deps: RestoreDependencies): Promise
     return;
   }
   if (record.state.pid !== 0) {
-    await lifecycle.recordLoss(container, { exitCode: lostExitCode, signal: 0, oomKilled: false, finishedAt: nowNanos() });
+    await lifecycle.recordLoss(container, {
+      exitCode: lostExitCode,
+      signal: 0,
+      oomKilled: false,
+      finishedAt: nowNanos(),
+    });
     return;
   }
   if (existsSync(paths.task(record.id))) {

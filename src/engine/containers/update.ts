@@ -9,9 +9,10 @@ import type { ContainerStore } from "./container-store.ts";
 export interface UpdateDependencies {
   store: ContainerStore;
   events: ContainerEvents;
-  /** Returns warnings; throws with Docker's messages. */
-  validate(current: HostConfig, request: ContainerUpdateRequest): string[];
-  apply(container: Container, hostConfig: HostConfig, request: ContainerUpdateRequest): Promise<void>;
+  /** The new configuration and warnings; throws with Docker's messages. */
+  validate(current: HostConfig, request: ContainerUpdateRequest): { hostConfig: HostConfig; warnings: string[] };
+  /** Writes the request's limits to the running container's cgroup. */
+  apply(container: Container, request: ContainerUpdateRequest): Promise<void>;
 }
 
 export class Updater {
@@ -26,26 +27,12 @@ export class Updater {
       const { record } = container;
       if (record.removing)
         throw conflict(`Cannot update container ${record.id}: Container is marked for removal and cannot be "update".`);
-      const warnings = this.deps.validate(record.hostConfig, request);
-      const updated = mergeResources(record.hostConfig, request);
-      if (container.isRunning) await this.deps.apply(container, updated, request);
-      record.hostConfig = updated;
+      const { hostConfig, warnings } = this.deps.validate(record.hostConfig, request);
+      if (container.isRunning) await this.deps.apply(container, request);
+      record.hostConfig = hostConfig;
       this.deps.store.save(container);
       this.deps.events.publish(container, "update");
       return { Warnings: warnings };
     });
   }
-}
-
-/** A field of 0, "" or nothing means: leave it. */
-export function mergeResources(current: HostConfig, request: ContainerUpdateRequest): HostConfig {
-  const { RestartPolicy: policy, ...resources } = request;
-  const given = Object.entries(resources).filter(
-    ([, value]) => value !== undefined && value !== null && value !== 0 && value !== "" && !isEmpty(value),
-  );
-  return { ...current, ...Object.fromEntries(given), ...(policy?.Name ? { RestartPolicy: policy } : {}) };
-}
-
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
 }

@@ -18,7 +18,8 @@ import type { NamespaceChoice } from "../../../runtime/spec/input.ts";
 import { resolveUser } from "../../../runtime/spec/user.ts";
 import type { Snapshotter } from "../../../snapshots/snapshotter.ts";
 import type { NetworkManager } from "../../networks/network-manager.ts";
-import type { MountPlan } from "../../volumes/mount-plan.ts";
+import type { SandboxRequest } from "../../networks/network-mode.ts";
+import type { ContainerMounts } from "../../volumes/mounts.ts";
 import type { Container } from "../container.ts";
 import { type ContainerRecord, commandOf } from "../container-record.ts";
 import { logSettings } from "../logs/log-config.ts";
@@ -35,8 +36,8 @@ export interface Launched {
 export interface LauncherDependencies {
   paths: ContainerPaths;
   snapshotter: Snapshotter;
-  networks: Pick<NetworkManager, "connect" | "release" | "writeNetworkFiles">;
-  specMounts(plans: MountPlan[], rootfs: string): Promise<SpecMount[]>;
+  networks: Pick<NetworkManager, "connect" | "release" | "createdSettings" | "writeFiles">;
+  mounts: Pick<ContainerMounts, "toSpecMounts" | "release">;
   runtimes: OciRuntimes;
   shimPath: string;
   host: HostFacts;
@@ -68,13 +69,7 @@ export class Launcher {
     mkdirSync(paths.task(record.id), { recursive: true, mode: 0o700 });
     mkdirSync(paths.data(record.id), { recursive: true, mode: 0o710 });
 
-    const connecting = networks.connect({
-      containerId: record.id,
-      name: record.name,
-      config: record.config,
-      hostConfig: record.hostConfig,
-      networking: record.networking,
-    });
+    const connecting = networks.connect(sandboxRequest(record));
     undo.defer(() =>
       connecting.then(
         () => networks.release(record.id),
@@ -84,7 +79,8 @@ export class Launcher {
     const rootfs = snapshotter.mount(record.id);
     undo.defer(() => snapshotter.unmount(record.id));
 
-    const volumeMounts = await this.deps.specMounts(record.mounts, rootfs);
+    const volumeMounts = await this.deps.mounts.toSpecMounts(record.mounts, rootfs, record.id);
+    undo.defer(() => this.deps.mounts.release(record.mounts, record.id));
     const { netns, settings } = await connecting;
     const links = resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer);
     this.writeNetworkFiles(container, settings, links);
@@ -94,14 +90,19 @@ export class Launcher {
     return { shim, pid, networkSettings: settings };
   }
 
-  /** Address, ports and rules are free for others when this resolves. */
+  /** Address, ports and rules are free for others when this resolves. The record shows a container that is not connected. */
   releaseNetwork({ record }: Container): Promise<void> {
+    record.networkSettings = this.deps.networks.createdSettings(sandboxRequest(record), true);
     return this.deps.networks.release(record.id);
   }
 
-  /** Releases all that a task held, whether it ended or never got far. The network has been released before. */
-  async teardown({ record }: Container): Promise<void> {
-    await this.deps.snapshotter.unmount(record.id);
+  /**
+   * Releases all that a task held, whether it ended or never got far. The network has been released before. With `removing`, the
+   * root is left to the removal, which need not wait until the kernel has written back what is about to be deleted.
+   */
+  async teardown({ record }: Container, { removing = false } = {}): Promise<void> {
+    this.deps.mounts.release(record.mounts, record.id);
+    if (!removing) await this.deps.snapshotter.unmount(record.id);
     await this.removeTask(record);
   }
 
@@ -120,16 +121,16 @@ export class Launcher {
   ): void {
     const { hostConfig, config, id } = record;
     const hostMode = hostConfig.NetworkMode === "host";
-    this.deps.networks.writeNetworkFiles({
+    this.deps.networks.writeFiles({
       directory: this.deps.paths.data(id),
       hostname: config.Hostname ?? "",
       domainname: config.Domainname ?? "",
-      extraHosts: hostConfig.ExtraHosts ?? [],
+      extraHosts: hostConfig.ExtraHosts,
       addresses: Object.values(settings.Networks).flatMap(({ IPAddress }) => (IPAddress ? [IPAddress] : [])),
       links,
-      dns: hostConfig.Dns ?? [],
-      dnsSearch: hostConfig.DnsSearch ?? [],
-      dnsOptions: hostConfig.DnsOptions ?? [],
+      dns: hostConfig.Dns,
+      dnsSearch: hostConfig.DnsSearch,
+      dnsOptions: hostConfig.DnsOptions,
       mode: hostMode ? "host" : hostConfig.NetworkMode === "none" ? "none" : "bridge",
     });
   }
@@ -274,6 +275,10 @@ export class Launcher {
       throw error;
     }
   }
+}
+
+function sandboxRequest({ id, name, config, hostConfig, networking }: ContainerRecord): SandboxRequest {
+  return { containerId: id, name, config, hostConfig, networking };
 }
 
 /** `container:web` → `web`. */

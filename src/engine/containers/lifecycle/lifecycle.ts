@@ -133,7 +133,6 @@ export class Lifecycle {
     store.save(container);
     for (const pending of [...container.pendingAttaches]) pending.abandon();
     events.publish(container, "die", { exitCode: String(record.state.exitCode) });
-    container.notifyExit({ StatusCode: record.state.exitCode, Error: { Message: record.state.error } });
     if (record.hostConfig.AutoRemove) await this.deps.removeEnded(container);
   }
 
@@ -182,7 +181,7 @@ export class Lifecycle {
     await released;
     const removes = record.hostConfig.AutoRemove === true && delay === undefined;
     if (!removes) container.notifyExit({ StatusCode: exit.exitCode });
-    await launcher.teardown(container);
+    await launcher.teardown(container, { removing: removes });
     if (removes) {
       await this.deps.removeEnded(container);
       return;

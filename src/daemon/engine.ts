@@ -1,0 +1,257 @@
+/**
+ * The engine, built by hand in order: each object gets what it needs as plain arguments, and is closed in reverse. Start-up
+ * reconciles what a crash left before anybody can ask for it.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { ChildContainerTree } from "../archive/child-container-tree.ts";
+import type { Logger } from "../base/log.ts";
+import { version } from "../base/version.ts";
+import { LocalContentStore } from "../content/local-content-store.ts";
+import { Committer } from "../engine/containers/commit.ts";
+import type { Container } from "../engine/containers/container.ts";
+import { ContainerEvents } from "../engine/containers/container-events.ts";
+import { ContainerStore } from "../engine/containers/container-store.ts";
+import { Containers } from "../engine/containers/containers.ts";
+import { ContainerControl, type Freezer } from "../engine/containers/control.ts";
+import { CopyPoint } from "../engine/containers/copy.ts";
+import { type CreateDependencies, createContainer } from "../engine/containers/create.ts";
+import { HealthMonitor } from "../engine/containers/lifecycle/health.ts";
+import { Launcher } from "../engine/containers/lifecycle/launch.ts";
+import { Lifecycle } from "../engine/containers/lifecycle/lifecycle.ts";
+import { ContainerPaths } from "../engine/containers/paths.ts";
+import { Remover } from "../engine/containers/remove.ts";
+import { restoreContainers, startByPolicy } from "../engine/containers/restore.ts";
+import { Updater } from "../engine/containers/update.ts";
+import { ContainerViews } from "../engine/containers/views/views.ts";
+import type { EventBus } from "../engine/events/event-bus.ts";
+import { Execs } from "../engine/exec/execs.ts";
+import { Images } from "../engine/images/images.ts";
+import { linkStats } from "../engine/networks/link-stats.ts";
+import type { NetworkConfig } from "../engine/networks/network-config.ts";
+import { NetworkManager } from "../engine/networks/network-manager.ts";
+import { bindsFor, toMountPoints } from "../engine/volumes/mount-plan.ts";
+import { ContainerMounts } from "../engine/volumes/mounts.ts";
+import { VolumeStore } from "../engine/volumes/volume-store.ts";
+import { Volumes } from "../engine/volumes/volumes.ts";
+import { applyResources } from "../linux/cgroup-resources.ts";
+import { readCgroupStats } from "../linux/cgroup-stats.ts";
+import { cgroupPids, freeze, thaw } from "../linux/cgroups.ts";
+import type { HostFacts } from "../linux/host-facts.ts";
+import { Database } from "../metadata/database.ts";
+import type { OciRuntimes } from "../runtime/oci-runtime.ts";
+import type { DaemonDefaults } from "../runtime/spec/input.ts";
+import { buildResources } from "../runtime/spec/resources.ts";
+import { validateUpdate } from "../runtime/spec/validate.ts";
+import { DirectoryLayerStore } from "../snapshots/directory-layer-store.ts";
+import { OverlaySnapshotter } from "../snapshots/overlay-snapshotter.ts";
+import { Trash } from "../snapshots/trash.ts";
+import { descendantsOf, imageUsage, isNameOf, volumeUsage } from "./links.ts";
+
+export interface EngineOptions {
+  dataRoot: string;
+  execRoot: string;
+  instance: string;
+  cgroupParent: string;
+  host: HostFacts;
+  network: NetworkConfig;
+  defaults: DaemonDefaults;
+  runtimes: OciRuntimes;
+  shimPath: string;
+  initPath: string;
+  events: EventBus;
+  log: Logger;
+}
+
+export interface Engine {
+  containers: Containers;
+  execs: Execs;
+  images: Images;
+  volumes: Volumes;
+  networks: NetworkManager;
+  store: ContainerStore;
+  views: ContainerViews;
+  database: Database;
+  /** Starts what restart policies ask for. Call when the API listens. */
+  startByPolicy(): Promise<void>;
+  /** Containers run on; everything else of the daemon's own is put away. */
+  close(): Promise<void>;
+}
+
+/** What containers stand on. */
+interface Base {
+  options: EngineOptions;
+  database: Database;
+  paths: ContainerPaths;
+  store: ContainerStore;
+  events: ContainerEvents;
+  snapshotter: OverlaySnapshotter;
+  images: Images;
+  volumes: Volumes;
+  mounts: ContainerMounts;
+  networks: NetworkManager;
+  freezer: Freezer;
+  cgroupPath(container: Container): string;
+}
+
+/** Opens the stores, brings records and kernel state together again, and adopts what still runs. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { dataRoot, events, log } = options;
+  const database = new Database(join(dataRoot, "metadata.db"));
+  const trash = new Trash(join(dataRoot, "trash"), log);
+  const layers = new DirectoryLayerStore(dataRoot, database, trash);
+  await layers.reconcile();
+  const content = new LocalContentStore(join(dataRoot, "content"), database);
+  await content.reconcile();
+  const store = new ContainerStore(database);
+  const snapshotter = new OverlaySnapshotter(dataRoot, layers, trash);
+  const spoolDirectory = join(dataRoot, "spool");
+  const images = new Images({
+    database,
+    content,
+    layers,
+    events,
+    spoolDirectory,
+    version,
+    usage: () => imageUsage(store),
+  });
+  const volumes = new Volumes({
+    store: new VolumeStore(database, join(dataRoot, "volumes")),
+    usage: volumeUsage(store),
+    publish: (event) => events.publish(event),
+  });
+  await volumes.store.recover();
+  const base = assembleBase({ options, database, store, snapshotter, images, volumes });
+  const engine = assemble(base);
+  await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));
+  const live = await engine.restore();
+  await base.networks.reconcile(live);
+  await images.reconcile();
+  return {
+    ...engine.parts,
+    startByPolicy: engine.startByPolicy,
+    close: () => closeEngine(base, engine.lifecycle, layers),
+  };
+}
+
+function assembleBase(
+  parts: Pick<Base, "options" | "database" | "store" | "snapshotter" | "images" | "volumes">,
+): Base {
+  const { options, database, store, volumes } = parts;
+  const { dataRoot, execRoot, instance, host, log, events: bus } = options;
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  const cgroupPath = ({ record }: Container) => join(record.hostConfig.CgroupParent || options.cgroupParent, record.id);
+  return {
+    ...parts,
+    paths: new ContainerPaths({ dataRoot, execRoot }),
+    events: new ContainerEvents(bus),
+    mounts: new ContainerMounts({
+      volumes,
+      usage: volumeUsage(store),
+      dataRoot,
+      pinRoot: join(execRoot, "pins"),
+      host,
+    }),
+    networks: new NetworkManager({ database, execRoot, instance, config: options.network, logger: log, events: bus }),
+    cgroupPath,
+    freezer: {
+      freeze: (container) => freeze(host, cgroupPath(container)),
+      thaw: (container) => thaw(host, cgroupPath(container)),
+    },
+  };
+}
+
+/** The container operations, over their base. Objects that need each other meet through functions called later. */
+function assemble(base: Base) {
+  const { options, paths, store, events, snapshotter, images, networks, mounts, freezer, cgroupPath } = base;
+  const { host, runtimes, shimPath, log } = options;
+  const execs = new Execs({ store, events, paths, runtimes, shimPath, host, cgroups: host, log });
+  const health = new HealthMonitor((container, command, timeout) => execs.probe(container, command, timeout), events);
+  const launcher = new Launcher({
+    ...{ paths, snapshotter, networks, mounts, runtimes, shimPath, host, cgroups: host },
+    cgroupParent: options.cgroupParent,
+    initPath: options.initPath,
+    findContainer: (name) => store.find(name),
+  });
+  const remover = new Remover({
+    ...{ store, snapshotter, paths, events },
+    control: () => control,
+    removeAnonymousVolumes: (plans) => mounts.removeAnonymous(plans),
+    forgetExecs: (container) => execs.forget(container),
+    releaseLayers: (container) => images.releaseLayers(container.record.layers),
+  });
+  const lifecycle = new Lifecycle({
+    store,
+    launcher,
+    events,
+    log,
+    health,
+    removeEnded: (ended) => remover.removeEnded(ended),
+  });
+  const control: ContainerControl = new ContainerControl({ store, lifecycle, freezer, events });
+  const views = new ContainerViews({
+    paths,
+    mountPoints: toMountPoints,
+    graphDriver: (id) => ({ Name: "overlay2", Data: { ...snapshotter.directories(id) } }),
+    usage: (id) => snapshotter.usage(id),
+    imageSize: (id) => images.find(id)?.size ?? 0,
+    isNameOf: (name, id) => isNameOf(images, name, id),
+  });
+  const containers = new Containers({
+    ...{ store, paths, lifecycle, control, remover, events, views },
+    copy: new CopyPoint({ tree: new ChildContainerTree(), snapshotter, events, binds: bindsFor }),
+    committer: new Committer({ freezer, events, commitSnapshot: (id) => snapshotter.commit(id), images }),
+    updater: new Updater({
+      ...{ store, events },
+      validate: (current, request) => validateUpdate(current, request, host),
+      apply: async (container, request) => applyResources(host, cgroupPath(container), buildResources(request)),
+    }),
+    sampler: async (container) => ({
+      ...readCgroupStats(host, cgroupPath(container), host.memory),
+      networks: linkStats(container.record.state.pid),
+    }),
+    create: (request, given) => createContainer(createDependencies(base), request, given),
+    pids: (container) => cgroupPids(host, cgroupPath(container)),
+    changes: (id) => snapshotter.changes(id),
+    descendants: (image) => descendantsOf(images, image),
+    renamed: (container) => networks.rename(container.id, container.record.name),
+  });
+  const restoring = { store, lifecycle, launcher, remover, paths, log };
+  return {
+    lifecycle,
+    parts: { containers, execs, images, volumes: base.volumes, networks, store, views, database: base.database },
+    restore: () => restoreContainers(restoring),
+    startByPolicy: () => startByPolicy(restoring),
+  };
+}
+
+function createDependencies({
+  options,
+  store,
+  events,
+  snapshotter,
+  images,
+  networks,
+  mounts,
+}: Base): CreateDependencies {
+  return {
+    ...{ store, events, snapshotter, networks },
+    resolveImage: (name, platform) => {
+      const record = images.resolve(name, platform);
+      return { id: record.id, config: images.config(record), layers: images.layers(record) };
+    },
+    planMounts: (input) => mounts.plan(input),
+    discardMounts: (plans) => void mounts.removeAnonymous(plans),
+    host: options.host,
+    defaults: options.defaults,
+  };
+}
+
+async function closeEngine(base: Base, lifecycle: Lifecycle, layers: DirectoryLayerStore): Promise<void> {
+  lifecycle.close();
+  const runs = base.store.list().some((container) => container.isRunning);
+  await base.networks.close({ keep: runs });
+  await base.snapshotter.close();
+  await layers.close();
+  base.database.close();
+}
