@@ -1,0 +1,223 @@
+/**
+ * The daemon's configuration: its flags and daemon.json, merged and checked, as plain values for `daemon.ts` to hand out. Everything
+ * that is accepted has an effect; what is not built was refused by name.
+ */
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { LogLevel } from "../base/log.ts";
+import type { NetworkConfig } from "../engine/networks/network-config.ts";
+import type { DaemonDefaults } from "../runtime/spec/input.ts";
+import { readConfigFile, refuseConflicts } from "./config-file.ts";
+import { parseFlags, type Values } from "./flags.ts";
+import { type AddressPool, OptionError, type RuntimeConfig, type UlimitConfig } from "./option-kinds.ts";
+import { type Option, options, usage } from "./options.ts";
+
+export interface TlsConfig {
+  /** Clients must show a certificate of this authority. */
+  verify: boolean;
+  /** Paths of PEM files. */
+  ca: string;
+  cert: string;
+  key: string;
+}
+
+export interface DaemonConfig {
+  /** `unix:///path`, `tcp://host:port`, `fd://`. */
+  hosts: string[];
+  tls: TlsConfig | undefined;
+  /** TCP without client certificates is allowed. */
+  insecure: boolean;
+  /** Undefined: `gantry`, or `docker`, whichever exists. */
+  group: string | undefined;
+  dataRoot: string;
+  execRoot: string;
+  pidfile: string;
+  /** Tells the daemons of one host apart; the default roots are `default`, others derive from the exec-root. */
+  instance: string;
+  configFile: string;
+  logLevel: LogLevel;
+  debug: boolean;
+  labels: string[];
+  metricsAddress: string | undefined;
+  /** Milliseconds that requests in work get at the end. */
+  shutdownTimeoutMillis: number;
+  cgroupParent: string;
+  /** `--init-path`; undefined: the one that was found or shipped. */
+  initPath: string | undefined;
+  /** Always has `crun` and `runc`. */
+  runtimes: Record<string, RuntimeConfig>;
+  network: NetworkConfig;
+  defaults: DaemonDefaults;
+}
+
+/** What the command line asks for. */
+export type DaemonCommand =
+  | { do: "run"; config: DaemonConfig }
+  | { do: "validate"; config: DaemonConfig }
+  | { do: "version" }
+  | { do: "help"; text: string };
+
+const defaultDataRoot = "/var/lib/gantry";
+const defaultExecRoot = "/run/gantry";
+const defaultConfigFile = "/etc/gantry/daemon.json";
+
+/** Reads flags and daemon.json. Throws OptionError with the words to print. */
+export function readDaemonCommand(argv: readonly string[]): DaemonCommand {
+  const flags = parseFlags(argv);
+  const get = reader(flags);
+  if (get("help") === true) return { do: "help", text: usage() };
+  if (get("version") === true) return { do: "version" };
+  return { do: get("validate") === true ? "validate" : "run", config: loadConfig(flags) };
+}
+
+/** The configuration as it stands now: what SIGHUP reads again. */
+export function reloadConfig(argv: readonly string[]): DaemonConfig {
+  return loadConfig(parseFlags(argv));
+}
+
+function loadConfig(flags: Values): DaemonConfig {
+  const named = reader(flags)("config-file") as string | undefined;
+  const path = named ?? defaultConfigFile;
+  refuseUnbuilt(flags, (option) => `--${option.flag}`);
+  try {
+    const file = readConfigFile(path, named !== undefined);
+    if (file) {
+      refuseConflicts(flags, file);
+      refuseUnbuilt(file, (option) => JSON.stringify(option.key));
+    }
+    return toConfig(new Map([...(file ?? []), ...flags]), path);
+  } catch (cause) {
+    if (!(cause instanceof OptionError) || cause instanceof ConfigError) throw cause;
+    throw new OptionError(`unable to configure the daemon with file ${path}: ${cause.message}`, { cause });
+  }
+}
+
+/** Wrong whatever the file says. */
+class ConfigError extends OptionError {}
+
+function refuseUnbuilt(values: Values, name: (option: Option) => string): void {
+  for (const [option, value] of values) {
+    if (option.only && !option.only.includes(value)) throw new ConfigError(`${name(option)} ${option.why}`);
+  }
+}
+
+function reader(values: Values): (flag: string) => unknown {
+  return (flag) => values.get(options.find((option) => option.flag === flag) as Option);
+}
+
+function toConfig(values: Values, configFile: string): DaemonConfig {
+  const get = reader(values);
+  const text = (flag: string) => (get(flag) as string | undefined) || undefined;
+  const dataRoot = resolve(text("data-root") ?? defaultDataRoot);
+  const execRoot = resolve(text("exec-root") ?? defaultExecRoot);
+  const instance = dataRoot === defaultDataRoot && execRoot === defaultExecRoot ? "default" : shortHash(execRoot);
+  const debug = get("debug") === true;
+  const runtimes = withStandardRuntimes((get("add-runtime") as Record<string, RuntimeConfig> | undefined) ?? {});
+  return {
+    hosts: (get("host") as string[] | undefined) ?? ["unix:///run/gantry.sock"],
+    tls: toTls(get),
+    insecure: get("insecure") === true,
+    group: text("group"),
+    dataRoot,
+    execRoot,
+    pidfile: resolve(text("pidfile") ?? (instance === "default" ? "/run/gantry.pid" : join(execRoot, "gantry.pid"))),
+    instance,
+    configFile,
+    debug,
+    logLevel: debug ? "debug" : ((text("log-level") ?? "info") as LogLevel),
+    labels: checkedLabels((get("label") as string[] | undefined) ?? []),
+    metricsAddress: text("metrics-addr"),
+    shutdownTimeoutMillis: shutdownTimeout((get("shutdown-timeout") as number | undefined) ?? 15),
+    cgroupParent: text("cgroup-parent") ?? (instance === "default" ? "/gantry" : `/gantry-${instance}`),
+    initPath: text("init-path"),
+    runtimes,
+    network: toNetwork(get),
+    defaults: toDefaults(get, runtimes),
+  };
+}
+
+function toNetwork(get: (flag: string) => unknown): NetworkConfig {
+  if (get("bip") && get("bridge")) {
+    throw new ConfigError("You specified -b & --bip, mutually exclusive options. Please specify only one");
+  }
+  if (get("iptables") === false && get("icc") === false) {
+    throw new ConfigError(
+      "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true",
+    );
+  }
+  return {
+    bridge: get("bridge") as string | undefined,
+    bip: get("bip") as string | undefined,
+    mtu: get("mtu") as number | undefined,
+    iptables: get("iptables") as boolean | undefined,
+    ipForward: get("ip-forward") as boolean | undefined,
+    ipMasq: get("ip-masq") as boolean | undefined,
+    icc: get("icc") as boolean | undefined,
+    defaultBindAddress: get("ip") as string | undefined,
+    defaultAddressPools: get("default-address-pool") as AddressPool[] | undefined,
+    dns: get("dns") as string[] | undefined,
+    dnsSearch: get("dns-search") as string[] | undefined,
+    dnsOptions: get("dns-opt") as string[] | undefined,
+    hostGatewayIp: get("host-gateway-ip") as string | undefined,
+  };
+}
+
+function toDefaults(get: (flag: string) => unknown, runtimes: Record<string, RuntimeConfig>): DaemonDefaults {
+  const runtime = (get("default-runtime") as string | undefined) || "crun";
+  if (!Object.hasOwn(runtimes, runtime)) {
+    throw new ConfigError(`specified default runtime '${runtime}' does not exist`);
+  }
+  const cgroupnsMode = get("default-cgroupns-mode") as "private" | "host" | undefined;
+  return {
+    runtime,
+    runtimes: Object.keys(runtimes),
+    logDriver: (get("log-driver") as string | undefined) || "json-file",
+    logOpts: (get("log-opt") as Record<string, string> | undefined) ?? {},
+    shmSize: (get("default-shm-size") as number | undefined) || 64 * 2 ** 20,
+    ipcMode: (get("default-ipc-mode") as "private" | "shareable" | undefined) ?? "private",
+    ...(cgroupnsMode === undefined ? {} : { cgroupnsMode }),
+    init: get("init") === true,
+    ulimits: Object.values((get("default-ulimit") as Record<string, UlimitConfig> | undefined) ?? {}),
+  };
+}
+
+/** `--tls` alone encrypts; `--tlsverify` also wants client certificates. `--tlsverify=false` counts as TLS, as in dockerd. */
+function toTls(get: (flag: string) => unknown): TlsConfig | undefined {
+  if (get("tls") !== true && get("tlsverify") === undefined) return undefined;
+  const directory = process.env["DOCKER_CERT_PATH"] || join(homedir(), ".docker");
+  return {
+    verify: get("tlsverify") === true,
+    ca: (get("tlscacert") as string | undefined) || join(directory, "ca.pem"),
+    cert: (get("tlscert") as string | undefined) || join(directory, "cert.pem"),
+    key: (get("tlskey") as string | undefined) || join(directory, "key.pem"),
+  };
+}
+
+function withStandardRuntimes(added: Record<string, RuntimeConfig>): Record<string, RuntimeConfig> {
+  const standard = { crun: { path: "crun", runtimeArgs: [] }, runc: { path: "runc", runtimeArgs: [] } };
+  return { ...standard, ...added };
+}
+
+/** Labels of one key with several values are refused. */
+function checkedLabels(labels: string[]): string[] {
+  const seen = new Map<string, string>();
+  for (const label of labels) {
+    const [key = ""] = label.split("=", 1);
+    const earlier = seen.get(key);
+    if (earlier !== undefined && earlier !== label) {
+      throw new OptionError(`conflict labels for ${key}=${earlier.slice(key.length + 1)} and ${label}`);
+    }
+    seen.set(key, label);
+  }
+  return [...new Set(labels)];
+}
+
+/** Negative: as long as it takes. */
+function shutdownTimeout(seconds: number): number {
+  return seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
+}
+
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 8);
+}

@@ -1,0 +1,199 @@
+/**
+ * Every option of the daemon: its flag, its key in daemon.json, its kind. Names and meanings are dockerd's. An option of dockerd's that
+ * is not built is known here too, so that it is refused by name rather than ignored.
+ */
+import {
+  addressPools,
+  integer,
+  ipAddress,
+  ipv4Cidr,
+  type Kind,
+  keyValue,
+  list,
+  oneOf,
+  pairs,
+  runtimes,
+  size,
+  text,
+  toggle,
+  ulimits,
+} from "./option-kinds.ts";
+
+export interface Option {
+  readonly flag: string;
+  readonly short?: string;
+  /** Key in daemon.json; undefined: only a flag. */
+  readonly key?: string;
+  readonly kind: Kind<unknown>;
+  readonly help: string;
+  /** Not built: any other value than these (dockerd's way of saying what this daemon does anyway) is refused. */
+  readonly only?: readonly unknown[];
+  /** Why, after `--flag`. */
+  readonly why?: string;
+}
+
+type Extra = Pick<Option, "short" | "key" | "only" | "why">;
+
+/** `key` is the flag's name unless said otherwise. */
+function option<T>(flag: string, kind: Kind<T>, help: string, extra: Extra = {}): Option {
+  return { flag, key: flag, kind: kind as Kind<unknown>, help, ...extra };
+}
+
+function flagOnly<T>(flag: string, kind: Kind<T>, help: string, extra: Extra = {}): Option {
+  const { key: _, ...rest } = option(flag, kind, help, extra);
+  return rest;
+}
+
+function notBuilt<T>(flag: string, kind: Kind<T>, extra: Extra = {}): Option {
+  return option(flag, kind, "", { only: [], why: "is not built yet", ...extra });
+}
+
+export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const;
+
+const drivers = ["overlay2", "overlayfs"];
+
+const built: Option[] = [
+  option("add-runtime", runtimes, "Register an additional OCI compatible runtime (NAME=PATH)", { key: "runtimes" }),
+  option("bip", text(ipv4Cidr), "IPv4 address for the default bridge"),
+  option("bridge", text(), "Attach containers to a network bridge (none: no default bridge)", { short: "b" }),
+  option("cgroup-parent", text(), "Set parent cgroup for all containers"),
+  flagOnly("config-file", text(), "Daemon configuration file (default /etc/gantry/daemon.json)"),
+  option("data-root", text(), "Root directory of persistent state (default /var/lib/gantry)"),
+  option("debug", toggle, "Enable debug mode", { short: "D" }),
+  option("default-address-pool", addressPools, "Default address pools for local networks (base=CIDR,size=BITS)", {
+    key: "default-address-pools",
+  }),
+  option(
+    "default-cgroupns-mode",
+    text(oneOf(["host", "private"], (value) => `invalid default cgroup namespace (${value}): use "host" or "private"`)),
+    'Default mode for containers cgroup namespace ("host" | "private")',
+  ),
+  option(
+    "default-ipc-mode",
+    text(
+      oneOf(
+        ["private", "shareable"],
+        (value) => `default IPC mode setting (${value}) is invalid; use "shareable" or "private"`,
+      ),
+    ),
+    'Default mode for containers ipc ("shareable" | "private")',
+  ),
+  option("default-runtime", text(), "Default OCI runtime for containers (default crun)"),
+  option("default-shm-size", size, "Default shm size for containers (default 64MiB)"),
+  option("default-ulimit", ulimits, "Default ulimits for containers (NAME=SOFT[:HARD])", { key: "default-ulimits" }),
+  option("dns", list(ipAddress), "DNS server to use"),
+  option("dns-opt", list(), "DNS options to use", { key: "dns-opts" }),
+  option("dns-search", list(), "DNS search domains to use"),
+  option(
+    "exec-opt",
+    list(
+      oneOf(
+        ["native.cgroupdriver=cgroupfs"],
+        (value) => `exec option ${JSON.stringify(value)} is not supported: only native.cgroupdriver=cgroupfs is`,
+      ),
+    ),
+    "Runtime execution options (native.cgroupdriver=cgroupfs)",
+    { key: "exec-opts" },
+  ),
+  option("exec-root", text(), "Root directory for execution state files (default /run/gantry)"),
+  option("group", text(), "Group for the unix socket (default gantry, or docker where that exists)", { short: "G" }),
+  flagOnly("help", toggle, "Print usage"),
+  option("host", list(), "Daemon socket(s) to connect to (default unix:///run/gantry.sock)", {
+    short: "H",
+    key: "hosts",
+  }),
+  option("host-gateway-ip", text(ipAddress), 'IP address that the special "host-gateway" in --add-host resolves to'),
+  option("icc", toggle, "Enable inter-container communication for the default bridge network (default true)"),
+  option("init", toggle, "Run an init in the container to forward signals and reap processes"),
+  option("init-path", text(), "Path to the init binary"),
+  flagOnly("insecure", toggle, "Allow the API over TCP without TLS client certificates: anybody who connects is root"),
+  option("ip", text(ipAddress), "Host IP for port publishing from the default bridge network (default 0.0.0.0)"),
+  option("ip-forward", toggle, "Enable IP forwarding in system configuration (default true)"),
+  option("ip-masq", toggle, "Enable IP masquerading for the default bridge network (default true)"),
+  option("iptables", toggle, "Enable addition of packet filter rules (default true)"),
+  option("label", list(keyValue), "Set key=value labels to the daemon", { key: "labels" }),
+  option("live-restore", toggle, "Containers outlive the daemon (always)", {
+    only: [true],
+    why: "cannot be turned off: containers always outlive the daemon",
+  }),
+  option("log-driver", text(), "Default driver for container logs (default json-file)"),
+  option(
+    "log-level",
+    text(oneOf(logLevels, (value) => `invalid logging level: ${value}`)),
+    'Set the logging level ("debug"|"info"|"warn"|"error"|"fatal") (default info)',
+    { short: "l" },
+  ),
+  option("log-opt", pairs, "Default log driver options for containers", { key: "log-opts" }),
+  option("metrics-addr", text(), "Address and port to serve the metrics on"),
+  option("mtu", integer, 'Set the MTU for the default "bridge" network (default 1500)'),
+  option("pidfile", text(), "Path to use for daemon PID file (default /run/gantry.pid)", { short: "p" }),
+  option("shutdown-timeout", integer, "Seconds that requests in work get when the daemon ends (default 15)"),
+  option("storage-driver", text(), "Storage driver to use (overlay2)", {
+    short: "s",
+    only: drivers,
+    why: "knows only overlay2",
+  }),
+  option("tls", toggle, "Use TLS; implied by --tlsverify"),
+  option("tlscacert", text(), "Trust certs signed only by this CA (default ~/.docker/ca.pem)"),
+  option("tlscert", text(), "Path to TLS certificate file (default ~/.docker/cert.pem)"),
+  option("tlskey", text(), "Path to TLS key file (default ~/.docker/key.pem)"),
+  option("tlsverify", toggle, "Use TLS and verify the remote"),
+  flagOnly("validate", toggle, "Validate daemon configuration and exit"),
+  flagOnly("version", toggle, "Print version information and quit", { short: "v" }),
+];
+
+const unbuilt: Option[] = [
+  notBuilt("allow-direct-routing", toggle, { only: [false] }),
+  notBuilt("api-cors-header", text(), { why: "has been removed: accessing the API through a browser is insecure" }),
+  notBuilt("authorization-plugin", list(), { key: "authorization-plugins" }),
+  notBuilt("bip6", text()),
+  notBuilt("cdi-spec-dir", list(), { key: "cdi-spec-dirs" }),
+  notBuilt("containerd", text(), { why: "has no meaning here: there is no containerd" }),
+  notBuilt("containerd-namespace", text(), { why: "has no meaning here: there is no containerd" }),
+  notBuilt("containerd-plugins-namespace", text(), { why: "has no meaning here: there is no containerd" }),
+  notBuilt("cpu-rt-period", integer, { only: [0] }),
+  notBuilt("cpu-rt-runtime", integer, { only: [0] }),
+  notBuilt("cri-containerd", toggle, { only: [false], why: "has no meaning here: there is no containerd" }),
+  notBuilt("default-gateway", text()),
+  notBuilt("default-gateway-v6", text()),
+  notBuilt("default-network-opt", pairs, { key: "default-network-opts" }),
+  notBuilt("experimental", toggle, { only: [false] }),
+  notBuilt("feature", pairs, { key: "features" }),
+  notBuilt("fixed-cidr", text()),
+  notBuilt("fixed-cidr-v6", text()),
+  notBuilt("http-proxy", text()),
+  notBuilt("https-proxy", text()),
+  notBuilt("insecure-registry", list(), { key: "insecure-registries" }),
+  notBuilt("ip-forward-no-drop", toggle, { only: [true], why: "is what this daemon always does" }),
+  notBuilt("ip6tables", toggle, { only: [false] }),
+  notBuilt("ipv6", toggle, { only: [false] }),
+  notBuilt("log-format", text(), { only: ["text"] }),
+  notBuilt("max-concurrent-downloads", integer),
+  notBuilt("max-concurrent-uploads", integer),
+  notBuilt("max-download-attempts", integer),
+  notBuilt("network-control-plane-mtu", integer),
+  notBuilt("no-new-privileges", toggle, { only: [false], why: "is not built yet: use --security-opt per container" }),
+  notBuilt("no-proxy", text()),
+  notBuilt("node-generic-resource", list(), { key: "node-generic-resources" }),
+  notBuilt("raw-logs", toggle, { only: [true], why: "is what this daemon always does" }),
+  notBuilt("registry-mirror", list(), { key: "registry-mirrors" }),
+  notBuilt("rootless", toggle, { only: [false] }),
+  notBuilt("seccomp-profile", text(), { only: ["builtin"], why: "is not built yet: use --security-opt per container" }),
+  notBuilt("selinux-enabled", toggle, { only: [false] }),
+  notBuilt("storage-opt", list(), { key: "storage-opts" }),
+  notBuilt("swarm-default-advertise-addr", text()),
+  notBuilt("userland-proxy", toggle, { only: [false], why: "is not needed here: the kernel publishes all ports" }),
+  notBuilt("userland-proxy-path", text(), { why: "is not needed here: the kernel publishes all ports" }),
+  notBuilt("userns-remap", text()),
+];
+
+export const options: readonly Option[] = [...built, ...unbuilt];
+
+/** The flags for `--help`. */
+export function usage(): string {
+  const lines = built.map(({ flag, short, kind, help }) => {
+    const value = kind.switch ? "" : kind.repeated ? " list" : ` ${kind.goType === "int" ? "int" : "string"}`;
+    return `  ${short ? `-${short}, ` : "    "}--${`${flag}${value}`.padEnd(32)}${help}`;
+  });
+  return `\nUsage:  gantry daemon [OPTIONS]\n\nThe engine: runs containers and serves the Docker Engine API.\n\nOptions:\n${lines.join("\n")}\n`;
+}
