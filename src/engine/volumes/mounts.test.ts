@@ -74,6 +74,17 @@ test("spec mounts come outermost first, read-only ones recursively so", async ()
   expect(statSync(`${directory}/made/here`).isDirectory()).toBe(true);
 });
 
+test("a tmpfs has the mode of the directory it covers, unless it is given one", async () => {
+  mkdirSync(join(rootfs, "covered"));
+  chmodSync(join(rootfs, "covered"), 0o1750);
+  const shown = await start({ Tmpfs: { "/covered": "", "/covered/in": "mode=700", "/new": "" } });
+  expect(shown.map(({ options }) => options?.filter((option) => option.startsWith("mode=")))).toEqual([
+    ["mode=1750"],
+    [],
+    ["mode=700"],
+  ]);
+});
+
 test("an empty volume is filled from the image, once, with owners, modes and links as they are", async () => {
   const image = join(rootfs, "srv/data");
   mkdirSync(image, { recursive: true });

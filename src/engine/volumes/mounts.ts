@@ -5,7 +5,7 @@ import { errorCode, errorMessage, internal } from "../../base/errors.ts";
 import { Mutex } from "../../base/mutex.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import { mount, mountFlags, unmountIfMounted } from "../../linux/mount.ts";
-import { openFlags, openInRoot } from "../../linux/resolve.ts";
+import { openFlags, openInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import type { SpecMount } from "../../oci/runtime-spec.ts";
 import { atLeastKernel } from "../../runtime/spec/seccomp.ts";
 import { mergeTmpfsOptions } from "../../runtime/spec/tmpfs.ts";
@@ -60,7 +60,9 @@ export class ContainerMounts {
     const ordered = byDepth(plans);
     for (const plan of ordered) if (plan.type === "volume" && plan.copyData) await this.fill(plan, rootfs, containerId);
     try {
-      return ordered.map((plan, index) => this.toSpecMount(plan, containerId, index));
+      return ordered.map((plan, index) =>
+        plan.type === "tmpfs" ? tmpfsMount(plan, rootfs) : this.bindMount(plan, containerId, index),
+      );
     } catch (error) {
       this.unpin(ordered, containerId);
       throw error;
@@ -75,11 +77,8 @@ export class ContainerMounts {
     }
   }
 
-  private toSpecMount(plan: MountPlan, containerId: string, index: number): SpecMount {
+  private bindMount(plan: MountPlan, containerId: string, index: number): SpecMount {
     const { destination, type } = plan;
-    if (type === "tmpfs") {
-      return { destination, type, source: "tmpfs", options: mergeTmpfsOptions(plan.options ?? []) };
-    }
     if (type === "bind" && plan.createSource) createSource(plan.source);
     const propagation = effectivePropagation(plan);
     const options = [
@@ -170,6 +169,23 @@ export class ContainerMounts {
       propagation: plan.propagation,
       "read/write": String(plan.rw),
     });
+  }
+}
+
+/** Without a mode of its own, a tmpfs has that of the directory it covers: runc does so, crun does not. */
+function tmpfsMount({ destination, options = [] }: MountPlan, rootfs: string): SpecMount {
+  const merged = mergeTmpfsOptions(options);
+  const mode = merged.some((option) => option.startsWith("mode=")) ? undefined : modeInRoot(rootfs, destination);
+  const all = mode === undefined ? merged : [...merged, `mode=${mode.toString(8)}`];
+  return { destination, type: "tmpfs", source: "tmpfs", options: all };
+}
+
+function modeInRoot(rootfs: string, path: string): number | undefined {
+  try {
+    return withPathInRoot(rootfs, path, (pinned) => statSync(pinned).mode & 0o7777);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
   }
 }
 

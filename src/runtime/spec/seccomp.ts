@@ -2,7 +2,7 @@
  * Seccomp: Docker's profile format (`archMap`, `includes`, `excludes`) resolved, for one architecture, kernel and set of
  * capabilities, into what the OCI runtime takes. The default profile is containers-common's, tightened to what Docker allows.
  */
-import { internal } from "../../base/errors.ts";
+import { errorMessage, internal } from "../../base/errors.ts";
 import type { LinuxSeccomp, SeccompArg, SeccompSyscall } from "../../oci/runtime-spec.ts";
 import defaultProfile from "./seccomp-default.json" with { type: "json" };
 
@@ -51,9 +51,7 @@ export function parseSeccomp(json: string, context: SeccompContext): LinuxSeccom
   try {
     parsed = JSON.parse(json);
   } catch (error) {
-    const reason = error instanceof Error && /end of|EOF|Unexpected end/i.test(error.message);
-    const detail = reason ? "unexpected end of JSON input" : error instanceof Error ? error.message : String(error);
-    throw internal(`Decoding seccomp profile failed: ${detail}`, { cause: error });
+    throw internal(`Decoding seccomp profile failed: ${errorMessage(error)}`, { cause: error });
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw internal("Decoding seccomp profile failed: json: cannot unmarshal into Go value of type seccomp.Seccomp");
