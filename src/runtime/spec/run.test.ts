@@ -1,6 +1,7 @@
 /** Specs run by a real OCI runtime: what the kernel then does is what a container is. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
