@@ -39,6 +39,12 @@ export class EventBus {
   private ring: { nanos: bigint; message: EventMessage }[] = [];
   private readonly subscriptions = new Set<Subscription>();
   private last = 0n;
+  private published = 0;
+
+  /** How many events there were since the start. */
+  get total(): number {
+    return this.published;
+  }
 
   /** How many streams are open (`NEventsListener` of /info). */
   get listeners(): number {
@@ -50,6 +56,7 @@ export class EventBus {
     // Later events have later times, so that a client may continue from the last one that it saw.
     const nanos = now > this.last ? now : this.last + 1000n;
     this.last = nanos;
+    this.published++;
     const message = toMessage(event, nanos);
     this.ring.push({ nanos, message });
     if (this.ring.length >= ringSize * 2) this.ring = this.ring.slice(-ringSize);

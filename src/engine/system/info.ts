@@ -1,0 +1,151 @@
+/** `GET /info`: every field that dockerd has, in its order. */
+import { readdirSync } from "node:fs";
+import type { SystemInfo } from "../../api/system.ts";
+import { nowRfc3339Nano } from "../../base/clock.ts";
+import type { CgroupLimits, HostFacts } from "../../linux/host-facts.ts";
+import type { HostIdentity } from "./host-identity.ts";
+import type { EngineState } from "./metrics.ts";
+
+/** The parts of the configuration that are shown. Read at each call: labels and debug may be reloaded. */
+export interface ShownConfig {
+  dataRoot: string;
+  debug: boolean;
+  labels: readonly string[];
+  runtimes: Readonly<Record<string, { path: string }>>;
+  defaultRuntime: string;
+  logDriver: string;
+  initBinary: string;
+  /** Packet filter rules are in use. */
+  firewall: boolean;
+}
+
+export interface InfoInput {
+  id: string;
+  version: string;
+  config: ShownConfig;
+  host: HostFacts;
+  identity: HostIdentity;
+  state: EngineState;
+}
+
+export function toInfo(input: InfoInput): SystemInfo {
+  const { id, version, config, host, identity, state } = input;
+  return {
+    ID: id,
+    Containers: state.running + state.paused + state.stopped,
+    ContainersRunning: state.running,
+    ContainersPaused: state.paused,
+    ContainersStopped: state.stopped,
+    Images: state.images,
+    Driver: "overlay2",
+    DriverStatus: [
+      ["Supports d_type", "true"],
+      ["Native Overlay Diff", "true"],
+      ["userxattr", "false"],
+    ],
+    Plugins: {
+      Volume: ["local"],
+      Network: ["bridge", "host", "null"],
+      Authorization: null,
+      Log: ["json-file", "local", "none"],
+    },
+    ...limitFields(host.limits),
+    IPv4Forwarding: host.ipForward,
+    Debug: config.debug,
+    NFd: openDescriptors(),
+    OomKillDisable: host.limits.oomKillDisable,
+    NGoroutines: 0,
+    SystemTime: nowRfc3339Nano(),
+    LoggingDriver: config.logDriver,
+    CgroupDriver: "cgroupfs",
+    CgroupVersion: host.cgroupMode === "v2" ? "2" : "1",
+    NEventsListener: state.eventListeners,
+    KernelVersion: host.kernelRelease,
+    OperatingSystem: identity.operatingSystem,
+    OSVersion: identity.osVersion,
+    OSType: "linux",
+    Architecture: identity.machine,
+    ...registryFields,
+    NCPU: host.cpus,
+    MemTotal: host.memory,
+    GenericResources: null,
+    DockerRootDir: config.dataRoot,
+    HttpProxy: "",
+    HttpsProxy: "",
+    NoProxy: "",
+    Name: identity.hostname,
+    Labels: [...config.labels],
+    ExperimentalBuild: false,
+    ServerVersion: version,
+    Runtimes: Object.fromEntries(Object.entries(config.runtimes).map(([name, { path }]) => [name, { path }])),
+    DefaultRuntime: config.defaultRuntime,
+    Swarm: {
+      NodeID: "",
+      NodeAddr: "",
+      LocalNodeState: "inactive",
+      ControlAvailable: false,
+      Error: "",
+      RemoteManagers: null,
+    },
+    LiveRestoreEnabled: true,
+    Isolation: "",
+    InitBinary: config.initBinary,
+    ContainerdCommit: { ID: "" },
+    RuncCommit: { ID: "" },
+    InitCommit: { ID: "" },
+    SecurityOptions: securityOptions(host),
+    CDISpecDirs: [],
+    ...(config.firewall ? { FirewallBackend: { Driver: "nftables" } } : {}),
+    Warnings: warnings(host.limits),
+  };
+}
+
+/** What clients expect of a daemon that knows the Docker Hub; no mirror and no insecure registry can be configured yet. */
+const registryFields = {
+  IndexServerAddress: "https://index.docker.io/v1/",
+  RegistryConfig: {
+    IndexConfigs: { "docker.io": { Mirrors: [], Name: "docker.io", Official: true, Secure: true } },
+    InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"],
+    Mirrors: null,
+  },
+};
+
+function limitFields(limits: CgroupLimits): Record<string, boolean> {
+  return {
+    MemoryLimit: limits.memory,
+    SwapLimit: limits.swap,
+    KernelMemoryTCP: limits.kernelMemoryTcp,
+    CpuCfsPeriod: limits.cpuQuota,
+    CpuCfsQuota: limits.cpuQuota,
+    CPUShares: limits.cpuShares,
+    CPUSet: limits.cpuset,
+    PidsLimit: limits.pids,
+  };
+}
+
+function securityOptions(host: HostFacts): string[] {
+  return [
+    ...(host.apparmor ? ["name=apparmor"] : []),
+    ...(host.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(host.selinux ? ["name=selinux"] : []),
+    ...(host.cgroupNamespaces && host.cgroupMode === "v2" ? ["name=cgroupns"] : []),
+  ];
+}
+
+/** dockerd's words; null when all is well. */
+function warnings(limits: CgroupLimits): string[] | null {
+  const missing: [boolean, string][] = [
+    [limits.memory, "No memory limit support"],
+    [limits.swap, "No swap limit support"],
+    [limits.cpuQuota, "No cpu cfs quota support"],
+    [limits.cpuShares, "No cpu shares support"],
+    [limits.cpuset, "No cpuset support"],
+    [limits.pids, "No pids limit support"],
+  ];
+  const found = missing.filter(([supported]) => !supported).map(([, text]) => `WARNING: ${text}`);
+  return found.length > 0 ? found : null;
+}
+
+function openDescriptors(): number {
+  return readdirSync("/dev/fd").length;
+}
