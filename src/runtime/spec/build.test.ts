@@ -188,6 +188,21 @@ describe("what dockerd on that host could not show", () => {
     expect(specToJson(spec)).toContain('"rlimits":[{"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]');
   });
 
+  test("the daemon's ulimits hold where the container has none, as far as the daemon may go", () => {
+    const ulimit = (Name: string, Soft: number, Hard: number) => ({ Name, Soft, Hard });
+    const { process } = build(
+      { Ulimits: [ulimit("nproc", 1, 2)] },
+      {
+        defaultUlimits: [ulimit("nproc", 5, 6), ulimit("nofile", 1024, -1)],
+        host: { ...testHost, rlimits: { nofile: { soft: 512, hard: 4096 } } },
+      },
+    );
+    expect(process.rlimits).toEqual([
+      { type: "RLIMIT_NPROC", soft: 1, hard: 2 },
+      { type: "RLIMIT_NOFILE", soft: 1024, hard: 4096 },
+    ]);
+  });
+
   test("sysctls of the whole machine are refused, as are those of namespaces that the container shares", () => {
     const sysctl =
       (name: string, more: Partial<SpecInput["namespaces"]> = {}) =>

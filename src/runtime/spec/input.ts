@@ -1,5 +1,5 @@
 /** What a runtime spec is made from. Everything is resolved already: building the spec reads nothing but device nodes. */
-import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import type { ContainerConfig, HostConfig, Ulimit } from "../../api/container-config.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import type { SpecMount } from "../../oci/runtime-spec.ts";
 import type { ResolvedUser } from "./user.ts";
@@ -38,6 +38,8 @@ export interface SpecInput {
   /** `--init`: host path of docker-init, bind-mounted at /sbin/docker-init. */
   initPath?: string;
   annotations?: Record<string, string>;
+  /** The daemon's, for limits that the container does not name. Capped at what this process may give. */
+  defaultUlimits?: readonly Ulimit[];
 }
 
 export interface ExecInput {
@@ -54,7 +56,7 @@ export interface ExecInput {
 }
 
 /** The parts of the container that an exec inherits. */
-export type ExecContainer = Pick<SpecInput, "config" | "hostConfig" | "host">;
+export type ExecContainer = Pick<SpecInput, "config" | "hostConfig" | "host" | "defaultUlimits">;
 
 /** The daemon's own defaults. */
 export interface DaemonDefaults {
@@ -70,5 +72,5 @@ export interface DaemonDefaults {
   cgroupnsMode?: "private" | "host";
   init: boolean;
   /** Ulimits that containers get unless they name their own. */
-  ulimits: { Name: string; Soft: number; Hard: number }[];
+  ulimits: Ulimit[];
 }

@@ -18,7 +18,7 @@ export function buildProcess(input: SpecInput): SpecProcess {
     env: input.env,
     cwd: config.WorkingDir || "/",
     ...privileges(input, hostConfig.Privileged ?? false),
-    rlimits: rlimitsOf(hostConfig.Ulimits),
+    rlimits: rlimitsOf(input),
     // A default of 0 that is below the daemon's own score needs CAP_SYS_RESOURCE: then it is inherited.
     ...(score !== 0 || host.oomScoreAdj <= 0 ? { oomScoreAdj: score } : {}),
   };
@@ -33,7 +33,7 @@ export function buildExecProcess(container: ExecContainer, exec: ExecInput): Spe
     env: exec.env,
     cwd: exec.cwd || container.config.WorkingDir || "/",
     ...privileges(container, exec.privileged || (container.hostConfig.Privileged ?? false)),
-    rlimits: rlimitsOf(container.hostConfig.Ulimits),
+    rlimits: rlimitsOf(container),
   };
 }
 
@@ -61,11 +61,19 @@ function terminal(
   return { terminal: true, ...(height > 0 && width > 0 ? { consoleSize: { height, width } } : {}) };
 }
 
-function rlimitsOf(ulimits: Ulimit[] | null | undefined): SpecRlimit[] {
+/** The container's own ulimits as asked for, then the daemon's defaults as far as this process may raise them. */
+function rlimitsOf({ hostConfig, host, defaultUlimits = [] }: ExecContainer): SpecRlimit[] {
+  const own = (hostConfig.Ulimits ?? []).map(toRlimit);
+  const named = new Set(own.map(({ type }) => type));
+  const defaults = defaultUlimits.flatMap((ulimit) => {
+    const { type, soft, hard } = toRlimit(ulimit);
+    const most = host.rlimits[ulimit.Name.toLowerCase()]?.hard ?? Number.POSITIVE_INFINITY;
+    return named.has(type) ? [] : [{ type, soft: Math.min(soft, most), hard: Math.min(hard, most) }];
+  });
+  return [...own, ...defaults];
+}
+
+function toRlimit({ Name, Soft, Hard }: Ulimit): SpecRlimit {
   const value = (limit = 0) => (limit < 0 ? Number.POSITIVE_INFINITY : limit);
-  return (ulimits ?? []).map(({ Name, Soft, Hard }) => ({
-    type: `RLIMIT_${Name.toUpperCase()}`,
-    soft: value(Soft),
-    hard: value(Hard),
-  }));
+  return { type: `RLIMIT_${Name.toUpperCase()}`, soft: value(Soft), hard: value(Hard) };
 }

@@ -35,27 +35,56 @@ test.each(recorded.map((entry) => [JSON.stringify([entry.config, entry.hostConfi
   },
 );
 
-test("an update changes what it names and keeps the rest", () => {
-  const current: HostConfig = { Memory: 100 << 20, MemorySwap: 200 << 20, CpuShares: 512, PidsLimit: 7 };
-  const { hostConfig } = validateUpdate(
-    current,
-    { Memory: 150 << 20, PidsLimit: -1, RestartPolicy: { Name: "always" } },
-    testHost,
-  );
-  expect(hostConfig).toEqual({
-    Memory: 150 << 20,
-    MemorySwap: 200 << 20,
-    CpuShares: 512,
-    PidsLimit: null,
-    RestartPolicy: { Name: "always", MaximumRetryCount: 0 },
-  });
+const M = 1 << 20;
+
+/** Recorded from dockerd 28.5: the container's HostConfig, the request, and what then differs. */
+test.each<[HostConfig, HostConfig, HostConfig]>([
+  [{ Memory: 20 * M, MemorySwap: 40 * M, CpuShares: 512 }, { Memory: 30 * M }, { Memory: 30 * M }],
+  [{}, { MemorySwap: 50 * M }, { MemorySwap: 50 * M }],
+  [
+    { Memory: 20 * M, MemorySwap: 40 * M },
+    { Memory: 50 * M, MemorySwap: -1 },
+    { Memory: 50 * M, MemorySwap: -1 },
+  ],
+  [{ NanoCpus: 1e9 }, { NanoCpus: 5e8 }, { NanoCpus: 5e8 }],
+  [{ PidsLimit: 5 }, { PidsLimit: -1 }, { PidsLimit: 0 }],
+  [{ PidsLimit: 5 }, { PidsLimit: null }, {}],
+  [{ AutoRemove: true }, { RestartPolicy: { Name: "no" } }, { RestartPolicy: { Name: "no", MaximumRetryCount: 0 } }],
+  [{ RestartPolicy: { Name: "always" } }, { RestartPolicy: { Name: "" } }, {}],
+  [{}, { MemorySwappiness: 50, Devices: [{ PathOnHost: "/dev/zero" }], CgroupParent: "/x" }, {}],
+])("%j updated by %j", (current, request, difference) => {
+  const { hostConfig, warnings } = validateUpdate(current, request, testHost);
+  expect(hostConfig).toEqual({ ...current, ...difference });
+  expect(warnings).toEqual(["IPv4 forwarding is disabled. Networking will not work."]);
 });
 
-test("an update is refused where it contradicts what the container has", () => {
-  const update = (current: HostConfig, request: HostConfig) => () => validateUpdate(current, request, testHost);
-  expect(update({ MemorySwap: 20 << 20 }, { Memory: 30 << 20 })).toThrow("update the memoryswap at the same time");
-  expect(update({ NanoCpus: 1e9 }, { CpuQuota: 5000 })).toThrow(
-    "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set",
-  );
-  expect(update({ AutoRemove: true }, { RestartPolicy: { Name: "always" } })).toThrow("AutoRemove is enabled");
+const tooSmall =
+  "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time";
+const already = (wanted: string, present: string) =>
+  `Conflicting options: ${wanted} cannot be updated as ${present} has already been set`;
+
+test.each<[HostConfig, HostConfig, string]>([
+  [{}, { Memory: 20 * M }, tooSmall],
+  [{ Memory: 20 * M, MemorySwap: 40 * M }, { Memory: 50 * M }, tooSmall],
+  [{ Memory: 20 * M, MemorySwap: -1 }, { Memory: 50 * M }, tooSmall],
+  [{ NanoCpus: 1e9 }, { CpuQuota: 5000 }, already("CPU Quota", "NanoCPUs")],
+  [{ NanoCpus: 1e9 }, { CpuPeriod: 5000 }, already("CPU Period", "NanoCPUs")],
+  [{ CpuQuota: 5000 }, { NanoCpus: 1e9 }, already("Nano CPUs", "CPU Quota")],
+  [{ CpuPeriod: 5000 }, { NanoCpus: 1e9 }, already("Nano CPUs", "CPU Period")],
+  [
+    { AutoRemove: true },
+    { RestartPolicy: { Name: "always" } },
+    "Restart policy cannot be updated because AutoRemove is enabled for the container",
+  ],
+])("%j cannot be updated by %j", (current, request, message) => {
+  let caught: unknown;
+  try {
+    validateUpdate(current, request, testHost, "c1");
+  } catch (error) {
+    caught = error;
+  }
+  expect([errorKind(caught), (caught as Error).message]).toEqual([
+    "conflict",
+    `Cannot update container c1: ${message}`,
+  ]);
 });

@@ -1,6 +1,6 @@
 /** Everything that `create` and `update` refuse or warn about before anything is made, in dockerd 28.5's words and order. */
 import type { ContainerConfig, HostConfig, Resources, RestartPolicy } from "../../api/container-config.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { conflict, invalidArgument } from "../../base/errors.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import { normalizeCapabilities } from "./capabilities.ts";
 import { checkConfig, checkHostConfig, checkRestartPolicy } from "./check-config.ts";
@@ -53,47 +53,42 @@ function networkWarnings(hostConfig: HostConfig, facts: HostFacts): string[] {
 
 /**
  * Checks an update against the container it is for and returns the new HostConfig with warnings. Fields of value 0, "" or null are
- * left as they are, as Docker does. Throws EngineErrors.
+ * left as they are, as Docker does. Throws EngineErrors; those that the container's state causes are conflicts and name it.
  */
 export function validateUpdate(
   current: HostConfig,
   request: Resources & { RestartPolicy?: RestartPolicy },
   facts: HostFacts,
+  containerId = "",
 ): { hostConfig: HostConfig; warnings: string[] } {
   if (request.RestartPolicy) checkRestartPolicy(request.RestartPolicy);
   const { resources: checked, warnings } = checkResources(request, facts, { update: true });
-  if (current.AutoRemove && checked.RestartPolicy?.Name && checked.RestartPolicy.Name !== "no") {
-    throw invalidArgument("Restart policy cannot be updated because AutoRemove is enabled for the container");
-  }
-  checkAgainstCurrent(current, checked);
+  const problem = conflictWith(current, checked);
+  if (problem !== undefined) throw conflict(`Cannot update container ${containerId}: ${problem}`);
   const hostConfig: HostConfig = { ...current, ...changed(checked) };
-  if (checked.NanoCpus) Object.assign(hostConfig, { CpuPeriod: 0, CpuQuota: 0 });
-  if (typeof request.PidsLimit === "number" && request.PidsLimit <= 0) hostConfig.PidsLimit = null;
+  if (typeof request.PidsLimit === "number" && request.PidsLimit <= 0) hostConfig.PidsLimit = 0;
   if (checked.RestartPolicy?.Name) {
     const { Name, MaximumRetryCount = 0 } = checked.RestartPolicy;
     hostConfig.RestartPolicy = { Name, MaximumRetryCount };
   }
-  return { hostConfig, warnings };
+  return { hostConfig, warnings: [...warnings, ...networkWarnings({}, facts)] };
 }
 
-function checkAgainstCurrent(current: HostConfig, request: Resources): void {
-  if ((request.NanoCpus ?? 0) > 0 && (current.CpuPeriod ?? 0) > 0) {
-    throw conflictingUpdate("CPU Period", "NanoCPUs");
+function conflictWith(current: HostConfig, request: Resources & { RestartPolicy?: RestartPolicy }): string | undefined {
+  const { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, Memory = 0, MemorySwap = 0, RestartPolicy: policy } = request;
+  const options = (wanted: string, present: string) =>
+    `Conflicting options: ${wanted} cannot be updated as ${present} has already been set`;
+  if (NanoCpus > 0 && (current.CpuPeriod ?? 0) > 0) return options("Nano CPUs", "CPU Period");
+  if (NanoCpus > 0 && (current.CpuQuota ?? 0) > 0) return options("Nano CPUs", "CPU Quota");
+  if (CpuPeriod > 0 && (current.NanoCpus ?? 0) > 0) return options("CPU Period", "NanoCPUs");
+  if (CpuQuota > 0 && (current.NanoCpus ?? 0) > 0) return options("CPU Quota", "NanoCPUs");
+  if (Memory !== 0 && MemorySwap === 0 && Memory > (current.MemorySwap ?? 0)) {
+    return "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time";
   }
-  if ((request.NanoCpus ?? 0) > 0 && (current.CpuQuota ?? 0) > 0) throw conflictingUpdate("CPU Quota", "NanoCPUs");
-  if ((request.CpuPeriod ?? 0) > 0 && (current.NanoCpus ?? 0) > 0) throw conflictingUpdate("NanoCPUs", "CPU Period");
-  if ((request.CpuQuota ?? 0) > 0 && (current.NanoCpus ?? 0) > 0) throw conflictingUpdate("NanoCPUs", "CPU Quota");
-  const memory = request.Memory || 0;
-  const swap = request.MemorySwap || current.MemorySwap || 0;
-  if (memory > 0 && swap > 0 && memory > swap) {
-    throw invalidArgument(
-      "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
-    );
+  if (current.AutoRemove && policy?.Name && policy.Name !== "no") {
+    return "Restart policy cannot be updated because AutoRemove is enabled for the container";
   }
-}
-
-function conflictingUpdate(present: string, wanted: string) {
-  return invalidArgument(`Conflicting options: ${wanted} cannot be updated as ${present} has already been set`);
+  return undefined;
 }
 
 const updatable = [
