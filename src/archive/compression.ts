@@ -29,7 +29,7 @@ const programs: Record<Exclude<Compression, "none">, string[][]> = {
   ],
   zstd: [["zstd", "-dcq", "--long=31"]],
   xz: [["xz", "-dcq", "-T0"]],
-  bzip2: [["bzip2", "-dcq"]],
+  bzip2: [["bzip2", "-dc"]],
 };
 
 /** argv of a filter from stdin to stdout: gzip and zstd can be had without a program, only slower. Throws `not-implemented` naming the program that is missing. */

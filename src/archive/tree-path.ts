@@ -32,8 +32,6 @@ export function fileNotFound(path: string, container: string): Error {
 export function statIn(path: string, given: string, container: string): files.FileStat {
   const stat = files.lstat(path);
   if (stat) return stat;
-  const parent = path.replace(/\/\.?$/, "");
-  if (parent !== path && files.lstat(parent)) throw new SyscallError("lstat", 20, files.fromRaw(path));
   throw fileNotFound(given, container);
 }
 

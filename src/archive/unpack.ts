@@ -164,8 +164,14 @@ export class Unpacker {
     if (source === path) return;
     this.makeWay(path, entry, () => files.makeLink(source, path));
     const stat = files.lstat(path);
-    const symbolic = stat !== undefined && (stat.mode & files.fileType.mask) === files.fileType.symlink;
-    this.finish(path, entry, !symbolic);
+    if (!stat) return;
+    // Only what the file does not have yet: changing the owner would take its capabilities away.
+    const { uid, gid } = this.target.chown ?? entry;
+    if (stat.uid !== uid || stat.gid !== gid) files.changeOwner(path, uid, gid);
+    const symbolic = (stat.mode & files.fileType.mask) === files.fileType.symlink;
+    if (!symbolic && ((stat.mode & 0o7777) !== entry.mode || stat.uid !== uid)) files.changeMode(path, entry.mode);
+    setXattrs(path, entry.xattrs);
+    files.changeTimes(path, entry.mtime, entry.mtimeNanos);
   }
 
   /** Owner, then mode (changing the owner clears setuid), then attributes (it clears capabilities too), then times. */

@@ -215,7 +215,7 @@ const statxPointer = ptr(new Uint8Array(statxBuffer.buffer));
 /** STATX_BASIC_STATS and STATX_MNT_ID. */
 const statxMask = 0x7ff | 0x1000;
 
-/** What is at `path`, a symbolic link not followed; undefined when nothing is (ENOENT, ENOTDIR). */
+/** What is at `path`, a symbolic link not followed; undefined when nothing is (ENOENT). */
 export function lstat(path: string): FileStat | undefined {
   const result = calls.statx(atFdcwd, first.set(path, "lstat"), symlinkNoFollow, statxMask, statxPointer);
   return statResult(result, "lstat", path);
@@ -241,7 +241,7 @@ export function statOf(descriptor: number): FileStat {
 function statResult(result: number, syscall: string, path: string): FileStat | undefined {
   if (result === 0) return readStatx();
   const code = errno();
-  if (code === 2 || code === 20) return undefined;
+  if (code === 2) return undefined;
   throw new SyscallError(syscall, code, describe(path));
 }
 

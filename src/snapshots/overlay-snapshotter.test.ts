@@ -1,0 +1,244 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeArchive, streamOf, type TestEntry } from "../archive/test-archive.ts";
+import { Logger } from "../base/log.ts";
+import { collect } from "../base/streams.ts";
+import { getXattr, lstat, setXattr } from "../linux/files.ts";
+import { readMountInfo, unmountIfMounted } from "../linux/mount.ts";
+import { mountAtOnce } from "../linux/overlay.ts";
+import { Database } from "../metadata/database.ts";
+import { DirectoryLayerStore } from "./directory-layer-store.ts";
+import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
+import { Trash } from "./trash.ts";
+
+let root: string;
+let layers: DirectoryLayerStore;
+let snapshots: OverlaySnapshotter;
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "gantry-snap,s-"));
+  const trash = new Trash(join(root, "trash"), new Logger());
+  layers = new DirectoryLayerStore(root, new Database(":memory:"), trash);
+  snapshots = new OverlaySnapshotter(root, layers, trash);
+});
+afterAll(async () => {
+  await snapshots.reconcile(new Set());
+  await snapshots.close();
+  const left = readMountInfo().filter(({ mountPoint }) => mountPoint.startsWith(root));
+  for (const { mountPoint } of left) unmountIfMounted(mountPoint, { detach: true });
+  rmSync(root, { recursive: true });
+  expect(left).toEqual([]);
+});
+
+async function layer(...entries: TestEntry[]): Promise<string> {
+  return (await layers.unpack(streamOf(makeArchive(entries)))).diffId;
+}
+
+async function mounted(key: string, ...diffIds: string[]): Promise<string> {
+  snapshots.prepare(key, diffIds);
+  return snapshots.mount(key);
+}
+
+async function diff(key: string): Promise<string[]> {
+  return (await snapshots.changes(key)).map(({ Path, Kind }) => `${"CAD"[Kind]} ${Path}`);
+}
+
+function tarList(diffId: string): Promise<string[]> {
+  return collect(layers.openTar(diffId)).then((tar) =>
+    Bun.spawnSync(["tar", "-tf", "-"], { stdin: tar }).stdout.toString().split("\n").filter(Boolean),
+  );
+}
+
+test("layers appear as one tree, the later ones on top, over the mount points", async () => {
+  const base = await layer(
+    { name: "a", content: "1" },
+    { name: "b", content: "1" },
+    { name: "etc/hosts", content: "own" },
+  );
+  const top = await layer({ name: "a", content: "2" }, { name: ".wh.b" });
+  const tree = await mounted("order", base, top);
+  expect(readdirSync(tree).sort()).toEqual([".dockerenv", "a", "dev", "etc", "proc", "sys"]);
+  expect(readFileSync(`${tree}/a`, "utf8")).toBe("2");
+  expect(readFileSync(`${tree}/etc/hosts`, "utf8")).toBe("own");
+  expect(readdirSync(`${tree}/etc`).sort()).toEqual(["hostname", "hosts", "mtab", "resolv.conf"]);
+  expect(await diff("order")).toEqual([]);
+});
+
+test("mounting, unmounting and removing are idempotent, and what does not exist is not found", async () => {
+  snapshots.prepare("twice", []);
+  expect(() => snapshots.prepare("twice", [])).toThrow("already exists");
+  expect(snapshots.isMounted("twice")).toBe(false);
+  const tree = snapshots.mount("twice");
+  expect(snapshots.mount("twice")).toBe(tree);
+  expect(tree).toBe(snapshots.rootfs("twice"));
+  writeFileSync(`${tree}/file`, "kept");
+  await snapshots.unmount("twice");
+  await snapshots.unmount("twice");
+  expect(snapshots.isMounted("twice")).toBe(false);
+  expect(readFileSync(`${snapshots.mount("twice")}/file`, "utf8")).toBe("kept");
+  await snapshots.remove("twice");
+  await snapshots.remove("twice");
+  await snapshots.unmount("twice");
+  expect(snapshots.exists("twice")).toBe(false);
+  expect(() => snapshots.mount("twice")).toThrow("snapshot twice does not exist");
+  expect(() => snapshots.prepare("x", [`sha256:${"0".repeat(64)}`])).toThrow("does not exist");
+  await snapshots.close();
+  expect(readdirSync(join(root, "trash"))).toEqual([]);
+});
+
+test("a snapshot in use is unmounted and removed all the same", async () => {
+  const tree = await mounted("busy");
+  const user = Bun.spawn(["sleep", "60"], { cwd: tree });
+  await snapshots.remove("busy");
+  expect(existsSync(tree)).toBe(false);
+  user.kill("SIGKILL");
+  await user.exited;
+});
+
+test("changes are what docker diff shows", async () => {
+  const base = await layer(
+    { name: "keep/" },
+    { name: "keep/same", content: "same" },
+    { name: "keep/touched", content: "same" },
+    { name: "mode/" },
+    { name: "replaced/" },
+    { name: "replaced/old/" },
+    { name: "replaced/old/deep", content: "x" },
+    { name: "replaced/both", content: "x" },
+    { name: "gone/" },
+    { name: "gone/x" },
+    { name: "kind", content: "x" },
+    { name: "cap", content: "x" },
+  );
+  const tree = await mounted("diff", base);
+  const sh = (script: string) => {
+    const { exitCode, stderr } = Bun.spawnSync(["sh", "-ec", script], { cwd: tree });
+    expect(`${stderr}${exitCode}`).toBe("0");
+  };
+  // Opened for writing, so copied up, but not changed.
+  sh(": >> keep/same; touch -d @1600000000 keep/same");
+  sh("echo more >> keep/touched; chmod 700 mode; rm -r gone; rm kind; mkdir kind; echo > kind/in");
+  sh(
+    "rm -r replaced; mkdir replaced; echo new > replaced/both; echo > replaced/fresh; mkdir -p new/deep; ln -s x new/link",
+  );
+  const capability = Buffer.from("01000002002000000000000000000000" + "00000000", "hex");
+  setXattr(`${tree}/cap`, "security.capability", capability);
+  expect(await diff("diff")).toEqual(
+    [
+      "C /cap",
+      "C /keep",
+      "C /keep/touched",
+      "C /kind",
+      "A /kind/in",
+      "C /mode",
+      "A /new",
+      "A /new/deep",
+      "A /new/link",
+      "C /replaced",
+      "C /replaced/both",
+      "A /replaced/fresh",
+      "D /replaced/old",
+      "D /gone",
+    ].sort((a, b) => (a.slice(2) < b.slice(2) ? -1 : 1)),
+  );
+});
+
+test("a committed layer on the same base shows the same tree", async () => {
+  const base = await layer(
+    { name: "d/" },
+    { name: "d/old", content: "x" },
+    { name: "opaque/" },
+    { name: "opaque/hidden", content: "x" },
+    { name: "untouched/" },
+    { name: "untouched/x" },
+  );
+  const tree = await mounted("commit", base);
+  rmSync(`${tree}/d/old`);
+  rmSync(`${tree}/opaque`, { recursive: true });
+  mkdirSync(`${tree}/opaque`);
+  writeFileSync(`${tree}/opaque/new`, "new");
+  writeFileSync(`${tree}/first`, "linked".repeat(100_000));
+  linkSync(`${tree}/first`, `${tree}/second`);
+  symlinkSync("target", `${tree}/link`);
+  setXattr(`${tree}/first`, "user.note", Buffer.from("n"));
+  Bun.spawnSync(
+    ["sh", "-c", "mkfifo pipe; truncate -s 50M sparse; printf end >> sparse; chown 5:6 first; chmod 4711 first"],
+    { cwd: tree },
+  );
+  using _socket = Bun.listen({ unix: `${tree}/socket`, socket: { data() {} } }) as unknown as Disposable;
+  const committed = await snapshots.commit("commit");
+  expect(committed.size).toBe(600_000 + 6 + 50 * 2 ** 20 + 3 + 3);
+  expect(await tarList(committed.diffId)).toEqual([
+    "d/",
+    "d/.wh.old",
+    "first",
+    "link",
+    "opaque/",
+    "opaque/.wh..wh..opq",
+    "opaque/new",
+    "pipe",
+    "second",
+    "sparse",
+  ]);
+  const again = await mounted("again", base, committed.diffId);
+  rmSync(`${tree}/socket`);
+  const compare = Bun.spawnSync(["diff", "-r", "--no-dereference", "-x", "pipe", tree, again]);
+  expect(compare.stdout.toString()).toBe("");
+  expect(await diff("again")).toEqual([]);
+  expect(lstat(`${again}/second`)).toMatchObject({ nlink: 2, mode: 0o104711, uid: 5, gid: 6 });
+  expect(getXattr(`${again}/first`, "user.note")?.toString()).toBe("n");
+  expect(lstat(`${again}/sparse`)?.blocks).toBeLessThan(1000);
+  expect((await snapshots.commit("commit")).diffId).toBe(committed.diffId);
+  expect(await snapshots.usage("commit")).toBe(committed.size);
+});
+
+test("a container that swaps a directory for a link meanwhile reads nothing of the host", async () => {
+  const tree = await mounted("hostile");
+  mkdirSync(`${tree}/d`);
+  symlinkSync("/etc", `${tree}/link`);
+  const { diffId } = await snapshots.commit("hostile");
+  expect(await tarList(diffId)).toEqual(["d/", "link"]);
+});
+
+test("a hundred and fifty layers are mounted, by both ways of the kernel", async () => {
+  const ids: string[] = [];
+  for (let i = 0; i < 150; i++) {
+    const directory = layers.newDirectory();
+    mkdirSync(join(directory.path, "diff"));
+    writeFileSync(join(directory.path, "diff", `f${i}`), "");
+    ids.push(layers.adopt(directory.path, { diffId: `sha256:${i.toString(16).padStart(64, "0")}`, size: 0 }).diffId);
+  }
+  const tree = await mounted("deep", ...ids);
+  expect(readdirSync(tree).filter((name) => name.startsWith("f"))).toHaveLength(150);
+  await snapshots.unmount("deep");
+  const path = join(root, "snapshots", "deep");
+  const lower = ids.map((id) => layers.path(id));
+  mountAtOnce({ lower, upper: join(path, "upper"), work: join(path, "work"), target: tree });
+  expect(readdirSync(tree).filter((name) => name.startsWith("f"))).toHaveLength(150);
+  expect(snapshots.isMounted("deep")).toBe(true);
+});
+
+test("reconcile removes unknown snapshots, mounted or not, and keeps known ones mounted", async () => {
+  const known = await mounted("known");
+  const unknown = await mounted("unknown");
+  snapshots.prepare("unmounted", []);
+  await snapshots.reconcile(new Set(["known"]));
+  expect([existsSync(unknown), snapshots.exists("unmounted"), snapshots.isMounted("known")]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  expect(statSync(`${known}/proc`).isDirectory()).toBe(true);
+});
