@@ -42,6 +42,7 @@ afterEach(async () => {
 
 test("a cgroup is listed, frozen, thawed, and removed with what is in it and below it", async () => {
   expect(cgroupPids(layout, path)).toEqual([child.pid]);
+  expect(cgroupPids(layout, `../..${path}`)).toEqual([child.pid]);
   await freeze(layout, path);
   child.kill("SIGTERM");
   await Bun.sleep(20);
@@ -63,7 +64,8 @@ test("a cgroup is listed, frozen, thawed, and removed with what is in it and bel
 });
 
 test("the root of the hierarchies is never removed", async () => {
-  for (const wrong of ["", "/", "/a/../.."]) await expect(removeCgroup(layout, wrong)).rejects.toThrow("refusing");
+  for (const wrong of ["", "/", "/a/../..", "../.."])
+    await expect(removeCgroup(layout, wrong)).rejects.toThrow("refusing");
 });
 
 test("limits are applied up and down, and stats show them", () => {

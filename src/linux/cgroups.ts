@@ -60,14 +60,19 @@ export function controllerHas(layout: CgroupLayout, controller: string, file: st
 /** Directory of a cgroup in one controller's hierarchy; undefined where that controller is not there. */
 export function cgroupDirectory(layout: CgroupLayout, controller: string, path: string): string | undefined {
   const root = layout.cgroupMode === "v2" ? layout.cgroupUnified : layout.cgroupControllers[controller];
-  return root === undefined ? undefined : join(root, path);
+  return root === undefined ? undefined : join(root, inHierarchy(path));
+}
+
+/** A user's --cgroup-parent may hold `..`: it ends at the hierarchy's root. */
+function inHierarchy(path: string): string {
+  return join("/", path);
 }
 
 /** Every directory that a cgroup has, one per hierarchy. */
 export function cgroupDirectories(layout: CgroupLayout, path: string): string[] {
   const roots = new Set(Object.values(layout.cgroupControllers));
   if (layout.cgroupUnified !== undefined) roots.add(layout.cgroupUnified);
-  return [...roots].map((root) => join(root, path)).filter((directory) => existsSync(directory));
+  return [...roots].map((root) => join(root, inHierarchy(path))).filter((directory) => existsSync(directory));
 }
 
 /** Process ids in a cgroup and all below it. Empty when it is gone. */

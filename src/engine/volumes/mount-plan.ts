@@ -1,5 +1,8 @@
 /** What a container mounts, decided at create, kept (as JSON) in its record, shown by inspect and turned into spec mounts at start. */
+import { join } from "node:path";
 import type { MountPoint } from "../../api/containers.ts";
+import { errorMessage, internal } from "../../base/errors.ts";
+import { resolveInRoot } from "../../linux/resolve.ts";
 
 export interface MountPlan {
   type: "bind" | "volume" | "tmpfs";
@@ -52,11 +55,18 @@ export function toMountPoints(plans: readonly MountPlan[]): MountPoint[] {
 export function bindsFor(plans: readonly MountPlan[]): { source: string; destination: string; readOnly: boolean }[] {
   return byDepth(plans)
     .filter((plan) => plan.type !== "tmpfs")
-    .map(({ source, destination, subpath, rw }) => ({
-      source: subpath === undefined ? source : `${source}/${subpath}`,
-      destination,
-      readOnly: !rw,
-    }));
+    .map((plan) => ({ source: sourceOf(plan), destination: plan.destination, readOnly: !plan.rw }));
+}
+
+/** A subpath's links are resolved inside its volume. */
+function sourceOf({ source, subpath }: MountPlan): string {
+  if (subpath === undefined) return source;
+  try {
+    return resolveInRoot(source, subpath);
+  } catch (error) {
+    const path = join(source, subpath);
+    throw internal(`cannot access path ${path}: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 /** Outer mounts before those inside them; otherwise the order given. */

@@ -58,7 +58,7 @@ export class ContainerMounts {
   /** At start, with the root mounted: fills new volumes, makes missing bind sources, pins subpaths. Undone by `release`. */
   async toSpecMounts(plans: readonly MountPlan[], rootfs: string, containerId: string): Promise<SpecMount[]> {
     const ordered = byDepth(plans);
-    for (const plan of ordered) if (plan.type === "volume" && plan.copyData) await this.fill(plan, rootfs, containerId);
+    await this.fillVolumes(ordered, rootfs, containerId);
     try {
       return ordered.map((plan, index) =>
         plan.type === "tmpfs" ? tmpfsMount(plan, rootfs) : this.bindMount(plan, containerId, index),
@@ -67,6 +67,14 @@ export class ContainerMounts {
       this.unpin(ordered, containerId);
       throw error;
     }
+  }
+
+  /**
+   * Fills new volumes from the mounted root. Start does it; `docker cp` into a container that never ran must do it first, or its
+   * file would make the volume look filled.
+   */
+  async fillVolumes(plans: readonly MountPlan[], rootfs: string, containerId: string): Promise<void> {
+    for (const plan of plans) if (plan.type === "volume" && plan.copyData) await this.fill(plan, rootfs, containerId);
   }
 
   /** At the end of a task. Idempotent but for the events. */

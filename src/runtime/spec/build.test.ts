@@ -181,6 +181,10 @@ describe("what dockerd on that host could not show", () => {
     ]);
     expect(spec.linux.rootfsPropagation).toBe("rslave");
     expect(spec.process.args).toEqual(["/sbin/docker-init", "--", "sleep", "100"]);
+    const namespaces = { net: "new", pid: "host", ipc: "new", uts: "new", cgroup: "new" } as const;
+    const shared = build({}, { initPath: "/usr/bin/init", namespaces, cgroupsPath: "../x/ID" });
+    expect(shared.process.args).toEqual(["sleep", "100"]);
+    expect(shared.linux.cgroupsPath).toBe("/x/ID");
   });
 
   test("an unlimited ulimit is the kernel's infinity", () => {

@@ -1,4 +1,5 @@
 /** Puts a container's runtime spec together. Source: OCI Runtime Specification 1.2; values as dockerd 28.5 writes them. */
+import { join } from "node:path";
 import { internal } from "../../base/errors.ts";
 import type { LinuxSeccomp, LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { buildDevices } from "./devices.ts";
@@ -12,7 +13,8 @@ import { parseSecurityOptions } from "./security-opt.ts";
 import { buildSysctls } from "./sysctls.ts";
 
 /** Reads device nodes and nothing else. Throws EngineErrors in Docker's words. */
-export function buildSpec(input: SpecInput): RuntimeSpec {
+export function buildSpec(given: SpecInput): RuntimeSpec {
+  const input = withoutUselessInit(given);
   const { hostConfig } = input;
   const security = parseSecurityOptions(hostConfig.SecurityOpt);
   const { mounts, rootfsPropagation } = buildMounts(input, security.writableCgroups ?? hostConfig.Privileged ?? false);
@@ -32,6 +34,13 @@ export function buildSpec(input: SpecInput): RuntimeSpec {
   };
 }
 
+/** In the host's or another container's pid namespace there is an init already. */
+function withoutUselessInit(input: SpecInput): SpecInput {
+  if (input.namespaces.pid === "new") return input;
+  const { initPath: _, ...rest } = input;
+  return rest;
+}
+
 function buildLinux(input: SpecInput, seccomp: LinuxSeccomp | undefined): LinuxSpec {
   const { hostConfig } = input;
   const { devices, rules } = buildDevices(hostConfig);
@@ -39,7 +48,7 @@ function buildLinux(input: SpecInput, seccomp: LinuxSeccomp | undefined): LinuxS
   return {
     namespaces: buildNamespaces(input.namespaces),
     ...(devices.length > 0 ? { devices } : {}),
-    cgroupsPath: input.cgroupsPath,
+    cgroupsPath: join("/", input.cgroupsPath),
     resources: { devices: rules, ...buildResources(hostConfig) },
     ...(Object.keys(sysctl).length > 0 ? { sysctl } : {}),
     ...(seccomp === undefined ? {} : { seccomp }),
