@@ -16,7 +16,8 @@ import { fileURLToPath } from "node:url";
 import { Shim, type ShimStart } from "./shim.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
-export const shimPath = join(repository, "build/gantry-shim");
+/** Another build, say one with sanitizers, may be tested instead. */
+export const shimPath = process.env["GANTRY_TEST_SHIM"] ?? join(repository, "build/gantry-shim");
 const hybrid = existsSync("/sys/fs/cgroup/unified/cgroup.procs") ? "/sys/fs/cgroup/unified" : undefined;
 const environment = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
 

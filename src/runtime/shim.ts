@@ -41,6 +41,14 @@ export class ShimLost extends Error {
   }
 }
 
+/** A shim process that has not been told yet what to do. It ends by itself when the daemon does. */
+export type IdleShim = Bun.Subprocess<"pipe", "pipe", "ignore">;
+
+export function spawnIdle(shimPath: string): IdleShim {
+  const env = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+  return Bun.spawn([shimPath], { stdin: "pipe", stdout: "pipe", stderr: "ignore", env });
+}
+
 export interface AttachStreams {
   stdin: boolean;
   stdout: boolean;
@@ -81,17 +89,20 @@ export class Shim {
 
   /** Starts a shim. Returns at once; failures arrive through `started`. */
   static spawn(shimPath: string, start: ShimStart): Shim {
+    return Shim.launch(spawnIdle(shimPath), start);
+  }
+
+  /** Gives a shim process that waits for it (`spawnIdle`) its start message. */
+  static launch(child: IdleShim, start: ShimStart): Shim {
     const shim = new Shim(start.directory);
-    const child = Bun.spawn([shimPath], {
-      stdin: encodeStart(start),
-      stdout: "pipe",
-      stderr: "ignore",
-      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
-    });
     shim.stop = () => {
       child.unref();
       void child.stdout.cancel().catch(() => {});
     };
+    child.ref();
+    // A write fails when the process was killed meanwhile; its end is told by its stdout, which `follow` reads.
+    child.stdin.write(encodeStart(start));
+    Promise.resolve(child.stdin.end()).catch(() => {});
     void shim.follow(lines(child.stdout));
     return shim;
   }
