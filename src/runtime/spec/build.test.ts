@@ -237,6 +237,10 @@ describe("what dockerd on that host could not show", () => {
     );
   });
 
+  test("no quota is nothing to tell the runtime", () => {
+    expect(build({ CpuQuota: -1, CpuPeriod: 50_000 }).linux.resources?.cpu).toEqual({ period: 50_000 });
+  });
+
   test("a limit on a device that is not there is refused", () => {
     expect(() => build({ BlkioDeviceReadBps: [{ Path: "/dev/no-such", Rate: 5 }] })).toThrow(
       "stat /dev/no-such: no such file or directory",

@@ -1,7 +1,7 @@
 /** Puts a container's runtime spec together. Source: OCI Runtime Specification 1.2; values as dockerd 28.5 writes them. */
 import { join } from "node:path";
 import { internal } from "../../base/errors.ts";
-import type { LinuxSeccomp, LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
+import type { LinuxResources, LinuxSeccomp, LinuxSpec, RuntimeSpec } from "../../oci/runtime-spec.ts";
 import { buildDevices } from "./devices.ts";
 import type { SpecInput } from "./input.ts";
 import { buildMounts } from "./mounts.ts";
@@ -49,12 +49,20 @@ function buildLinux(input: SpecInput, seccomp: LinuxSeccomp | undefined): LinuxS
     namespaces: buildNamespaces(input.namespaces),
     ...(devices.length > 0 ? { devices } : {}),
     cgroupsPath: join("/", input.cgroupsPath),
-    resources: { devices: rules, ...buildResources(hostConfig) },
+    resources: { devices: rules, ...newCgroup(buildResources(hostConfig)) },
     ...(Object.keys(sysctl).length > 0 ? { sysctl } : {}),
     ...(seccomp === undefined ? {} : { seccomp }),
     ...(hostConfig.MaskedPaths?.length ? { maskedPaths: hostConfig.MaskedPaths } : {}),
     ...(hostConfig.ReadonlyPaths?.length ? { readonlyPaths: hostConfig.ReadonlyPaths } : {}),
   };
+}
+
+/** A new cgroup has no CPU quota, and crun fails on being told so. */
+function newCgroup(resources: LinuxResources): LinuxResources {
+  const { cpu } = resources;
+  if (cpu?.quota === undefined || cpu.quota >= 0) return resources;
+  const { quota: _, ...rest } = cpu;
+  return { ...resources, cpu: rest };
 }
 
 /** A privileged container has a filter only when one was named. */

@@ -1,6 +1,6 @@
 /** The parts of a container's configuration that are not resources or modes: what Docker refuses at create. */
 import type { ContainerConfig, HealthConfig, HostConfig, PortMap, RestartPolicy } from "../../api/container-config.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { internal, invalidArgument } from "../../base/errors.ts";
 import { parseSignal } from "../../oci/signals.ts";
 
 /** Throws Docker's messages. */
@@ -46,6 +46,15 @@ export function checkHostConfig(hostConfig: HostConfig): void {
   }
   checkNumbers(hostConfig);
   for (const destination of Object.keys(hostConfig.Tmpfs ?? {})) checkTmpfsTarget(destination);
+  checkStorage(hostConfig.StorageOpt ?? {});
+}
+
+/** Quotas of the writable layer: dockerd has them on XFS only, and says this elsewhere. */
+function checkStorage(options: Record<string, string>): void {
+  for (const name of Object.keys(options)) {
+    if (name.toLowerCase() !== "size") throw internal(`Unknown option ${name}`);
+    throw internal("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
 }
 
 function checkNumbers({ ShmSize = 0, OomScoreAdj = 0, ...resources }: HostConfig): void {

@@ -69,6 +69,7 @@ const jsonFileDefaults: LogRotation = { maxSize: 10_000_000, maxFiles: 3, compre
 const localDefaults: LogRotation = { maxSize: 20_000_000, maxFiles: 5, compress: true };
 
 function positiveSize(text: string): number {
+  if (text === "-1") return -1;
   const size = parseSize(text, 1000);
   if (typeof size === "string") throw fail(size);
   if (size <= 0) throw fail("max-size must be a positive number");

@@ -51,6 +51,7 @@ test("log rotation: small by default, Docker's rules once an option is given", (
     maxFiles: 2,
     compress: true,
   });
+  expect(json({ "max-size": "-1" })()).toMatchObject({ maxSize: -1, compress: false });
   const failed = "failed to create task for container: failed to initialize logging driver: ";
   expect(json({ "max-size": "0" })).toThrow(`${failed}max-size must be a positive number`);
   expect(json({ "max-file": "x" })).toThrow(`${failed}strconv.Atoi: parsing "x": invalid syntax`);
