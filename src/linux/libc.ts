@@ -2,13 +2,34 @@
  * libc through bun:ffi: the few system calls that Node's API lacks. Everything here is synchronous and runs on the calling
  * thread; a call that may block for long belongs in a Worker or a child process.
  */
-import { dlopen, FFIType, ptr, read } from "bun:ffi";
+import { dlopen, type FFIFunction, FFIType, type Library, ptr, read } from "bun:ffi";
 import { constants } from "node:os";
 
 const { i32, u32, i64, u64, pointer } = FFIType;
 
-const libc = dlopen("libc.so.6", {
-  __errno_location: { args: [], returns: pointer },
+/**
+ * Functions of libc, each bound when it is first used: binding takes half a millisecond, and a child process or a command needs few
+ * of them.
+ */
+export function lazySymbols<T extends Record<string, FFIFunction>>(definitions: T): Library<T>["symbols"] {
+  const symbols = {} as Library<T>["symbols"];
+  for (const [name, definition] of Object.entries(definitions)) {
+    Object.defineProperty(symbols, name, {
+      configurable: true,
+      get() {
+        const value = dlopen("libc.so.6", { [name]: definition }).symbols[name];
+        Object.defineProperty(symbols, name, { value });
+        return value;
+      },
+    });
+  }
+  return symbols;
+}
+
+/** Bound at once: binding it after a failed call could change what it tells. */
+const { __errno_location } = dlopen("libc.so.6", { __errno_location: { args: [], returns: pointer } }).symbols;
+
+const libc = lazySymbols({
   mount: { args: [pointer, pointer, pointer, u64, pointer], returns: i32 },
   umount2: { args: [pointer, i32], returns: i32 },
   unshare: { args: [i32], returns: i32 },
@@ -28,7 +49,7 @@ const libc = dlopen("libc.so.6", {
   flock: { args: [i32, i32], returns: i32 },
   llistxattr: { args: [pointer, pointer, u64], returns: i64 },
   lremovexattr: { args: [pointer, pointer], returns: i32 },
-}).symbols;
+});
 
 export { libc };
 
@@ -52,7 +73,7 @@ export class SyscallError extends Error {
 
 /** errno of the last failed call on this thread. Read it at once: any later call may change it. */
 export function errno(): number {
-  return read.i32(libc.__errno_location() as never, 0);
+  return read.i32(__errno_location() as never, 0);
 }
 
 /** Returns the result of a call that reports failure by a negative number, or throws SyscallError. */

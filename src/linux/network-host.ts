@@ -116,7 +116,11 @@ export class NetworkHost {
       withNetns(path, () => disableIpv6("eth0"));
       const hostEnd = this.route.getLink(veth).index;
       // Hairpin: a container that calls its own published port must get the frame back, even where br_netfilter rewrites it.
-      this.route.setLink(hostEnd, { up: true, ipv6LinkLocal: false, port: { hairpin: true, isolated: !icc } });
+      this.route.setLink(hostEnd, {
+        up: true,
+        ipv6LinkLocal: false,
+        port: { hairpin: true, isolated: !icc && !isBridgeFiltered() },
+      });
       socket.setLink(1, { up: true });
       const link = socket.getLink("eth0").index;
       socket.setLink(link, { up: true });
@@ -195,6 +199,18 @@ export class NetworkHost {
 
   findChain(table: string, chain: string): { dropsByDefault: boolean } | undefined {
     return this.nft.findChain(table, chain);
+  }
+}
+
+/**
+ * Whether frames between ports of a bridge pass the IP hooks, so that the ruleset's forward chain can tell published from other
+ * traffic. Isolated ports would then stop both, for br_netfilter rewrites and bridges what otherwise is routed.
+ */
+function isBridgeFiltered(): boolean {
+  try {
+    return readFileSync("/proc/sys/net/bridge/bridge-nf-call-iptables", "utf8").trim() === "1";
+  } catch {
+    return false;
   }
 }
 

@@ -133,6 +133,7 @@ export class BridgeNetwork {
       bridge: names.bridge,
       subnet: subnet.subnet,
       masquerade: config.ipMasq,
+      icc: config.icc,
     };
     await this.thread.call("applyRuleset", renderRuleset(options, publishedPorts()));
   }

@@ -16,6 +16,8 @@ export interface RulesetOptions {
   bridge: string;
   subnet: string;
   masquerade: boolean;
+  /** Whether containers reach each other's unpublished ports. */
+  icc: boolean;
 }
 
 /** Published on every address of the host, and published on one. */
@@ -25,7 +27,7 @@ const protocolNumbers: Record<Protocol, number> = { tcp: 6, udp: 17, sctp: 132 }
 
 /** Replaces the table as a whole, in one transaction: connections under way are not disturbed. */
 export function renderRuleset(options: RulesetOptions, ports: readonly (PublishedPort & { ip: string })[]): string {
-  const { table, bridge, subnet, masquerade } = options;
+  const { table, bridge, subnet, masquerade, icc } = options;
   const [any, one] = [ports.filter(isAny), ports.filter((port) => !isAny(port))];
   const outgoing = masquerade ? `ip saddr ${subnet} oifname != "${bridge}" masquerade` : "";
   return `
@@ -61,8 +63,8 @@ table ip ${table} {
   chain forward {
     type filter hook forward priority filter; policy accept;
     oifname "${bridge}" ct state established,related accept
-    oifname "${bridge}" iifname "${bridge}" accept
     oifname "${bridge}" ct status dnat accept
+    oifname "${bridge}" iifname "${bridge}" ${icc ? "accept" : "drop"}
     oifname "${bridge}" drop
   }
   chain postrouting {

@@ -50,9 +50,14 @@ export class ScratchHost implements Disposable {
   }
 
   /** What the server at address and port says to a client in the namespace (undefined: this host); empty: no connection. */
-  ask(netns: string | undefined, address: string, port: number): string {
-    const client = ["busybox", "timeout", "0.7", "busybox", "nc", address, `${port}`];
+  ask(netns: string | undefined, address: string, port: number, seconds = 2): string {
+    const client = ["busybox", "timeout", `${seconds}`, "busybox", "nc", address, `${port}`];
     return run(netns === undefined ? client : ["nsenter", `--net=${netns}`, ...client]).trim();
+  }
+
+  /** True when nobody answers there within a moment. */
+  isSilent(netns: string | undefined, address: string, port: number): boolean {
+    return this.ask(netns, address, port, 0.3) === "";
   }
 
   /** Runs a program to its end; its output. */

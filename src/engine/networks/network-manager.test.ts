@@ -1,0 +1,287 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { readdirSync, rmSync } from "node:fs";
+import { Logger } from "../../base/log.ts";
+import { Database } from "../../metadata/database.ts";
+import type { NetworkConfig } from "./network-config.ts";
+import { NetworkManager, type Sandbox } from "./network-manager.ts";
+import type { SandboxRequest } from "./network-mode.ts";
+import { ScratchHost } from "./scratch-host.ts";
+
+let host: ScratchHost;
+const cleanups: (() => Promise<void>)[] = [];
+beforeAll(() => {
+  host = new ScratchHost();
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+afterAll(() => host[Symbol.dispose]());
+
+interface Started {
+  manager: NetworkManager;
+  database: Database;
+  lines: string[];
+}
+
+async function start(
+  instance: string,
+  config: NetworkConfig = {},
+  options: { keepDatabase?: Database } = {},
+): Promise<Started> {
+  const lines: string[] = [];
+  const database = options.keepDatabase ?? new Database(":memory:");
+  const manager = new NetworkManager({
+    database,
+    execRoot: `${host.directory}/${instance}`,
+    instance,
+    config,
+    poolSize: 2,
+    logger: new Logger("info", (line) => lines.push(line)),
+  });
+  cleanups.push(async () => {
+    await manager.close({ keep: false }).catch(() => undefined);
+    rmSync(`${host.directory}/${instance}`, { recursive: true, force: true });
+  });
+  await manager.reconcile(new Set());
+  return { manager, database, lines };
+}
+
+/** A container that publishes `8080:80/tcp`, `127.0.0.1:8080:80/tcp`, … */
+function request(id: string, ports: string[] = [], more: Partial<SandboxRequest["hostConfig"]> = {}): SandboxRequest {
+  const parts = ports.map((port) => /^(?:([\d.]+):)?([\d-]*):(.+)$/.exec(port) ?? []);
+  return {
+    containerId: id,
+    name: `name-${id}`,
+    config: { ExposedPorts: Object.fromEntries(parts.map(([, , , port]) => [port, {}])) },
+    hostConfig: {
+      PortBindings: Object.fromEntries(
+        parts.map(([, ip = "", from, port]) => [port, [{ HostIp: ip, HostPort: from ?? "" }]]),
+      ),
+      ...more,
+    },
+    networking: undefined,
+  };
+}
+
+/** The message of the error that a start fails with. (`expect().rejects` would not let the workers' messages in.) */
+async function failureOf(starting: Promise<Sandbox>): Promise<string> {
+  return starting.then(
+    () => "",
+    (error: Error) => error.message,
+  );
+}
+
+const ipOf = ({ settings }: Sandbox) => settings.IPAddress;
+
+test("a published port answers the host, its loopback, neighbours, other containers and the container itself", async () => {
+  const { manager } = await start("publish");
+  const server = await manager.connect(request("a", ["8080:80/tcp"]));
+  const other = await manager.connect(request("b"));
+  const netns = server.netns ?? "";
+  await host.serve(netns, 80, "hello");
+  expect({
+    loopback: host.ask(undefined, "127.0.0.1", 8080),
+    host: host.ask(undefined, host.address, 8080),
+    neighbour: host.ask(host.neighbour, host.address, 8080),
+    container: host.ask(other.netns, host.address, 8080),
+    gateway: host.ask(other.netns, server.settings.Gateway, 8080),
+    direct: host.ask(other.netns, ipOf(server), 80),
+    itself: host.ask(netns, host.address, 8080),
+  }).toEqual({
+    loopback: "hello",
+    host: "hello",
+    neighbour: "hello",
+    container: "hello",
+    gateway: "hello",
+    direct: "hello",
+    itself: "hello",
+  });
+  // What is not published is not reached by routing through this host.
+  expect(host.isSilent(host.neighbour, ipOf(server), 80)).toBe(true);
+  await manager.release("a");
+  expect(host.isSilent(undefined, "127.0.0.1", 8080)).toBe(true);
+});
+
+test("containers reach the outside by the host's address", async () => {
+  const { manager } = await start("outside");
+  const container = await manager.connect(request("a"));
+  await host.serve(host.neighbour, 91, "outside");
+  expect(host.ask(container.netns, "10.99.0.2", 91)).toBe("outside");
+});
+
+test("a port published on loopback is not reached from the LAN, even by a forged address", async () => {
+  const { manager } = await start("loopback");
+  const server = await manager.connect(request("a", ["127.0.0.1:8081:80/tcp"]));
+  await host.serve(server.netns ?? "", 80, "private");
+  expect(host.ask(undefined, "127.0.0.1", 8081)).toBe("private");
+  expect(host.isSilent(host.neighbour, host.address, 8081)).toBe(true);
+  // The neighbour routes 127.0.0.0/8 to this host.
+  host.run("nsenter", `--net=${host.neighbour}`, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet");
+  host.run("nsenter", `--net=${host.neighbour}`, "ip", "addr", "del", "127.0.0.1/8", "dev", "lo");
+  host.run(
+    "nsenter",
+    `--net=${host.neighbour}`,
+    "ip",
+    "route",
+    "add",
+    "127.0.0.1/32",
+    "via",
+    host.address,
+    "dev",
+    "eth0",
+  );
+  expect(host.isSilent(host.neighbour, "127.0.0.1", 8081)).toBe(true);
+});
+
+test("a FORWARD policy of DROP is answered by marked rules in DOCKER-USER, which go at the end", async () => {
+  for (const rule of ["-P FORWARD DROP", "-N DOCKER-USER", "-I FORWARD -j DOCKER-USER"]) {
+    host.run("iptables", ...rule.split(" "));
+  }
+  try {
+    const { manager } = await start("forward");
+    const server = await manager.connect(request("a", ["8082:80/tcp"]));
+    await host.serve(server.netns ?? "", 80, "forwarded");
+    expect(host.ask(host.neighbour, host.address, 8082)).toBe("forwarded");
+    expect(host.run("iptables", "-S", "DOCKER-USER").match(/--comment gantry-forward -j ACCEPT/g)).toHaveLength(2);
+    expect(host.run("iptables", "-S", "FORWARD")).toBe("-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n");
+    await manager.close({ keep: false });
+    expect(host.run("iptables", "-S", "DOCKER-USER")).toBe("-N DOCKER-USER\n");
+  } finally {
+    host.run("nft", "delete", "table", "ip", "filter");
+  }
+});
+
+test("a policy set later, and a table lost, are noticed at the next start", async () => {
+  const { manager, lines } = await start("later");
+  await Bun.sleep(1000);
+  host.run("nft", "flush", "ruleset");
+  host.run("iptables", "-P", "FORWARD", "DROP");
+  try {
+    await manager.connect(request("a"));
+    for (let tries = 0; tries < 100 && !lines.some((line) => line.includes("lets the containers")); tries++)
+      await Bun.sleep(20);
+    expect(host.run("iptables", "-S", "FORWARD")).toContain("--comment gantry-later -j ACCEPT");
+    expect(host.run("nft", "list", "tables")).toContain("table ip gantry-later");
+  } finally {
+    host.run("nft", "delete", "table", "ip", "filter");
+  }
+});
+
+test("addresses are given from the lowest on, and again only when their last user's interface is gone", async () => {
+  const { manager } = await start("addresses", { bip: "10.77.0.1/24" });
+  expect(ipOf(await manager.connect(request("a")))).toBe("10.77.0.2");
+  const second = await manager.connect(request("b"));
+  expect(ipOf(second)).toBe("10.77.0.3");
+  expect(second.settings.MacAddress).toBe("02:42:0a:4d:00:03");
+  await manager.release("a");
+  expect(ipOf(await manager.connect(request("c")))).toBe("10.77.0.4");
+  for (let tries = 0; tries < 50 && host.run("ip", "-br", "link").match(/veth/g)?.length !== 4; tries++)
+    await Bun.sleep(20);
+  await Bun.sleep(20);
+  expect(ipOf(await manager.connect(request("d")))).toBe("10.77.0.2");
+});
+
+test("a port in use is refused in dockerd's words and nothing is kept", async () => {
+  const { manager, database } = await start("conflict");
+  using _taken = Bun.listen({ hostname: "127.0.0.1", port: 8083, socket: { data() {} } });
+  expect(await failureOf(manager.connect(request("a", ["8083:80/tcp"])))).toMatch(
+    /^failed to set up container networking: driver failed programming external connectivity on endpoint name-a \([\da-f]{64}\): failed to bind host port for 0\.0\.0\.0:8083:172\.\d+\.0\.2:80\/tcp: address already in use$/,
+  );
+  await manager.connect(request("b", ["8084:80/tcp"]));
+  expect(await failureOf(manager.connect(request("c", ["127.0.0.1:8084:80/tcp"])))).toMatch(
+    /\): Bind for 0\.0\.0\.0:8084 failed: port is already allocated$/,
+  );
+  expect(database.all("SELECT container FROM endpoints UNION ALL SELECT container FROM ports")).toEqual([
+    { container: "b" },
+    { container: "b" },
+  ]);
+  // A range takes the next free port; any port is one of the ephemeral range.
+  const ranged = await manager.connect(request("d", ["8083-8085:80/tcp", ":81/udp"]));
+  expect(ranged.settings.Ports["80/tcp"]).toEqual([{ HostIp: "0.0.0.0", HostPort: "8085" }]);
+  expect(Number(ranged.settings.Ports["81/udp"]?.[0]?.HostPort)).toBeGreaterThanOrEqual(32768);
+  expect(() => Bun.listen({ hostname: "0.0.0.0", port: 8085, socket: { data() {} } })).toThrow();
+});
+
+test("after a crash live containers keep their ports and everything else goes", async () => {
+  const first = await start("crash");
+  const server = await first.manager.connect(request("live", ["8086:80/tcp"]));
+  await first.manager.connect(request("dead", ["8087:80/tcp"]));
+  await host.serve(server.netns ?? "", 80, "alive");
+  // What kill -9 does: sockets and threads end, kernel and database stay.
+  const crashed = first.manager as unknown as Record<"ports" | "thread" | "reaper", { close(): void } & Disposable>;
+  crashed.ports[Symbol.dispose]();
+  crashed.thread.close();
+  crashed.reaper.close();
+  host.run("nft", "delete", "table", "ip", "gantry-crash");
+  expect(readdirSync(`${host.directory}/crash/netns`).length).toBeGreaterThan(2);
+
+  const second = new NetworkManager({
+    database: first.database,
+    execRoot: `${host.directory}/crash`,
+    instance: "crash",
+    config: {},
+    poolSize: 1,
+    logger: new Logger("error"),
+  });
+  cleanups.push(() => second.close({ keep: false }).catch(() => undefined));
+  await second.reconcile(new Set(["live"]));
+  expect(host.ask(host.neighbour, host.address, 8086)).toBe("alive");
+  expect(second.currentSettings("live")?.IPAddress).toBe(ipOf(server));
+  expect(second.currentSettings("dead")).toBeUndefined();
+  expect(() => Bun.listen({ hostname: "0.0.0.0", port: 8086, socket: { data() {} } })).toThrow();
+  await second.close({ keep: true });
+  expect(readdirSync(`${host.directory}/crash/netns`)).toEqual([server.settings.SandboxID.slice(0, 12)]);
+  expect(host.ask(host.neighbour, host.address, 8086)).toBe("alive");
+
+  const third = await start("crash", {}, { keepDatabase: first.database });
+  await third.manager.close({ keep: false });
+  expect(host.run("ip", "-br", "link")).not.toMatch(/gantry-|veth/);
+  expect(host.run("nft", "list", "tables")).not.toContain("gantry-crash");
+});
+
+test("two daemons take different ranges and bridges, and one that ends leaves the other alone", async () => {
+  const [one, two] = await Promise.all([start("one"), start("two")]);
+  const [a, b] = await Promise.all([
+    one.manager.connect(request("a", ["8088:80/tcp"])),
+    two.manager.connect(request("b", ["8089:80/tcp"])),
+  ]);
+  expect(ipOf(a).split(".")[1]).not.toBe(ipOf(b).split(".")[1] as string);
+  await host.serve(b.netns ?? "", 80, "two");
+  expect(host.ask(a.netns, host.address, 8089)).toBe("two");
+  expect(host.isSilent(a.netns, ipOf(b), 80)).toBe(true);
+  await one.manager.close({ keep: false });
+  expect(host.ask(host.neighbour, host.address, 8089)).toBe("two");
+});
+
+test("without inter-container communication containers reach only published ports", async () => {
+  const { manager } = await start("icc", { icc: false });
+  const server = await manager.connect(request("a", ["8090:80/tcp"]));
+  const other = await manager.connect(request("b"));
+  await host.serve(server.netns ?? "", 80, "hello");
+  expect(host.isSilent(other.netns, ipOf(server), 80)).toBe(true);
+  expect(host.ask(other.netns, host.address, 8090)).toBe("hello");
+});
+
+test("host and none have no namespace of ours, container mode no endpoint, unknown networks are not found", async () => {
+  const { manager } = await start("modes");
+  const asHost = await manager.connect(request("h", [], { NetworkMode: "host" }));
+  expect([asHost.netns, Object.keys(asHost.settings.Networks)]).toEqual([undefined, ["host"]]);
+  const asNone = await manager.connect(request("n", [], { NetworkMode: "none" }));
+  expect([asNone.netns, Object.keys(asNone.settings.Networks)]).toEqual([undefined, ["none"]]);
+  expect((await manager.catalog.inspect("none", { verbose: false })).Containers["n"]?.Name).toBe("name-n");
+  const joined = await manager.connect(request("j", [], { NetworkMode: "container:h" }));
+  expect(joined.settings.Networks).toEqual({});
+  expect(await failureOf(manager.connect(request("x", [], { NetworkMode: "foo" })))).toBe(
+    "failed to set up container networking: network foo not found",
+  );
+});
+
+test("inside: own MAC, MTU, default route, loopback up, no IPv6 on eth0", async () => {
+  const { manager } = await start("inside", { mtu: 1400 });
+  const { netns, settings } = await manager.connect(request("a"));
+  const show = (...argv: string[]) => host.run("nsenter", `--net=${netns}`, ...argv);
+  expect(show("ip", "-br", "addr", "show", "eth0")).toMatch(new RegExp(`UP +${settings.IPAddress}/16 *\n`));
+  expect(show("ip", "link", "show", "eth0")).toMatch(new RegExp(`mtu 1400 [^]*ether ${settings.MacAddress}`));
+  expect(show("ip", "route")).toContain(`default via ${settings.Gateway} dev eth0`);
+  expect(show("ip", "-br", "addr", "show", "lo")).toContain("127.0.0.1/8 ::1/128");
+});
