@@ -73,11 +73,10 @@ export class ResponseWriter {
 
   private async stream(body: AsyncIterable<BodyChunk>, { bodyless = false, chunked = false }): Promise<void> {
     const iterator = body[Symbol.asyncIterator]();
-    // A body that waits for something (a log, an event) must end when the client goes, not at its next chunk.
-    const closed = this.closed();
+    const closed = this.watchClose();
     try {
       while (!bodyless) {
-        const next = await Promise.race([iterator.next(), closed.promise]);
+        const next = await closed.orResult(iterator.next());
         if (next === "closed") throw new Error("client closed the connection");
         if (next.done) break;
         const bytes = typeof next.value === "string" ? Buffer.from(next.value) : next.value;
@@ -104,12 +103,23 @@ export class ResponseWriter {
     await this.write("\r\n");
   }
 
-  private closed(): { promise: Promise<"closed">; dispose: () => void } {
-    const { promise, resolve } = Promise.withResolvers<"closed">();
-    const listener = () => resolve("closed");
-    if (this.socket.destroyed) listener();
+  /**
+   * A body that waits for something (a log, an event) must end when the client goes, not at its next chunk. Not Promise.race with one
+   * lasting promise: that would keep something of every chunk until the end.
+   */
+  private watchClose() {
+    let onClose = () => {};
+    const listener = () => onClose();
     this.socket.once("close", listener);
-    return { promise, dispose: () => this.socket.off("close", listener) };
+    return {
+      dispose: () => this.socket.off("close", listener),
+      orResult: <T>(result: Promise<T>): Promise<T | "closed"> =>
+        new Promise((resolve, reject) => {
+          onClose = () => resolve("closed");
+          if (this.socket.destroyed) onClose();
+          result.then(resolve, reject);
+        }),
+    };
   }
 
   private head(response: HttpResponse, extra: Record<string, string>, framing: ResponseFraming): string {
