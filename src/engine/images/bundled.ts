@@ -70,9 +70,9 @@ export async function ensureBundled(context: ImageContext, busybox = "/bin/busyb
   const tar = rootTar(program, await applets(busybox), mtime);
   const layer = await context.layers.unpack(once(tar));
   try {
-    const bytes = encodeImageConfig(bundledConfig(layer.diffId, mtime));
-    const id = digestOf(bytes);
     const config = bundledConfig(layer.diffId, mtime);
+    const bytes = encodeImageConfig(config);
+    const id = digestOf(bytes);
     await context.store.create(toRecord(id, config, layer.size), bytes);
     tagImage(context, reference, id, nowRfc3339Nano());
     return id;

@@ -40,6 +40,8 @@ test.each([
   [{ repo: "foo", tag: "a b" }, "invalid tag format"],
   [{ repo: "Foo", tag: "" }, "invalid reference format: repository name (library/Foo) must be lowercase"],
   [{ repo: `foo@sha256:${"1".repeat(64)}`, tag: "" }, "cannot import digest reference"],
+  [{ repo: "foo", tag: `sha256:${"1".repeat(64)}` }, "invalid tag format"],
+  [{ repo: "sha256", tag: "abc" }, "refusing to create an ambiguous tag using digest algorithm as name"],
   [{ changes: ["RUN x"] }, "RUN is not a valid change command"],
   [{ platform: "windows/amd64" }, "operating system is not supported"],
   [{ platform: "a/b/c/d" }, '"a/b/c/d": cannot parse platform specifier: invalid argument'],

@@ -10,6 +10,7 @@ import type {
 } from "../../api/images.ts";
 import type { Filters } from "../../api/system.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import type { ContentStore } from "../../content/content.ts";
 import type { Database } from "../../metadata/database.ts";
@@ -130,7 +131,8 @@ export class Images {
   async tag(name: string, repo: string, tag: string): Promise<void> {
     const record = this.resolve(name);
     const reference = targetReference(repo, tag);
-    if (reference) tagImage(this.context, reference, record.id, nowRfc3339Nano());
+    if (!reference) throw invalidArgument("invalid reference format");
+    tagImage(this.context, reference, record.id, nowRfc3339Nano());
   }
 
   remove(name: string, options: RemoveOptions): Promise<ImageDeleteItem[]> {

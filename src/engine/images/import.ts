@@ -6,7 +6,7 @@ import type { Bytes } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
-import { parseReference, type Reference, withDefaultTag, withTag } from "../../oci/reference.ts";
+import { familiarName, parseReference, type Reference, withDefaultTag, withTag } from "../../oci/reference.ts";
 import { applyChanges } from "./changes/changes.ts";
 import { type ImageContext, publishImageEvent, tagImage } from "./context.ts";
 import { toRecord } from "./image-record.ts";
@@ -65,7 +65,10 @@ export async function importImage(
 export function targetReference(repo: string | undefined, tag: string | undefined): Reference | undefined {
   if (!repo) return undefined;
   const reference = parseReference(repo);
-  if (reference.digest !== undefined || tag?.includes(":")) throw invalidArgument("cannot import digest reference");
+  if (reference.digest !== undefined) throw invalidArgument("cannot import digest reference");
+  if (familiarName(reference) === "sha256") {
+    throw invalidArgument("refusing to create an ambiguous tag using digest algorithm as name");
+  }
   return tag ? withTag(reference, tag) : withDefaultTag(reference);
 }
 

@@ -2,8 +2,8 @@
  * Takes an image archive in, in one pass over the stream. What looks like a layer starts to unpack as soon as it is here, before it is
  * known which image it belongs to (manifests come last); everything else is small and kept in memory.
  *
- * A large plain layer is unpacked straight from the stream. A compressed one, whose unpacking is slower than its arrival, goes to the
- * spool file, so that several are unpacked at the same time.
+ * Layers go to the spool file first, written once and most often never to the disk itself, and several unpack from there at the same
+ * time, beside the stream. A huge plain layer is unpacked straight from the stream.
  */
 import { availableParallelism } from "node:os";
 import { detectCompression } from "../../../archive/compression.ts";
@@ -16,8 +16,8 @@ import { limiter } from "./limit.ts";
 import type { Spool } from "./spool.ts";
 import { normalize, type StreamEntry, TarStream } from "./tar-stream.ts";
 
-/** Smaller plain layers do not hold the stream up: they unpack beside each other, from the spool. */
-const directThreshold = 8 << 20;
+/** Larger plain layers are not written twice; for others that costs less than passing them through pipes, and they unpack beside each other. */
+export const directThreshold = 256 << 20;
 const maxSmallEntry = 8 << 20;
 const maxSmallTotal = 128 << 20;
 const maxEntries = 100_000;
@@ -37,6 +37,12 @@ export class ArchiveContents {
   private readonly layers = new Map<string, Promise<Layer>>();
   private readonly links = new Map<string, string>();
   private readonly limit = limiter(availableParallelism() + 1);
+
+  private readonly directThreshold: number;
+
+  constructor(direct = directThreshold) {
+    this.directThreshold = direct;
+  }
 
   /** Content of a small file, or undefined. */
   find(name: string): Uint8Array | undefined {
@@ -104,7 +110,7 @@ export class ArchiveContents {
       return;
     }
     const content = reporting(stream.content(), entry, options.progress);
-    if (kind === "plain" && entry.size > directThreshold) {
+    if (kind === "plain" && entry.size > this.directThreshold) {
       const layer = layers.unpack(content, { signal });
       this.remember(entry.name, layer);
       await layer;

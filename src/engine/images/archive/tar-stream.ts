@@ -44,10 +44,10 @@ export class TarStream {
       const header = parseHeader(head);
       this.expect(header.size);
       if (header.flag === "x" || header.flag === "g") {
-        const records = parsePax(await this.readContent(header.size));
+        const records = parsePax(await this.readContent());
         if (header.flag === "x") for (const [key, value] of records) extended.set(key, value);
-      } else if (header.flag === "L") extended.set("path", cString(await this.readContent(header.size)));
-      else if (header.flag === "K") extended.set("linkpath", cString(await this.readContent(header.size)));
+      } else if (header.flag === "L") extended.set("path", cString(await this.readContent()));
+      else if (header.flag === "K") extended.set("linkpath", cString(await this.readContent()));
       else {
         const size = Number(extended.get("size") ?? header.size);
         if (!Number.isSafeInteger(size) || size < 0) throw invalidArgument("archive/tar: invalid tar header");
@@ -79,7 +79,7 @@ export class TarStream {
 
   /** The content at once; of at most `limit` bytes. */
   async readContent(limit = maxExtension): Promise<Buffer> {
-    if (this.left > Math.max(limit, maxExtension)) throw invalidArgument("archive/tar: header field too long");
+    if (this.left > limit) throw invalidArgument("archive/tar: header field too long");
     const content = await this.read(this.left, false);
     this.left = 0;
     return content;
