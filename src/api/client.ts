@@ -69,13 +69,14 @@ export class ApiClient {
   async request(method: Method, path: string, options: RequestOptions = {}): Promise<Response> {
     if (options.stream !== undefined) await this.negotiate();
     for (;;) {
-      const response = await this.fetch(method, `/v${this.current}${path}`, options);
+      const used = this.current;
+      const response = await this.fetch(method, `/v${used}${path}`, options);
       if (response.ok || response.status === 304) {
         this.settled = true;
         return response;
       }
       const error = toApiError(response.status, await response.text(), path);
-      if (!this.renegotiated(error)) throw error;
+      if (!this.renegotiated(error, used)) throw error;
     }
   }
 
@@ -101,7 +102,8 @@ export class ApiClient {
   async hijack(path: string, options: RequestOptions & { upgrade?: string } = {}): Promise<HijackedStream> {
     const { openHijack } = await import("./client-hijack.ts");
     for (;;) {
-      const target = `/v${this.current}${path}${encodeQuery(options.query)}`;
+      const used = this.current;
+      const target = `/v${used}${path}${encodeQuery(options.query)}`;
       const headers = { ...this.headers(), ...options.headers };
       try {
         const stream = await openHijack(this.endpoint, target, { ...options, headers });
@@ -109,7 +111,7 @@ export class ApiClient {
         return stream;
       } catch (error) {
         if (!(error instanceof ApiError)) throw this.connectionError(error);
-        if (!this.renegotiated(error)) throw error;
+        if (!this.renegotiated(error, used)) throw error;
       }
     }
   }
@@ -158,14 +160,15 @@ export class ApiClient {
     });
   }
 
-  /** True when the daemon refused our version as too new and another try with its own makes sense. */
-  private renegotiated(error: ApiError): boolean {
-    if (this.settled || error.status !== 400) return false;
+  /** True when the daemon refused the version used as too new and another try with its own makes sense. */
+  private renegotiated(error: ApiError, used: string): boolean {
+    if (error.status !== 400 || this.options.version !== undefined) return false;
     const match = /client version [\d.]+ is too new\. Maximum supported API version is ([\d.]+)/.exec(error.message);
     if (match?.[1] === undefined) return false;
     this.stepDown(match[1]);
     this.settled = true;
-    return true;
+    // Calls that run side by side may all have used the old version.
+    return this.current !== used;
   }
 
   private stepDown(version: string): void {

@@ -44,11 +44,13 @@ export const command = defineCommand({
       tty: value.tty,
       detachKeys: value["detach-keys"] || context.config.values.detachKeys || "",
     };
-    if (!streams.stdout && !streams.stderr) context.stdout.print(id);
     try {
       return await attachAndStart(context, id, streams, { remove: value.rm, proxy: value["sig-proxy"] });
     } catch (error) {
       throw error instanceof StartError ? startFailure(context, error.cause) : error;
+    } finally {
+      // Also when the start failed: the container is there, unless --rm was given.
+      if (value.detach) context.stdout.print(id);
     }
   },
 });
