@@ -1,9 +1,10 @@
 /** Starts pieces of work in child processes of this executable and connects their streams (the other side: child-protocol.ts). */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
 import { canceled, EngineError, internal } from "../base/errors.ts";
 import { selfArgv } from "../base/self.ts";
 import { type Bytes, lines } from "../base/streams.ts";
+import { lazySymbols } from "../linux/libc.ts";
 import type { ChildMessage } from "./child-protocol.ts";
 
 /** A hidden verb of the program's entry that runs jobs. */
@@ -123,9 +124,7 @@ async function* outputOf(stdout: ReadableStream<Uint8Array> | undefined, result:
   }
 }
 
-const { pipe2 } = dlopen("libc.so.6", {
-  pipe2: { args: [FFIType.pointer, FFIType.i32], returns: FFIType.i32 },
-}).symbols;
+const calls = lazySymbols({ pipe2: { args: [FFIType.pointer, FFIType.i32], returns: FFIType.i32 } });
 
 export interface Pipe extends Disposable {
   readEnd: number;
@@ -135,7 +134,7 @@ export interface Pipe extends Disposable {
 /** A pipe to connect two children. Disposing closes both ends here, once the children have their copies; idempotent. */
 export function makePipe(): Pipe {
   const ends = new Int32Array(2);
-  if (pipe2(ptr(ends), 0o2000000) !== 0) throw internal("cannot make a pipe");
+  if (calls.pipe2(ptr(ends), 0o2000000) !== 0) throw internal("cannot make a pipe");
   const [readEnd, writeEnd] = ends as unknown as [number, number];
   let open = true;
   return {

@@ -3,13 +3,13 @@
  * A path here is a *raw* string: each character is one byte (latin1), as the kernel sees it; `toRaw` and `fromRaw` convert.
  * Everything is synchronous and, made for trees of 100,000 files, avoids allocation. All calls throw SyscallError.
  */
-import { dlopen, FFIType, type Pointer, ptr } from "bun:ffi";
+import { FFIType, type Pointer, ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
-import { errno, libc, SyscallError } from "./libc.ts";
+import { errno, lazySymbols, libc, SyscallError } from "./libc.ts";
 
 const { i32, u32, i64_fast, u64, pointer } = FFIType;
 
-const calls = dlopen("libc.so.6", {
+const calls = lazySymbols({
   open: { args: [pointer, i32, u32], returns: i32 },
   openat: { args: [i32, pointer, i32, u32], returns: i32 },
   fgetxattr: { args: [i32, pointer, pointer, u64], returns: i64_fast },
@@ -33,7 +33,7 @@ const calls = dlopen("libc.so.6", {
   lsetxattr: { args: [pointer, pointer, pointer, u64, i32], returns: i32 },
   lgetxattr: { args: [pointer, pointer, pointer, u64], returns: i64_fast },
   llistxattr: { args: [pointer, pointer, u64], returns: i64_fast },
-}).symbols;
+});
 
 const atFdcwd = -100;
 const symlinkNoFollow = 0x100;
