@@ -6,8 +6,8 @@ const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, 
 export type LogFields = Record<string, unknown>;
 
 export class Logger {
-  readonly level: LogLevel;
-  private readonly write: (line: string) => unknown;
+  /** Shared with the loggers made by `with`, so that a change of level reaches them all. */
+  private readonly shared: { level: LogLevel; write: (line: string) => unknown };
   private readonly fields: LogFields;
 
   constructor(
@@ -15,14 +15,22 @@ export class Logger {
     write: (line: string) => unknown = (line) => process.stderr.write(line),
     fields: LogFields = {},
   ) {
-    this.level = level;
-    this.write = write;
+    this.shared = { level, write };
     this.fields = fields;
+  }
+
+  get level(): LogLevel {
+    return this.shared.level;
+  }
+
+  setLevel(level: LogLevel): void {
+    this.shared.level = level;
   }
 
   /** A logger that adds these fields to each line. */
   with(fields: LogFields): Logger {
-    return new Logger(this.level, this.write, { ...this.fields, ...fields });
+    const child = new Logger(this.level, this.shared.write, { ...this.fields, ...fields });
+    return Object.assign(child, { shared: this.shared });
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -44,7 +52,9 @@ export class Logger {
   private emit(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (ranks[level] < ranks[this.level]) return;
     const pairs = Object.entries({ ...this.fields, ...fields }).map(([key, value]) => ` ${key}=${format(value)}`);
-    this.write(`time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}${pairs.join("")}\n`);
+    this.shared.write(
+      `time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}${pairs.join("")}\n`,
+    );
   }
 }
 

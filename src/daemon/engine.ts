@@ -40,6 +40,7 @@ import { cgroupPids, freeze, thaw } from "../linux/cgroups.ts";
 import type { HostFacts } from "../linux/host-facts.ts";
 import { Database } from "../metadata/database.ts";
 import type { OciRuntimes } from "../runtime/oci-runtime.ts";
+import type { ShimPool } from "../runtime/shim-pool.ts";
 import type { DaemonDefaults } from "../runtime/spec/input.ts";
 import { buildResources } from "../runtime/spec/resources.ts";
 import { validateUpdate } from "../runtime/spec/validate.ts";
@@ -57,7 +58,7 @@ export interface EngineOptions {
   network: NetworkConfig;
   defaults: DaemonDefaults;
   runtimes: OciRuntimes;
-  shimPath: string;
+  shims: ShimPool;
   initPath: string;
   events: EventBus;
   log: Logger;
@@ -164,13 +165,24 @@ function assembleBase(
 /** The container operations, over their base. Objects that need each other meet through functions called later. */
 function assemble(base: Base) {
   const { options, paths, store, events, snapshotter, images, networks, mounts, freezer, cgroupPath } = base;
-  const { host, runtimes, shimPath, log } = options;
-  const execs = new Execs({ store, events, paths, runtimes, shimPath, host, cgroups: host, log });
+  const { host, runtimes, shims, log } = options;
+  const execs = new Execs({
+    defaults: options.defaults,
+    store,
+    events,
+    paths,
+    runtimes,
+    shims,
+    host,
+    cgroups: host,
+    log,
+  });
   const health = new HealthMonitor((container, command, timeout) => execs.probe(container, command, timeout), events);
   const launcher = new Launcher({
-    ...{ paths, snapshotter, networks, mounts, runtimes, shimPath, host, cgroups: host },
+    ...{ paths, snapshotter, networks, mounts, runtimes, shims, host, cgroups: host },
     cgroupParent: options.cgroupParent,
     initPath: options.initPath,
+    defaults: options.defaults,
     findContainer: (name) => store.find(name),
   });
   const remover = new Remover({
@@ -199,11 +211,11 @@ function assemble(base: Base) {
   });
   const containers = new Containers({
     ...{ store, paths, lifecycle, control, remover, events, views },
-    copy: new CopyPoint({ tree: new ChildContainerTree(), snapshotter, events, binds: bindsFor }),
+    copy: new CopyPoint({ tree: new ChildContainerTree(), snapshotter, events, mounts, binds: bindsFor }),
     committer: new Committer({ freezer, events, commitSnapshot: (id) => snapshotter.commit(id), images }),
     updater: new Updater({
       ...{ store, events },
-      validate: (current, request) => validateUpdate(current, request, host),
+      validate: ({ record, id }, request) => validateUpdate(record.hostConfig, request, host, id),
       apply: async (container, request) => applyResources(host, cgroupPath(container), buildResources(request)),
     }),
     sampler: async (container) => ({

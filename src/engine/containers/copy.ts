@@ -6,6 +6,7 @@ import type { Bytes } from "../../base/streams.ts";
 import { resolveUser } from "../../runtime/spec/user.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { MountPlan } from "../volumes/mount-plan.ts";
+import type { ContainerMounts } from "../volumes/mounts.ts";
 import type { Container } from "./container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 
@@ -19,6 +20,7 @@ export class CopyPoint {
   private readonly tree: ContainerTree;
   private readonly snapshotter: Snapshotter;
   private readonly events: ContainerEvents;
+  private readonly mounts: Pick<ContainerMounts, "fillVolumes">;
   private readonly binds: (plans: MountPlan[]) => TreeBind[];
   /** Calls that use the mounted root of a stopped container; the last one unmounts it. */
   private readonly users = new Map<string, number>();
@@ -27,11 +29,13 @@ export class CopyPoint {
     tree: ContainerTree;
     snapshotter: Snapshotter;
     events: ContainerEvents;
+    mounts: Pick<ContainerMounts, "fillVolumes">;
     binds(plans: MountPlan[]): TreeBind[];
   }) {
     this.tree = deps.tree;
     this.snapshotter = deps.snapshotter;
     this.events = deps.events;
+    this.mounts = deps.mounts;
     this.binds = deps.binds;
   }
 
@@ -103,7 +107,8 @@ export class CopyPoint {
     if (container.record.removing) throw conflict(`container ${id} is being removed`);
     if (container.isRunning) return async () => undefined;
     await container.lifecycle.run(async () => {
-      this.snapshotter.mount(id);
+      const rootfs = this.snapshotter.mount(id);
+      await this.mounts.fillVolumes(container.record.mounts, rootfs, id);
       this.users.set(id, (this.users.get(id) ?? 0) + 1);
     });
     return () => container.lifecycle.run(() => this.letGo(container));

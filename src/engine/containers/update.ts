@@ -10,7 +10,7 @@ export interface UpdateDependencies {
   store: ContainerStore;
   events: ContainerEvents;
   /** The new configuration and warnings; throws with Docker's messages. */
-  validate(current: HostConfig, request: ContainerUpdateRequest): { hostConfig: HostConfig; warnings: string[] };
+  validate(container: Container, request: ContainerUpdateRequest): { hostConfig: HostConfig; warnings: string[] };
   /** Writes the request's limits to the running container's cgroup. */
   apply(container: Container, request: ContainerUpdateRequest): Promise<void>;
 }
@@ -27,7 +27,7 @@ export class Updater {
       const { record } = container;
       if (record.removing)
         throw conflict(`Cannot update container ${record.id}: Container is marked for removal and cannot be "update".`);
-      const { hostConfig, warnings } = this.deps.validate(record.hostConfig, request);
+      const { hostConfig, warnings } = this.deps.validate(container, request);
       if (container.isRunning) await this.deps.apply(container, request);
       record.hostConfig = hostConfig;
       this.deps.store.save(container);

@@ -14,9 +14,11 @@ import type { Logger } from "../../base/log.ts";
 import type { CgroupLayout } from "../../linux/cgroups.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import { execArgv, type OciRuntimes } from "../../runtime/oci-runtime.ts";
-import { RuntimeStartError, Shim } from "../../runtime/shim.ts";
+import { RuntimeStartError, type Shim } from "../../runtime/shim.ts";
+import type { ShimPool } from "../../runtime/shim-pool.ts";
 import { specToJson } from "../../runtime/spec/build.ts";
 import { containerEnv } from "../../runtime/spec/env.ts";
+import type { DaemonDefaults } from "../../runtime/spec/input.ts";
 import { buildExecProcess } from "../../runtime/spec/process.ts";
 import { resolveUser } from "../../runtime/spec/user.ts";
 import { type AttachStreams, splice } from "../containers/attach/attach.ts";
@@ -39,11 +41,12 @@ interface Exec {
 }
 
 export interface ExecDependencies {
+  defaults: Pick<DaemonDefaults, "ulimits">;
   store: ContainerStore;
   events: ContainerEvents;
   paths: ContainerPaths;
   runtimes: OciRuntimes;
-  shimPath: string;
+  shims: Pick<ShimPool, "spawn">;
   host: HostFacts;
   cgroups: CgroupLayout;
   log: Logger;
@@ -232,7 +235,7 @@ export class Execs {
 
   private spawn(exec: Exec, start: ExecStartRequest, waitAttach: number): Shim {
     const { container, request } = exec;
-    const { paths, runtimes, shimPath, host, cgroups } = this.deps;
+    const { paths, runtimes, shims, host, cgroups } = this.deps;
     const directory = paths.exec(container.id, exec.id);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const processFile = join(directory, "process.json");
@@ -240,7 +243,7 @@ export class Execs {
     const runtime = runtimes.get(container.record.hostConfig.Runtime);
     const [rows, cols] = start.ConsoleSize ?? request.ConsoleSize ?? [0, 0];
     const unified = host.cgroupMode === "hybrid" ? cgroups.cgroupUnified : undefined;
-    exec.shim = Shim.spawn(shimPath, {
+    exec.shim = shims.spawn({
       directory,
       runtimeArgv: execArgv(runtime, paths.runtimeState(), processFile, container.id),
       terminal: request.Tty === true,
@@ -259,7 +262,12 @@ export class Execs {
     const root = `/proc/${record.state.pid}/root`;
     const user = resolveUser(root, request.User || record.config.User || "", record.hostConfig.GroupAdd ?? []);
     return buildExecProcess(
-      { config: record.config, hostConfig: record.hostConfig, host: this.deps.host },
+      {
+        config: record.config,
+        hostConfig: record.hostConfig,
+        host: this.deps.host,
+        defaultUlimits: this.deps.defaults.ulimits,
+      },
       {
         args: request.Cmd ?? [],
         env: containerEnv({

@@ -11,10 +11,11 @@ import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mount.ts";
 import type { SpecMount } from "../../../oci/runtime-spec.ts";
 import { type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
-import { RuntimeStartError, Shim } from "../../../runtime/shim.ts";
+import { RuntimeStartError, type Shim } from "../../../runtime/shim.ts";
+import type { ShimPool } from "../../../runtime/shim-pool.ts";
 import { buildSpec, specToJson } from "../../../runtime/spec/build.ts";
 import { containerEnv } from "../../../runtime/spec/env.ts";
-import type { NamespaceChoice } from "../../../runtime/spec/input.ts";
+import type { DaemonDefaults, NamespaceChoice } from "../../../runtime/spec/input.ts";
 import { resolveUser } from "../../../runtime/spec/user.ts";
 import type { Snapshotter } from "../../../snapshots/snapshotter.ts";
 import type { NetworkManager } from "../../networks/network-manager.ts";
@@ -39,13 +40,14 @@ export interface LauncherDependencies {
   networks: Pick<NetworkManager, "connect" | "release" | "createdSettings" | "writeFiles">;
   mounts: Pick<ContainerMounts, "toSpecMounts" | "release">;
   runtimes: OciRuntimes;
-  shimPath: string;
+  shims: Pick<ShimPool, "spawn">;
   host: HostFacts;
   cgroups: CgroupLayout;
   /** Absolute cgroup path of this daemon's containers. */
   cgroupParent: string;
   /** Host path of docker-init. */
   initPath: string;
+  defaults: Pick<DaemonDefaults, "init" | "ulimits">;
   findContainer(nameOrId: string): Container | undefined;
 }
 
@@ -142,7 +144,7 @@ export class Launcher {
     netns: string | undefined,
     linkEnv: string[],
   ): void {
-    const { paths, host, initPath } = this.deps;
+    const { paths, host, initPath, defaults } = this.deps;
     const { record } = container;
     const { config, hostConfig } = record;
     const user = resolveUser(rootfs, config.User ?? "", hostConfig.GroupAdd ?? []);
@@ -169,7 +171,8 @@ export class Launcher {
       cgroupsPath: this.cgroupPath(record),
       host,
       ...(shmPath === undefined ? {} : { shmPath }),
-      ...(hostConfig.Init ? { initPath } : {}),
+      ...((hostConfig.Init ?? defaults.init) ? { initPath } : {}),
+      defaultUlimits: defaults.ulimits,
       annotations: hostConfig.Annotations ?? {},
     });
     writeFileSync(join(paths.task(record.id), "config.json"), specToJson(spec), { mode: 0o600 });
@@ -187,7 +190,12 @@ export class Launcher {
     const taken = new Set(volumeMounts.map(({ destination }) => destination));
     return files
       .filter(([destination]) => !taken.has(destination))
-      .map(([destination, path]) => ({ destination, type: "bind", source: path, options: ["rbind", "rprivate"] }));
+      .map(([destination, path]) => ({
+        destination,
+        type: "bind",
+        source: path,
+        options: ["rbind", "rprivate", ...(record.hostConfig.ReadonlyRootfs ? ["ro"] : [])],
+      }));
   }
 
   private networkOwner({ hostConfig }: ContainerRecord): string | undefined {
@@ -241,7 +249,7 @@ export class Launcher {
   }
 
   private async startTask(container: Container): Promise<{ shim: Shim; pid: number }> {
-    const { paths, runtimes, cgroups, host, shimPath } = this.deps;
+    const { paths, runtimes, cgroups, host, shims } = this.deps;
     const { record } = container;
     const { config, hostConfig, id } = record;
     const terminal = config.Tty === true;
@@ -251,7 +259,7 @@ export class Launcher {
     const log = logSettings(record, paths.log(id));
     const [rows, cols] = hostConfig.ConsoleSize ?? [0, 0];
     const pending = [...container.pendingAttaches];
-    const shim = Shim.spawn(shimPath, {
+    const shim = shims.spawn({
       directory: task,
       runtimeArgv: runArgv(runtimes.get(hostConfig.Runtime), paths.runtimeState(), task, id),
       terminal,

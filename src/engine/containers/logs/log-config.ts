@@ -1,27 +1,15 @@
 /** What a container's log driver and options mean for the shim. The options have been validated at create. */
 import type { ShimLog } from "../../../runtime/shim.ts";
+import { logRotation } from "../../../runtime/spec/log-config.ts";
 import type { ContainerRecord } from "../container-record.ts";
 
-const defaultMaxSize = 10 << 20;
-const defaultMaxFile = 3;
-
-/** Undefined for `none`: nothing is kept. Unlike dockerd, logs rotate unless told otherwise, so that they cannot fill the disk. */
+/** Undefined for `none`: nothing is kept. Throws what Docker says of options that make no sense together. */
 export function logSettings(record: ContainerRecord, path: string): ShimLog | undefined {
-  const { Type: type, Config: config } = record.hostConfig.LogConfig ?? {};
-  if (type === "none") return undefined;
-  const options = config ?? {};
-  const maxSize = options["max-size"] === undefined ? defaultMaxSize : parseSize(options["max-size"]);
-  const maxFile = options["max-file"] === undefined ? defaultMaxFile : Number(options["max-file"]);
-  const compress = options["compress"] === undefined ? maxFile > 1 : options["compress"] === "true";
-  return { path, maxSize, maxFile, compress, attrs: logAttributes(record, options) };
-}
-
-/** `10m` → bytes; -1 and 0: no limit. */
-export function parseSize(text: string): number {
-  const match = /^(-?\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$/i.exec(text);
-  if (!match || Number(match[1]) <= 0) return 0;
-  const unit = 1024 ** " kmgt".indexOf((match[2] as string).toLowerCase() || " ");
-  return Math.floor(Number(match[1]) * unit);
+  const config = record.hostConfig.LogConfig ?? {};
+  if (config.Type === "none") return undefined;
+  const { maxSize, maxFiles, compress } = logRotation(config);
+  const attrs = logAttributes(record, config.Config ?? {});
+  return { path, maxSize: Math.max(maxSize, 0), maxFile: maxFiles, compress, attrs };
 }
 
 /** `labels`, `labels-regex`, `env`, `env-regex` and `tag`: what `logs --details` shows. */

@@ -1,0 +1,184 @@
+/**
+ * `gantry daemon`: the composition root. Configuration, lock, engine, API, in this order; ended in reverse. Containers run on.
+ */
+import { existsSync } from "node:fs";
+import { errorMessage } from "./base/errors.ts";
+import { newId } from "./base/ids.ts";
+import { Logger, type LogLevel } from "./base/log.ts";
+import { version } from "./base/version.ts";
+import { type DaemonConfig, readDaemonCommand, reloadConfig } from "./daemon/config.ts";
+import { type Engine, openEngine } from "./daemon/engine.ts";
+import { closeListeners, listen, listenForMetrics } from "./daemon/listeners.ts";
+import { lockDaemon } from "./daemon/lock.ts";
+import { reloadOnHangup } from "./daemon/reload.ts";
+import { EventBus } from "./engine/events/event-bus.ts";
+import { RequestMetrics } from "./engine/system/request-metrics.ts";
+import { System } from "./engine/system/system.ts";
+import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
+import type { Database } from "./metadata/database.ts";
+import { OciRuntimes } from "./runtime/oci-runtime.ts";
+import { shimPath } from "./runtime/shim-binary.ts";
+import { ShimPool } from "./runtime/shim-pool.ts";
+import { createApiHandler } from "./server/api-server.ts";
+import type { Backends } from "./server/backends.ts";
+import { HttpServer } from "./server/http/http-server.ts";
+import { createMetricsHandler } from "./server/metrics-handler.ts";
+
+/** Set by the build; absent when run from source. */
+declare const GANTRY_COMMIT: string | undefined;
+declare const GANTRY_BUILD_TIME: string | undefined;
+
+/** Runs until SIGTERM or SIGINT. Returns the exit code. */
+export async function daemonMain(argv: string[]): Promise<number> {
+  try {
+    const command = readDaemonCommand(argv);
+    if (command.do === "run") return await runDaemon(command.config, argv);
+    if (command.do === "help") console.log(command.text);
+    else if (command.do === "version") console.log(`Gantry version ${version}`);
+    else console.log("configuration OK");
+    return 0;
+  } catch (error) {
+    console.error(`gantry daemon: ${errorMessage(error)}`);
+    return 1;
+  }
+}
+
+async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> {
+  const log = new Logger(config.logLevel);
+  await using stack = new AsyncDisposableStack();
+  const lock = lockDaemon(config);
+  stack.defer(() => lock.release());
+  const events = new EventBus();
+  const host = readHostFacts();
+  const shims = new ShimPool(await shimPath(config.dataRoot));
+  stack.defer(() => shims.close());
+  const engine = await openEngine(engineOptions(config, { host, shims, events, log }));
+  stack.defer(() => engine.close());
+  const id = engineId(engine.database);
+  const requests = new RequestMetrics();
+  const system = createSystem({ config, engine, host, events, requests, id });
+  const { containers, execs, images, volumes, networks } = engine;
+  const backends: Backends = { containers, execs, images, volumes, networks: networks.catalog, system };
+  const handler = createApiHandler({ backends, version, log, observe: requests.observe });
+  const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
+  stack.defer(() => server.close(config.shutdownTimeoutMillis));
+  await bundledImage(engine, log);
+  const listeners = await listen({ ...config, log }, ({ server: listener, event }) => server.attach(listener, event));
+  stack.defer(() => closeListeners(listeners));
+  await serveMetrics(config, system, log, stack);
+  const stopReloading = reloadOnHangup({
+    config,
+    read: () => reloadConfig(argv),
+    publish: (event) => events.publish(event),
+    setLogLevel: (level: LogLevel) => log.setLevel(level),
+    id,
+    log,
+  });
+  stack.defer(stopReloading);
+  process.on("unhandledRejection", (error) => log.error("unhandled rejection", { error }));
+  process.on("uncaughtException", (error) => log.error("uncaught exception", { error }));
+  await engine.startByPolicy();
+  log.info("Daemon has completed initialization", { version });
+  const signal = await endSignal();
+  log.info("Processing signal", { signal });
+  return 0;
+}
+
+function engineOptions(
+  config: DaemonConfig,
+  parts: { host: HostFacts; shims: ShimPool; events: EventBus; log: Logger },
+): Parameters<typeof openEngine>[0] {
+  const runtimes = Object.entries(config.runtimes).map(
+    ([name, { path, runtimeArgs }]) => [name, { path, args: runtimeArgs ?? [] }] as const,
+  );
+  return {
+    ...parts,
+    dataRoot: config.dataRoot,
+    execRoot: config.execRoot,
+    instance: config.instance,
+    cgroupParent: config.cgroupParent,
+    network: config.network,
+    defaults: config.defaults,
+    runtimes: new OciRuntimes(new Map(runtimes), config.defaults.runtime),
+    initPath: config.initPath ?? findInit(),
+  };
+}
+
+/** A small init for `--init`: the first that is installed. */
+function findInit(): string {
+  const known = [
+    "/usr/bin/docker-init",
+    "/usr/libexec/docker/docker-init",
+    "/usr/bin/catatonit",
+    "/usr/libexec/podman/catatonit",
+    "/usr/bin/tini-static",
+    "/usr/bin/tini",
+  ];
+  return known.find((path) => existsSync(path)) ?? "docker-init";
+}
+
+function createSystem(parts: {
+  config: DaemonConfig;
+  engine: Engine;
+  host: HostFacts;
+  events: EventBus;
+  requests: RequestMetrics;
+  id: string;
+}): System {
+  const { config, engine, host, events, requests, id } = parts;
+  return new System({
+    ...{ id, version, host, events, requests },
+    commit: typeof GANTRY_COMMIT === "undefined" ? "" : GANTRY_COMMIT,
+    buildTime: typeof GANTRY_BUILD_TIME === "undefined" ? "" : GANTRY_BUILD_TIME,
+    config: {
+      dataRoot: config.dataRoot,
+      debug: config.debug,
+      labels: config.labels,
+      runtimes: config.runtimes,
+      defaultRuntime: config.defaults.runtime,
+      logDriver: config.defaults.logDriver,
+      initBinary: config.initPath ?? findInit(),
+      firewall: config.network.iptables !== false,
+    },
+    containerStates: () => engine.store.list().map(({ record }) => record.state.status),
+    imageCount: () => engine.images.records().length,
+    listContainers: (options) => engine.containers.list(options),
+    listImages: (options) => engine.images.list(options),
+    volumesWithUsage: () => engine.volumes.withUsage(),
+    layersSize: () => engine.images.layersSize(),
+  });
+}
+
+/** The daemon's own id, made once per data root. */
+function engineId(database: Database): string {
+  database.run("INSERT OR IGNORE INTO settings VALUES ('id', ?)", newId());
+  return database.get<{ value: string }>("SELECT value FROM settings WHERE key = 'id'")?.value ?? "";
+}
+
+/** The image that is there without a network. A host without busybox does without it. */
+async function bundledImage(engine: Engine, log: Logger): Promise<void> {
+  await engine.images
+    .ensureBundled()
+    .catch((error: unknown) => log.warn("no bundled image", { error: errorMessage(error) }));
+}
+
+async function serveMetrics(
+  config: DaemonConfig,
+  system: System,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  if (config.metricsAddress === undefined) return;
+  const metrics = new HttpServer({
+    handler: createMetricsHandler(system),
+    onError: (error) => log.error("metrics connection failed", { error }),
+  });
+  stack.defer(() => metrics.close());
+  await listenForMetrics(config.metricsAddress, (listener) => metrics.attach(listener));
+}
+
+function endSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resolve(name));
+  });
+}
