@@ -174,7 +174,7 @@ function checkArgs(program: string, path: string, line: string, command: Command
   else if (min === max) rule = plural(min);
   else if (min === 0) rule = `at most ${plural(max)}`;
   throw new CliError(
-    `${program}: '${path}' requires ${rule}\n\nUsage:  ${line}\n\nSee '${path} --help' for more information`,
+    `${program}: '${path}' requires ${rule}\n\nUsage:  ${line}\n\n${max === undefined ? "See" : "Run"} '${path} --help' for more information`,
   );
 }
 

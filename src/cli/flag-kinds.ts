@@ -215,7 +215,7 @@ export const flag = {
 
 function validateFilter(text: string): string {
   if (text === "") return text;
-  if (!text.includes("=")) throw new Error("invalid argument: bad format of filter (expected name=value)");
+  if (!text.includes("=")) throw new Error("bad format of filter (expected name=value)");
   const [name, value] = splitPair(text);
   return `${name.trim().toLowerCase()}=${value.trim()}`;
 }

@@ -28,7 +28,7 @@ export const command = defineCommand({
     context.stdout.write(formatListing({ format, header, rows }));
     const { hosts } = context.choice;
     const overridden = context.env["DOCKER_HOST"] && hosts.length === 0 && context.choice.context === "";
-    if (overridden && !quiet && context.config.values.currentContext) {
+    if (overridden && !quiet) {
       context.stderr.print(
         "Warning: DOCKER_HOST environment variable overrides the active context. To use a context, either set the global --context flag, or unset DOCKER_HOST environment variable.",
       );
