@@ -163,13 +163,7 @@ function systemdDescriptors(address: string): number[] {
 
 async function start(listener: Listener, where: ListenOptions, options: ListenOptionsOfDaemon): Promise<void> {
   const { server, path } = listener;
-  // Made without rights for anybody else: between bind and chown nobody may slip in.
-  const umask = path === undefined ? undefined : process.umask(0o777);
-  try {
-    await listening(server, where, listener.host);
-  } finally {
-    if (umask !== undefined) process.umask(umask);
-  }
+  await listening(server, where, listener.host);
   server.on("error", (error) => options.log.error("listener failed", { host: listener.host, error }));
   if (path === undefined) return;
   chownSync(path, 0, groupId(options));
@@ -180,7 +174,10 @@ async function listening(server: Server, where: ListenOptions, name: string): Pr
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
+      // Bound in this very call, without rights for anybody: between bind and chown nobody may slip in.
+      const umask = process.umask(0o777);
       server.listen(where, () => resolve());
+      process.umask(umask);
     });
   } catch (cause) {
     throw conflict(`failed to load listeners: listen ${name}: ${errorMessage(cause)}`, { cause });

@@ -42,7 +42,7 @@ function acquire(descriptor: number, dataRoot: string): void {
   try {
     check(libc.flock(descriptor, LOCK_EX | LOCK_NB), "flock", dataRoot);
   } catch (cause) {
-    if (!(cause instanceof SyscallError) || cause.code !== "EAGAIN") throw cause;
+    if (!(cause instanceof SyscallError) || !["EAGAIN", "EWOULDBLOCK"].includes(cause.code)) throw cause;
     throw conflict(`failed to start daemon: another daemon is using the data root ${dataRoot}`, { cause });
   }
 }
