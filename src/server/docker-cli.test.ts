@@ -14,7 +14,8 @@ import type { AttachSession } from "./backends.ts";
 import { type FakeBackends, fakeHandler } from "./fake-engine.ts";
 import { HttpServer } from "./http/http-server.ts";
 
-const clis = ["/usr/bin/docker", "/usr/local/bin/docker"].filter((path) => existsSync(path));
+/** `DOCKER_CLIS`: other executables to try, separated by colons. */
+const clis = (process.env["DOCKER_CLIS"] ?? "/usr/bin/docker:/usr/local/bin/docker").split(":").filter(existsSync);
 
 let directory: string;
 let server: HttpServer;
