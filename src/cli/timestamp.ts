@@ -3,11 +3,9 @@ import { parseGoDuration } from "./go-values.ts";
 
 /** As the API takes it: `SECONDS.NANOSECONDS`, or the text itself when it is a number. Throws in docker's words. */
 export function apiTimestamp(text: string, now = Date.now()): string {
-  const duration = tryDuration(text);
-  if (duration !== undefined) {
-    const nanos = BigInt(Math.trunc(now)) * 1_000_000n - BigInt(duration);
-    return secondsText(nanos);
-  }
+  const duration = text === "0" ? undefined : tryDuration(text);
+  // Whole seconds, as docker sends them.
+  if (duration !== undefined) return String(Math.floor((now - duration / 1e6) / 1000));
   if (!text.includes("-")) {
     if (!/^\d+(\.\d{1,9})?$/.test(text)) throw new Error(`failed to parse value as time or duration: "${text}"`);
     return text;
