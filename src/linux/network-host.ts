@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { conflict } from "../base/errors.ts";
+import { forgetUdpFlows } from "./conntrack.ts";
 import { macText } from "./inet.ts";
 import { createNetns, removeNetns, withNetns, writeNetSysctl } from "./netns.ts";
 import { applyRuleset, type MapElement, NftablesSocket } from "./nftables.ts";
@@ -186,6 +187,11 @@ export class NetworkHost {
 
   deleteElements(table: string, elements: MapElement[]): void {
     this.ownChanges += this.nft.deleteElements(table, elements);
+  }
+
+  /** See conntrack.ts. */
+  forgetUdpFlows(ports: number[]): number {
+    return forgetUdpFlows(ports);
   }
 
   /** How often somebody else changed any table: a number that stays the same as long as only this thread does. */

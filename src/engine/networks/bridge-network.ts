@@ -101,6 +101,9 @@ export class BridgeNetwork {
     const published = elements.length > 0 ? { table: this.options.names.table, elements } : undefined;
     const foreignChanges = await this.thread.call("attachSandbox", address, published);
     if (iptables && foreignChanges !== this.seenForeignChanges) this.checkSoon();
+    const udpPorts = ports.filter(({ protocol }) => protocol === "udp").map(({ hostPort }) => hostPort);
+    // A client that sent to the port before goes on being answered by whom it was then, or nobody, unless the kernel forgets.
+    if (udpPorts.length > 0) await this.reaper.call("forgetUdpFlows", udpPorts);
   }
 
   /** Idempotent. */

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, rmSync } from "node:fs";
 import { Logger } from "../../base/log.ts";
 import { Database } from "../../metadata/database.ts";
@@ -7,12 +7,16 @@ import { NetworkManager, type Sandbox } from "./network-manager.ts";
 import type { SandboxRequest } from "./network-mode.ts";
 import { ScratchHost } from "./scratch-host.ts";
 
+// Each test runs a dozen short-lived processes, which a loaded machine makes slow.
+setDefaultTimeout(30_000);
+
 let host: ScratchHost;
 const cleanups: (() => Promise<void>)[] = [];
 beforeAll(() => {
   host = new ScratchHost();
 });
 afterEach(async () => {
+  await host.stopServers();
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 afterAll(() => host[Symbol.dispose]());
@@ -200,6 +204,17 @@ test("a port in use is refused in dockerd's words and nothing is kept", async ()
   expect(ranged.settings.Ports["80/tcp"]).toEqual([{ HostIp: "0.0.0.0", HostPort: "8085" }]);
   expect(Number(ranged.settings.Ports["81/udp"]?.[0]?.HostPort)).toBeGreaterThanOrEqual(32768);
   expect(() => Bun.listen({ hostname: "0.0.0.0", port: 8085, socket: { data() {} } })).toThrow();
+});
+
+test("a UDP client that sent to a port before it was published is heard", async () => {
+  const { manager } = await start("udp");
+  const client = await host.openUdp(host.neighbour, 4000);
+  client.send("too early", host.address, 8091);
+  const server = await manager.connect(request("a", ["8091:80/udp"]));
+  const { received } = await host.openUdp(server.netns ?? "", 80);
+  client.send("in time", host.address, 8091);
+  for (let tries = 0; tries < 50 && received.length === 0; tries++) await Bun.sleep(10);
+  expect(received).toEqual(["in time"]);
 });
 
 test("after a crash live containers keep their ports and everything else goes", async () => {

@@ -17,7 +17,8 @@ export class ScratchHost implements Disposable {
   /** Namespace of a machine at 10.99.0.2 whose default route is this host. */
   readonly neighbour = join(this.directory, "neighbour");
   private readonly home = openSync("/proc/thread-self/ns/net", "r");
-  private readonly children: ReturnType<typeof Bun.spawn>[] = [];
+  private readonly sockets: { close(): void }[] = [];
+  private children: ReturnType<typeof Bun.spawn>[] = [];
 
   constructor() {
     check(libc.unshare(cloneNewNet), "unshare");
@@ -38,7 +39,7 @@ export class ScratchHost implements Disposable {
     });
   }
 
-  /** Answers every TCP connection to the port with `text`, inside the namespace at `netns`, until disposal. */
+  /** Answers every TCP connection to the port with `text`, inside the namespace at `netns`, until `stopServers`. */
   async serve(netns: string, port: number, text: string): Promise<void> {
     const argv = ["nsenter", `--net=${netns}`, "busybox", "nc", "-ll", "-p", `${port}`, "-e", "busybox", "echo", text];
     this.children.push(Bun.spawn(argv, { stdout: "ignore", stderr: "inherit" }));
@@ -60,6 +61,31 @@ export class ScratchHost implements Disposable {
     return this.ask(netns, address, port, 0.3) === "";
   }
 
+  /** A UDP socket inside the namespace; `received` collects what arrives. */
+  async openUdp(
+    netns: string,
+    port: number,
+  ): Promise<{ send(text: string, address: string, port: number): void; received: string[] }> {
+    const received: string[] = [];
+    const opening = withNetns(netns, () =>
+      // An answer of ICMP (nobody there) is no reason to end.
+      Bun.udpSocket({
+        port,
+        socket: { data: (_, data) => void received.push(data.toString()), error: () => undefined },
+      }),
+    );
+    const socket = await opening;
+    this.sockets.push(socket);
+    return { send: (text, address, to) => void socket.send(text, to, address), received };
+  }
+
+  async stopServers(): Promise<void> {
+    const ended = this.children.map((child) => child.exited);
+    for (const child of this.children) child.kill("SIGKILL");
+    this.children = [];
+    await Promise.all(ended);
+  }
+
   /** Runs a program to its end; its output. */
   run(...argv: string[]): string {
     return run(argv);
@@ -67,6 +93,7 @@ export class ScratchHost implements Disposable {
 
   [Symbol.dispose](): void {
     for (const child of this.children) child.kill("SIGKILL");
+    for (const socket of this.sockets) socket.close();
     check(libc.setns(this.home, cloneNewNet), "setns");
     closeSync(this.home);
     removeNetns(this.neighbour);

@@ -1,0 +1,76 @@
+import { beforeEach, expect, test } from "bun:test";
+import { Database } from "../../metadata/database.ts";
+import { NetworkCatalog } from "./network-catalog.ts";
+import { resolveNetworkConfig } from "./network-config.ts";
+import { networkNames } from "./network-names.ts";
+import { EndpointStore, NetworkStore } from "./network-store.ts";
+
+let catalog: NetworkCatalog;
+let database: Database;
+const make = (config = {}) =>
+  new NetworkCatalog(
+    new NetworkStore(database),
+    new EndpointStore(database),
+    resolveNetworkConfig(config),
+    networkNames("default"),
+  );
+beforeEach(() => {
+  database = new Database(":memory:");
+  catalog = make();
+  catalog.createPredefined();
+});
+
+const names = async (filters: Record<string, string[]>) => (await catalog.list(filters)).map(({ Name }) => Name);
+
+test("the predefined networks keep their ids over a restart and take the options of the configuration", async () => {
+  const before = await catalog.inspect("bridge", { verbose: false });
+  expect(before).toMatchObject({
+    Driver: "bridge",
+    Scope: "local",
+    EnableIPv4: true,
+    EnableIPv6: false,
+    Containers: {},
+  });
+  const restarted = make({ mtu: 1400, icc: false });
+  restarted.createPredefined();
+  const after = await restarted.inspect(before.Id.slice(0, 12), { verbose: false });
+  expect(after.Id).toBe(before.Id);
+  expect(after.Options).toMatchObject({
+    "com.docker.network.driver.mtu": "1400",
+    "com.docker.network.bridge.enable_icc": "false",
+    "com.docker.network.bridge.name": "gantry0",
+  });
+});
+
+test("filters", async () => {
+  expect(await names({})).toEqual(["bridge", "host", "none"]);
+  expect(await names({ driver: ["null", "host"] })).toEqual(["host", "none"]);
+  expect(await names({ name: ["os"] })).toEqual(["host"]);
+  expect(await names({ type: ["custom"] })).toEqual([]);
+  expect(await names({ dangling: ["true"] })).toEqual([]);
+  expect(await names({ scope: ["foo"] })).toEqual([]);
+  expect(await names({ label: ["a"] })).toEqual([]);
+});
+
+test.each([
+  [{ foo: ["bar"] }, "invalid filter 'foo'"],
+  [{ type: ["foo"] }, "invalid filter: 'type'='foo'"],
+  [{ dangling: ["maybe"] }, `invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`],
+])("filter %j is refused", async (filters: Record<string, string[]>, message) => {
+  await expect(catalog.list(filters)).rejects.toThrow(message);
+});
+
+test("predefined networks stay; user-defined ones are refused with a clear word", async () => {
+  await expect(catalog.remove("bridge")).rejects.toThrow("bridge is a pre-defined network and cannot be removed");
+  await expect(catalog.remove("zz")).rejects.toThrow("network zz not found");
+  await expect(catalog.create({ Name: "host" })).rejects.toThrow(
+    "operation is not permitted on predefined host network",
+  );
+  await expect(catalog.create({ Name: "mine" })).rejects.toMatchObject({ kind: "not-implemented" });
+  await expect(catalog.prune({})).resolves.toEqual({ NetworksDeleted: null });
+});
+
+test("without a default bridge there is none to see", async () => {
+  catalog = make({ bridge: "none" });
+  expect(await names({})).toEqual(["host", "none"]);
+});
