@@ -17,6 +17,9 @@ const maxDiscard = 256 * 1024;
 const headTimeoutMillis = 30_000;
 const lingerMillis = 1_000;
 
+/** How long a stream may take to end when the server closes. */
+const cutMillis = 200;
+
 export interface ConnectionOptions {
   handler: HttpHandler;
   /** Unexpected errors: of streamed bodies and hijacked connections. */
@@ -29,7 +32,7 @@ export class Connection {
   private readonly reader: ByteReader;
   private readonly writer: ResponseWriter;
   private abort: AbortController | undefined;
-  private busy = false;
+  private phase: "idle" | "handling" | "streaming" = "idle";
   private closing = false;
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -51,17 +54,24 @@ export class Connection {
     }
   }
 
-  /** Ends the connection: at once when it is idle, after the response in work otherwise. */
+  /**
+   * Ends the connection: at once when it is idle, after the answer while a handler works on it. Streams and hijacked connections may
+   * have no end of their own: they are told by their abort signal, get a moment to finish, and are cut.
+   */
   close(): void {
     this.closing = true;
-    if (!this.busy) this.socket.end();
+    if (this.phase === "idle") this.socket.end();
+    if (this.phase !== "streaming") return;
+    this.abort?.abort();
+    const timer = setTimeout(() => this.socket.destroy(), cutMillis);
+    this.socket.once("close", () => clearTimeout(timer));
   }
 
   /** One request and its response; false when the connection carries no more. */
   private async serveOne(): Promise<boolean> {
     const head = await this.readHead();
     if (!head) return false;
-    this.busy = true;
+    this.phase = "handling";
     const abort = new AbortController();
     this.abort = abort;
     let answered = false;
@@ -73,6 +83,7 @@ export class Connection {
       const request = { method, path, query, headers, body, bodyLength: body.length, signal: abort.signal };
       const response = await this.options.handler(request);
       answered = true;
+      if (response.upgrade || isStream(response)) this.phase = "streaming";
       if (response.upgrade) {
         await this.takeOver(response, response.upgrade);
         return false;
@@ -81,7 +92,7 @@ export class Connection {
     } finally {
       abort.abort();
       this.abort = undefined;
-      this.busy = false;
+      this.phase = "idle";
     }
   }
 
@@ -170,4 +181,8 @@ export class Connection {
     clearTimeout(timer);
     socket.destroy();
   }
+}
+
+function isStream({ body }: HttpResponse): boolean {
+  return typeof body === "object" && Symbol.asyncIterator in body;
 }

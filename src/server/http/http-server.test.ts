@@ -342,3 +342,27 @@ test("closing lets a request in work finish and idle connections go", async () =
   expect(await busy.all()).toContain("finished");
   await closed;
 });
+
+test("closing does not wait for streams and hijacked connections", async () => {
+  await serve((request) =>
+    request.path === "/events"
+      ? {
+          status: 200,
+          body: (async function* () {
+            yield "begun";
+            await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
+          })(),
+        }
+      : { status: 101, upgrade: () => new Promise(() => {}) },
+  );
+  const [events, attached] = [new Client(), new Client()];
+  events.send(head("GET /events"));
+  attached.send(head("POST /attach", "Upgrade: tcp"));
+  await events.until("begun");
+  await attached.until("101");
+  const started = performance.now();
+  await server.close(20_000);
+  expect(performance.now() - started).toBeLessThan(2000);
+  expect(await events.all()).toEndWith("0\r\n\r\n");
+  await attached.all();
+});

@@ -31,7 +31,7 @@ export class HttpServer {
     connection.run();
   }
 
-  /** Stops accepting, lets requests in work finish for `graceMillis`, then cuts what is left (streams, hijacked connections). */
+  /** Stops accepting, ends streams and hijacked connections, and lets handlers in work finish for `graceMillis`, then cuts what is left. */
   async close(graceMillis = 1000): Promise<void> {
     for (const listener of this.listeners) listener.close();
     for (const connection of this.connections.values()) connection.close();
