@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { initialState } from "../container-record.ts";
+import { testContainer } from "../test-record.ts";
+import { linkEnvironment, parseLink, resolveLinks } from "./links.ts";
+
+test("a link is a name with an optional alias", () => {
+  expect(parseLink("db:database")).toEqual({ name: "db", alias: "database" });
+  expect(parseLink("db")).toEqual({ name: "db", alias: "db" });
+  for (const bad of ["", ":a", "a:", "a:b:c"]) expect(() => parseLink(bad)).toThrow("invalid format to parse");
+});
+
+test("the variables name address and ports, lowest port first", () => {
+  const link = {
+    names: ["db"],
+    ip: "10.0.0.2",
+    alias: "my-db",
+    ports: ["6380/tcp", "53/udp"],
+    env: ["PATH=/x", "KEY=v"],
+  };
+  expect(linkEnvironment("web", [link])).toEqual([
+    "MY_DB_PORT=udp://10.0.0.2:53",
+    "MY_DB_PORT_53_UDP=udp://10.0.0.2:53",
+    "MY_DB_PORT_53_UDP_ADDR=10.0.0.2",
+    "MY_DB_PORT_53_UDP_PORT=53",
+    "MY_DB_PORT_53_UDP_PROTO=udp",
+    "MY_DB_PORT_6380_TCP=tcp://10.0.0.2:6380",
+    "MY_DB_PORT_6380_TCP_ADDR=10.0.0.2",
+    "MY_DB_PORT_6380_TCP_PORT=6380",
+    "MY_DB_PORT_6380_TCP_PROTO=tcp",
+    "MY_DB_NAME=/web/my-db",
+    "MY_DB_ENV_KEY=v",
+  ]);
+});
+
+test("a container that does not run cannot be linked", () => {
+  const stopped = testContainer({ name: "db", state: initialState() });
+  expect(() => resolveLinks(["db:d"], () => stopped)).toThrow("Cannot link to a non running container: /db AS db:d");
+  expect(() => resolveLinks(["db:d"], () => undefined)).toThrow("could not get container for db");
+});
