@@ -5,24 +5,21 @@ import { type Command, defineCommand } from "../command.ts";
 const scripts: Record<string, (program: string) => string> = {
   bash: (program) => `# bash completion for ${program}
 __${program}_complete() {
-  local words=("\${COMP_WORDS[@]:1:COMP_CWORD}") out line
-  out="$("\${COMP_WORDS[0]}" __complete -- "\${words[@]}" 2>/dev/null)" || return
+  # Bash's own words are broken at : and =, which names and flags contain: take the line itself.
+  local head="\${COMP_LINE:0:COMP_POINT}" words out line current broken
+  read -ra words <<<"$head"
+  [[ "$head" == *" " ]] && words+=("")
+  current="\${words[-1]}"
+  out="$("\${words[0]}" __complete -- "\${words[@]:1}" 2>/dev/null)" || return
+  broken="\${current%"\${current##*[:=]}"}"
   COMPREPLY=()
   while IFS= read -r line; do
     case "$line" in
     "") ;;
     :files) compopt -o default; COMPREPLY=(); return ;;
-    *) COMPREPLY+=("\${line%%$'\\t'*}") ;;
+    *) line="\${line%%$'\\t'*}"; COMPREPLY+=("\${line#"$broken"}") ;;
     esac
   done <<<"$out"
-  # Bash breaks words at colons: give back only what follows the last one.
-  local current="\${COMP_WORDS[COMP_CWORD]}" prefix
-  if [[ "$COMP_WORDBREAKS" == *:* && "\${COMP_LINE:0:COMP_POINT}" == *:* && "$current" != *:* ]]; then
-    prefix="\${COMP_LINE:0:COMP_POINT}"
-    prefix="\${prefix##* }"
-    prefix="\${prefix%"$current"}"
-    COMPREPLY=("\${COMPREPLY[@]#"$prefix"}")
-  fi
 }
 complete -F __${program}_complete ${program}
 `,
