@@ -133,8 +133,8 @@ export class NetworkHost {
     }
   }
 
-  /** Gives a prepared sandbox its addresses, and publishes its ports, in that order. Returns `foreignChanges`. */
-  attachSandbox(address: SandboxAddress, published?: { table: string; elements: MapElement[] }): number {
+  /** Gives a prepared sandbox its address. Returns `foreignChanges`. */
+  attachSandbox(address: SandboxAddress): number {
     const ready = this.prepared.get(address.path);
     this.prepared.delete(address.path);
     if (ready) {
@@ -144,7 +144,6 @@ export class NetworkHost {
       using socket = withNetns(address.path, () => new RouteSocket());
       socket.configure(socket.getLink("eth0").index, address);
     }
-    if (published) this.addElements(published.table, published.elements);
     return this.foreignChanges();
   }
 

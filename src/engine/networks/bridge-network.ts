@@ -5,6 +5,7 @@
 import type { Logger } from "../../base/log.ts";
 import { parsePrefix } from "../../linux/inet.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
+import type { MapElement } from "../../linux/nftables.ts";
 import { ForwardGuard } from "./forward-guard.ts";
 import type { ResolvedNetworkConfig } from "./network-config.ts";
 import type { NetworkNames } from "./network-names.ts";
@@ -88,7 +89,7 @@ export class BridgeNetwork {
     return link.index;
   }
 
-  /** Gives a sandbox its address and publishes its ports. All or nothing. */
+  /** Gives a sandbox its address and publishes its ports. When it throws, part of it may have been done. */
   async attach(
     sandbox: PreparedSandbox,
     endpoint: { ip: string; mac: string },
@@ -96,11 +97,9 @@ export class BridgeNetwork {
   ): Promise<void> {
     const { ip, mac } = endpoint;
     const address = { path: sandbox.path, mac, ip, prefix: this.prefixLength, gateway: this.gateway };
-    const { iptables } = this.options.config;
-    const elements = iptables ? publishElements(ports, ip) : [];
-    const published = elements.length > 0 ? { table: this.options.names.table, elements } : undefined;
-    const foreignChanges = await this.thread.call("attachSandbox", address, published);
-    if (iptables && foreignChanges !== this.seenForeignChanges) this.checkSoon();
+    const attached = this.thread.call("attachSandbox", address);
+    const [foreignChanges] = await Promise.all([attached, this.publish(publishElements(ports, ip))]);
+    if (this.options.config.iptables && foreignChanges !== this.seenForeignChanges) this.checkSoon();
     const udpPorts = ports.filter(({ protocol }) => protocol === "udp").map(({ hostPort }) => hostPort);
     // A client that sent to the port before goes on being answered by whom it was then, or nobody, unless the kernel forgets.
     if (udpPorts.length > 0) await this.reaper.call("forgetUdpFlows", udpPorts);
@@ -127,6 +126,17 @@ export class BridgeNetwork {
   async stop(): Promise<void> {
     clearTimeout(this.recheck);
     await this.checking;
+  }
+
+  /** The rows of these ports exist already, so writing the ruleset anew publishes them, too. */
+  private async publish(elements: MapElement[]): Promise<void> {
+    if (elements.length === 0 || !this.options.config.iptables) return;
+    try {
+      await this.thread.call("addElements", this.options.names.table, elements);
+    } catch (error) {
+      this.logger.warn("the daemon's nftables table is not as it was left: it is written again", { error });
+      await this.writeRuleset();
+    }
   }
 
   private async writeRuleset(): Promise<void> {

@@ -161,7 +161,8 @@ test("a policy set later, and a table lost, are noticed at the next start", asyn
   host.run("nft", "flush", "ruleset");
   host.run("iptables", "-P", "FORWARD", "DROP");
   try {
-    await manager.connect(request("a"));
+    await manager.connect(request("a", ["8092:80/tcp"]));
+    expect(host.run("nft", "list", "map", "ip", "gantry-later", "published")).toContain("tcp . 8092 :");
     for (let tries = 0; tries < 100 && !lines.some((line) => line.includes("lets the containers")); tries++)
       await Bun.sleep(20);
     expect(host.run("iptables", "-S", "FORWARD")).toContain("--comment gantry-later -j ACCEPT");

@@ -22,8 +22,8 @@ export interface PoolOptions {
   size: number;
 }
 
-/** Starts come in bursts; the refill waits until this many ms have passed without one. */
-const quietTime = 40;
+/** The refill begins this many ms after a take, when the start that took is past its busiest moment. */
+const refillDelay = 40;
 
 export class SandboxPool {
   private readonly options: PoolOptions;
@@ -70,9 +70,11 @@ export class SandboxPool {
   }
 
   private scheduleRefill(): void {
-    clearTimeout(this.timer);
-    if (this.closed) return;
-    this.timer = setTimeout(() => void this.fill(), quietTime);
+    if (this.closed || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void this.fill();
+    }, refillDelay);
     this.timer.unref();
   }
 
