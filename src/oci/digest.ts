@@ -2,7 +2,6 @@
  * Content digests, `sha256:<64 hex digits>`. Strings, so that they are keys, columns and JSON without conversion.
  * https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
  */
-import { createHash, type Hash } from "node:crypto";
 import { invalidArgument } from "../base/errors.ts";
 
 export type Digest = string;
@@ -37,7 +36,7 @@ export function isSha256(text: string): boolean {
 }
 
 export function digestOf(content: Uint8Array | string): Digest {
-  return `sha256:${createHash("sha256").update(content).digest("hex")}`;
+  return `sha256:${new Bun.CryptoHasher("sha256").update(content).digest("hex")}`;
 }
 
 export function algorithmOf(digest: Digest): string {
@@ -50,12 +49,13 @@ export function hexOf(digest: Digest): string {
 
 /** Digests content that comes in pieces. */
 export class Digester {
-  private readonly hash: Hash;
+  // Not node:crypto: loading that costs more than all else of a short command.
+  private readonly hash: Bun.CryptoHasher;
   private readonly algorithm: string;
 
   constructor(algorithm = "sha256") {
     this.algorithm = algorithm;
-    this.hash = createHash(algorithm);
+    this.hash = new Bun.CryptoHasher(algorithm as Bun.SupportedCryptoAlgorithms);
   }
 
   update(chunk: Uint8Array): void {
