@@ -2,7 +2,7 @@
  * Which daemon a command talks to. In order: `--context`, `-H`, DOCKER_HOST, DOCKER_CONTEXT, `currentContext` of config.json, the default
  * socket of the program. Contexts are docker's own on-disk store, so both CLIs share them.
  */
-import { createHash } from "node:crypto";
+
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Endpoint, parseEndpoint, type TlsMaterial } from "../api/endpoint.ts";
@@ -51,7 +51,7 @@ export function resolveEndpoint(program: string, choice: EndpointChoice, config:
 
 /** The folder name of a context in the store. */
 export function contextId(name: string): string {
-  return createHash("sha256").update(name).digest("hex");
+  return new Bun.CryptoHasher("sha256").update(name).digest("hex");
 }
 
 function contextEndpoint(name: string, config: ConfigFile): Endpoint {
