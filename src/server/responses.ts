@@ -1,6 +1,7 @@
 /** The shapes of answers: JSON, nothing, byte streams, JSON streams, hijacked connections. */
 import type { ProgressMessage } from "../api/system.ts";
 import { errorMessage } from "../base/errors.ts";
+import { goJson } from "../base/go-json.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { BodyChunk, HttpResponse } from "./http/message.ts";
 
@@ -27,7 +28,7 @@ export function jsonStream(values: AsyncIterable<unknown>, contentType = "applic
 
 async function* jsonLines(values: AsyncIterable<unknown>): AsyncGenerator<string> {
   try {
-    for await (const value of values) yield `${JSON.stringify(value)}\n`;
+    for await (const value of values) yield `${goJson(value)}\n`;
   } catch (error) {
     yield streamError(error);
   }

@@ -9,6 +9,7 @@ import type { ExecCreateRequest, ExecInspect, ExecStartRequest } from "../../api
 import { parseDetachKeys } from "../../api/detach-keys.ts";
 import { frame } from "../../api/stdcopy.ts";
 import { conflict, invalidArgument, notFound } from "../../base/errors.ts";
+import { goJson } from "../../base/go-json.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { CgroupLayout } from "../../linux/cgroups.ts";
@@ -16,7 +17,6 @@ import type { HostFacts } from "../../linux/host-facts.ts";
 import { execArgv, type OciRuntimes } from "../../runtime/oci-runtime.ts";
 import { RuntimeStartError, type Shim } from "../../runtime/shim.ts";
 import type { ShimPool } from "../../runtime/shim-pool.ts";
-import { specToJson } from "../../runtime/spec/build.ts";
 import { containerEnv } from "../../runtime/spec/env.ts";
 import type { DaemonDefaults } from "../../runtime/spec/input.ts";
 import { buildExecProcess } from "../../runtime/spec/process.ts";
@@ -239,7 +239,7 @@ export class Execs {
     const directory = paths.exec(container.id, exec.id);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const processFile = join(directory, "process.json");
-    writeFileSync(processFile, specToJson(this.process(exec, start)), { mode: 0o600 });
+    writeFileSync(processFile, goJson(this.process(exec, start)), { mode: 0o600 });
     const runtime = runtimes.get(container.record.hostConfig.Runtime);
     const [rows, cols] = start.ConsoleSize ?? request.ConsoleSize ?? [0, 0];
     const unified = host.cgroupMode === "hybrid" ? cgroups.cgroupUnified : undefined;

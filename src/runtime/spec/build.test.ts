@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import { goJson } from "../../base/go-json.ts";
 import type { LinuxResources, RuntimeSpec } from "../../oci/runtime-spec.ts";
-import { buildSpec, specToJson } from "./build.ts";
+import { buildSpec } from "./build.ts";
 import { containerEnv } from "./env.ts";
 import type { NamespaceChoice, SpecInput } from "./input.ts";
 import { normalizeConfig, normalizeHostConfig } from "./normalize.ts";
@@ -189,7 +190,7 @@ describe("what dockerd on that host could not show", () => {
 
   test("an unlimited ulimit is the kernel's infinity", () => {
     const spec = build({ Ulimits: [{ Name: "core", Soft: 0, Hard: -1 }] });
-    expect(specToJson(spec)).toContain('"rlimits":[{"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]');
+    expect(goJson(spec)).toContain('"rlimits":[{"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]');
   });
 
   test("the daemon's ulimits hold where the container has none, as far as the daemon may go", () => {

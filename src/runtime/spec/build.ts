@@ -78,13 +78,3 @@ function seccompOf(input: SpecInput, capabilities: string[], profile: string | u
   const context = { arch: host.arch, kernelRelease: host.kernelRelease, capabilities };
   return named ? parseSeccomp(profile, context) : defaultSeccomp(context);
 }
-
-/** The text of `config.json`. Infinity (an rlimit) becomes the kernel's RLIM_INFINITY, which no JavaScript number can hold. */
-export function specToJson(spec: object): string {
-  return JSON.stringify(spec, (_, value: unknown) =>
-    value === Number.POSITIVE_INFINITY ? rawJson("18446744073709551615") : value,
-  );
-}
-
-/** JSON.rawJSON, which TypeScript's library does not declare yet. */
-const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unknown };

@@ -14,9 +14,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import { goJson } from "../../base/go-json.ts";
 import { cgroupDirectories, readCgroupLayout, removeCgroup } from "../../linux/cgroups.ts";
 import { readHostFacts } from "../../linux/host-facts.ts";
-import { buildSpec, specToJson } from "./build.ts";
+import { buildSpec } from "./build.ts";
 import { containerEnv } from "./env.ts";
 import type { SpecInput } from "./input.ts";
 import { normalizeHostConfig } from "./normalize.ts";
@@ -85,7 +86,7 @@ function run(runtime: string, script: string, options: Case = {}): string {
   const input = inputFor(script, options);
   const bundle = join(directory, input.id);
   mkdirSync(bundle);
-  writeFileSync(join(bundle, "config.json"), specToJson(buildSpec(input)));
+  writeFileSync(join(bundle, "config.json"), goJson(buildSpec(input)));
   // crun cannot run on a hybrid host while it sees the v2 hierarchy.
   const hide = host.cgroupMode === "hybrid" ? `umount ${host.cgroupUnified}; ` : "";
   const command = `${hide}exec ${runtime} --root ${directory}/state run -b ${bundle} ${input.id}`;

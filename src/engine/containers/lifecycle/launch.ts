@@ -6,6 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../../api/containers.ts";
 import { conflict, notFound } from "../../../base/errors.ts";
+import { goJson } from "../../../base/go-json.ts";
 import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups.ts";
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mount.ts";
@@ -13,7 +14,7 @@ import type { SpecMount } from "../../../oci/runtime-spec.ts";
 import { type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
 import { RuntimeStartError, type Shim } from "../../../runtime/shim.ts";
 import type { ShimPool } from "../../../runtime/shim-pool.ts";
-import { buildSpec, specToJson } from "../../../runtime/spec/build.ts";
+import { buildSpec } from "../../../runtime/spec/build.ts";
 import { containerEnv } from "../../../runtime/spec/env.ts";
 import type { DaemonDefaults, NamespaceChoice } from "../../../runtime/spec/input.ts";
 import { resolveUser } from "../../../runtime/spec/user.ts";
@@ -175,7 +176,7 @@ export class Launcher {
       defaultUlimits: defaults.ulimits,
       annotations: hostConfig.Annotations ?? {},
     });
-    writeFileSync(join(paths.task(record.id), "config.json"), specToJson(spec), { mode: 0o600 });
+    writeFileSync(join(paths.task(record.id), "config.json"), goJson(spec), { mode: 0o600 });
   }
 
   /** Docker's three files, unless the user mounts something of their own there. */
