@@ -3,7 +3,7 @@ import type { ContainerConfig } from "../../api/container-config.ts";
 import type { ImageHistoryItem, ImageInspect } from "../../api/images.ts";
 import { fromRfc3339, zeroTime } from "../../base/clock.ts";
 import { internal } from "../../base/errors.ts";
-import type { ImageConfig } from "../../oci/image-config.ts";
+import { type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { familiarString } from "../../oci/reference.ts";
 import type { ImageContext } from "./context.ts";
 import type { ImageRecord } from "./image-record.ts";
@@ -35,7 +35,7 @@ export function inspectImage(context: ImageContext, record: ImageRecord): ImageI
 /** What dockerd shows to clients older than API 1.45. */
 function legacyFields(config: ImageConfig): Partial<ImageInspect> {
   if (config.container_config === undefined) return {};
-  return { Container: config.container ?? "", ContainerConfig: config.container_config };
+  return { Container: config.container ?? "", ContainerConfig: toDockerRunConfig(config.container_config) };
 }
 
 function graphData(context: ImageContext, record: ImageRecord): Record<string, string> | null {
