@@ -292,6 +292,37 @@ test("host and none have no namespace of ours, container mode no endpoint, unkno
   );
 });
 
+test("an administrator's bridge is used with its own address, and left at the end", async () => {
+  host.run("ip", "link", "add", "br-admin", "type", "bridge");
+  host.run("ip", "addr", "add", "10.66.0.1/24", "dev", "br-admin");
+  const { manager } = await start("adopted", { bridge: "br-admin" });
+  const container = await manager.connect(request("a"));
+  expect([ipOf(container), container.settings.Gateway]).toEqual(["10.66.0.2", "10.66.0.1"]);
+  await manager.close({ keep: false });
+  expect(host.run("ip", "-br", "addr", "show", "br-admin")).toContain("10.66.0.1/24");
+  host.run("ip", "link", "del", "br-admin");
+});
+
+test("without packet filter no table is made and publishing is refused; without default bridge the mode is none", async () => {
+  const { manager } = await start("plain", { iptables: false });
+  expect(host.run("nft", "list", "tables")).not.toContain("gantry-plain");
+  expect(await failureOf(manager.connect(request("a", ["8093:80/tcp"])))).toContain(
+    "published ports need the packet filter",
+  );
+  expect(ipOf(await manager.connect(request("b")))).not.toBe("");
+  const none = await start("nobridge", { bridge: "none" });
+  const container = await none.manager.connect(request("c"));
+  expect([container.netns, Object.keys(container.settings.Networks)]).toEqual([undefined, ["none"]]);
+});
+
+test("random host ports go upwards, and a restarted container gets another", async () => {
+  const { manager } = await start("random");
+  const port = async () =>
+    Number((await manager.connect(request("a", [":80/tcp"]))).settings.Ports["80/tcp"]?.[0]?.HostPort);
+  const first = await port();
+  expect(await port()).toBe(first + 1);
+});
+
 test("inside: own MAC, MTU, default route, loopback up, no IPv6 on eth0", async () => {
   const { manager } = await start("inside", { mtu: 1400 });
   const { netns, settings } = await manager.connect(request("a"));

@@ -143,7 +143,7 @@ export class NetworkManager {
   async release(containerId: string): Promise<void> {
     for (const endpoint of this.endpoints.listByContainer(containerId)) {
       await this.bridge?.unpublish(this.ports.listByContainer(containerId), endpoint.ip);
-      if (endpoint.ip) this.leaving.add(endpoint.ip);
+      // In one turn of the event loop, so that nobody is given the address in between.
       this.forget(containerId);
       if (endpoint.ip) this.destroy(toSandbox(endpoint), endpoint.ip);
       this.report("disconnect", endpoint);
@@ -170,8 +170,11 @@ export class NetworkManager {
   async reconcile(live: ReadonlySet<string>): Promise<void> {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     this.catalog.createPredefined();
-    for (const { containerId } of this.endpoints.list()) {
-      if (!live.has(containerId)) this.endpoints.deleteByContainer(containerId);
+    const deadAddresses = new Map<string, string>();
+    for (const { containerId, sandboxId, ip } of this.endpoints.list()) {
+      if (live.has(containerId)) continue;
+      this.endpoints.deleteByContainer(containerId);
+      deadAddresses.set(vethName(sandboxId), ip);
     }
     this.ports.restore(live);
     if (this.config.bridge === "none") return;
@@ -188,7 +191,7 @@ export class NetworkManager {
     });
     const keep = new Set(kept.map(({ sandboxId }) => vethName(sandboxId)));
     const orphans = await sweepOrphans({ directory, bridge: names.bridge, keep, thread });
-    for (const orphan of orphans) this.destroy(orphan);
+    for (const orphan of orphans) this.destroy(orphan, deadAddresses.get(orphan.veth));
     if (orphans.length > 0) logger.info("removed network sandboxes that no container uses", { count: orphans.length });
     this.track(this.bridge.pool.fill());
   }
@@ -243,7 +246,6 @@ export class NetworkManager {
       return endpoint;
     } catch (error) {
       await bridge.unpublish(published, endpoint.ip).catch(() => undefined);
-      this.leaving.add(endpoint.ip);
       this.forget(endpoint.containerId);
       this.destroy(sandbox, endpoint.ip);
       throw error;
@@ -258,7 +260,8 @@ export class NetworkManager {
     }
     return this.database.transaction(() => {
       const { subnet, gateway, prefixLength: prefix } = bridge;
-      const ip = lowestFreeAddress(subnet, (address) => this.isTaken(network.id, address, gateway));
+      const taken = this.endpoints.listAddresses(network.id).add(gateway).union(this.leaving);
+      const ip = lowestFreeAddress(subnet, taken, `${network.name} (${network.id})`);
       const settings = endpointSettingsOf(request, network.name);
       const mac = settings.MacAddress || request.config.MacAddress || macOfIpv4(ip);
       const draft: EndpointRecord = {
@@ -304,10 +307,6 @@ export class NetworkManager {
     };
   }
 
-  private isTaken(networkId: string, address: string, gateway: string): boolean {
-    return address === gateway || this.leaving.has(address) || this.endpoints.isTaken(networkId, address);
-  }
-
   private publishedPorts(): (PublishedPort & { ip: string })[] {
     return this.endpoints
       .list()
@@ -323,13 +322,14 @@ export class NetworkManager {
 
   /** In the background; the address may be given out again when the interface is gone. */
   private destroy({ path, veth }: { path: string; veth: string }, ip?: string): void {
+    if (ip) this.leaving.add(ip);
     const work = async () => {
       try {
         await this.reaper.call("destroySandbox", { path, veth });
       } catch (error) {
         this.logger.warn("a network sandbox could not be removed", { path, veth, error });
       } finally {
-        if (ip !== undefined) this.leaving.delete(ip);
+        if (ip) this.leaving.delete(ip);
       }
     };
     this.track(work());

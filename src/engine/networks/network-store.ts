@@ -78,8 +78,10 @@ export class EndpointStore {
     return this.database.all<{ doc: string }>(sql, containerId).map(({ doc }) => JSON.parse(doc));
   }
 
-  isTaken(networkId: string, ip: string): boolean {
-    return this.database.get("SELECT 1 FROM endpoints WHERE network = ? AND ipv4 = ?", networkId, ip) !== undefined;
+  /** The addresses in use on a network. */
+  listAddresses(networkId: string): Set<string> {
+    const sql = "SELECT ipv4 FROM endpoints WHERE network = ? AND ipv4 IS NOT NULL";
+    return new Set(this.database.all<{ ipv4: string }>(sql, networkId).map(({ ipv4 }) => ipv4));
   }
 
   /** Creates or replaces. Throws when another container has the address. */

@@ -32,9 +32,9 @@ test("--bip gives subnet and gateway", () => {
 
 test("addresses are given from the lowest on, never the network's own nor the broadcast address", () => {
   const taken = new Set(["10.0.0.1", "10.0.0.2"]);
-  const next = (subnet: string) => lowestFreeAddress(subnet, (address) => taken.has(address));
+  const next = (subnet: string) => lowestFreeAddress(subnet, taken, "bridge (id)");
   expect(next("10.0.0.0/24")).toBe("10.0.0.3");
-  expect(() => next("10.0.0.0/30")).toThrow("no available IPv4 addresses");
+  expect(() => next("10.0.0.0/30")).toThrow("no available IPv4 addresses on this network's address pools: bridge (id)");
 });
 
 test("instances have names of their own that fit a link's name", () => {
