@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ContainerCreateRequest, ContainerInspect, ContainerSummary } from "../api/containers.ts";
+import type { ImageInspect, ImageSummary } from "../api/images.ts";
 import { conflict, notFound, notModified } from "../base/errors.ts";
 import type { ContainerListOptions, LogsOptions } from "./backends.ts";
 import { ask, bodyText, fakeHandler, request } from "./fake-engine.ts";
@@ -268,15 +269,48 @@ describe("versions", () => {
       ] as const;
     const [oldInspect, oldList] = await at("v1.40");
     expect(oldInspect.Config.MacAddress).toBe("02:42:ac:11:00:02");
-    expect(oldInspect.HostConfig).toEqual({ KernelMemory: 0 });
     expect(oldInspect.NetworkSettings.Networks["bridge"]).toEqual({
-      MacAddress: "02:42:ac:11:00:02",
+      ...endpoint,
       Aliases: ["web", "0123456789ab"],
     });
     expect(oldList.HostConfig).toEqual({ NetworkMode: "bridge" });
     const [newInspect, newList] = await at("v1.51");
     expect(newInspect).toEqual(inspected);
     expect(newList).toEqual(listed);
+  });
+
+  test("images have names, sizes and configurations as each version expects them", async () => {
+    const image = { Id: "sha256:a", RepoTags: [], RepoDigests: [], Size: 5, Labels: null } as unknown as ImageSummary;
+    const inspected = { Id: "sha256:a", Size: 5, Config: { Cmd: ["sh"] } } as unknown as ImageInspect;
+    const handler = fakeHandler({ images: { list: async () => [image], inspect: async () => inspected } });
+    const listed = async (version: string) =>
+      ((await ask(handler, `GET /${version}/images/json`)).body as ImageSummary[])[0] as ImageSummary;
+    expect(await listed("v1.42")).toMatchObject({
+      RepoTags: ["<none>:<none>"],
+      RepoDigests: ["<none>@<none>"],
+      VirtualSize: 5,
+    });
+    expect(await listed("v1.43")).toMatchObject({ RepoTags: [], VirtualSize: 5 });
+    expect(await listed("v1.44")).not.toHaveProperty("VirtualSize");
+    const at = async (version: string) => (await ask(handler, `GET /${version}/images/a/json`)).body as ImageInspect;
+    expect(await at("v1.43")).toMatchObject({
+      VirtualSize: 5,
+      ContainerConfig: { Tty: false },
+      Config: { Tty: false, Cmd: ["sh"] },
+    });
+    expect(await at("v1.45")).not.toHaveProperty("ContainerConfig");
+    expect((await at("v1.51")).Config).toEqual({
+      ...{
+        User: "",
+        Env: null,
+        Cmd: ["sh"],
+        Volumes: null,
+        WorkingDir: "",
+        Entrypoint: null,
+        OnBuild: null,
+        Labels: null,
+      },
+    });
   });
 
   test("output is called multiplexed from 1.42 on, and only without a terminal", async () => {

@@ -57,7 +57,7 @@ export class Router {
   /** Throws not-found for an unknown path or method (dockerd tells neither apart), and invalid-argument for versions not spoken. */
   match(request: HttpRequest): Match {
     const versioned = /^\/v([0-9.]+)(\/.*)$/.exec(request.path);
-    const path = versioned?.[2] ?? request.path;
+    const path = (versioned?.[2] ?? request.path).replace(/^\/{2,}/, "/");
     const found = this.find(request.method, path);
     if (!found) throw notFound("page not found");
     const version = versioned ? negotiated(versioned[1] as string) : newest;

@@ -1,11 +1,11 @@
 /** `/containers/{id}` streams: attach, logs, stats, resize. Spec: Docker Engine API, "Container". */
 import { invalidArgument } from "../../base/errors.ts";
+import { streamType } from "../answer-versions.ts";
 import type { AttachOptions, ContainerBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import type { Query } from "../query.ts";
 import { bytes, empty, jsonStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
-import { streamType } from "../versions.ts";
 import { hijack, parseDetachKeys, requireWebSocket, webSocket } from "./hijack.ts";
 
 export function containerStreamRoutes(containers: ContainerBackend): Route[] {

@@ -1,14 +1,15 @@
 /** `/containers`: records and lifecycle. Spec: Docker Engine API, "Container". */
 import type { ContainerCreateRequest, ContainerUpdateRequest } from "../../api/containers.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { downgradeInspect, downgradeSummary } from "../answer-versions.ts";
 import type { ContainerBackend, WaitCondition } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import { jsonBody } from "../json-body.ts";
 import type { Query } from "../query.ts";
 import { containerCreate, containerUpdate } from "../request-schemas.ts";
+import { upgradeCreate } from "../request-versions.ts";
 import { empty, json } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
-import { downgradeInspect, downgradeSummary, upgradeCreate } from "../versions.ts";
 
 const listFilters = [
   "ancestor",

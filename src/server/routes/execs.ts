@@ -7,9 +7,9 @@ import type { AttachSession, ExecBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import { jsonBody } from "../json-body.ts";
 import { execCreate, execStart } from "../request-schemas.ts";
+import { upgradeExecCreate } from "../request-versions.ts";
 import { empty, json } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
-import { upgradeExecCreate } from "../versions.ts";
 import { resizeOptions } from "./container-streams.ts";
 import { hijack, parseDetachKeys } from "./hijack.ts";
 

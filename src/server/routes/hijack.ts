@@ -2,10 +2,10 @@
 
 import { parseDetachKeys as parse } from "../../api/detach-keys.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { streamType } from "../answer-versions.ts";
 import type { AttachSession } from "../backends.ts";
 import type { HttpRequest, HttpResponse } from "../http/message.ts";
 import { acceptKey, WebSocketStream } from "../http/websocket.ts";
-import { streamType } from "../versions.ts";
 
 /** Only an upgraded connection says whether its output is framed; without `Upgrade` it is always called raw, as in dockerd. */
 export function hijack(request: HttpRequest, session: AttachSession, version: number): HttpResponse {

@@ -1,6 +1,7 @@
 /** `/images` and `/commit`. Spec: Docker Engine API, "Image". Pull, push, build and search are in `not-built.ts`. */
 import type { ContainerConfig } from "../../api/container-config.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { downgradeImage, downgradeImageInspect } from "../answer-versions.ts";
 import type { ContainerBackend, ImageBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import { jsonBody } from "../json-body.ts";
@@ -8,7 +9,6 @@ import type { Query } from "../query.ts";
 import { containerConfig } from "../request-schemas.ts";
 import { bytes, empty, json, progressStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
-import { downgradeImage, downgradeImageInspect } from "../versions.ts";
 
 const listFilters = ["before", "dangling", "label", "label!", "reference", "since", "until"];
 

@@ -5,16 +5,18 @@ import type { NetworkBackend } from "../backends.ts";
 import { jsonBody } from "../json-body.ts";
 import type { Query } from "../query.ts";
 import { networkConnect, networkCreate, networkDisconnect } from "../request-schemas.ts";
+import { upgradeEndpoint, upgradeNetworkCreate } from "../request-versions.ts";
 import { empty, json } from "../responses.ts";
 import { type Route, type RouteContext, type RouteHandler, route } from "../router.ts";
-import { downgradeNetwork, upgradeEndpoint, upgradeNetworkCreate } from "../versions.ts";
 
 const listFilters = ["dangling", "driver", "id", "label", "name", "scope", "type"];
 
 export function networkRoutes(networks: NetworkBackend): Route[] {
   const list: RouteHandler = async ({ query, version }) => {
     const found = await networks.list(query.filters(listFilters));
-    return json(found.map((network) => downgradeNetwork(network, version)));
+    if (version >= 28) return json(found);
+    // Before 1.28 the list had the containers too.
+    return json(await Promise.all(found.map(({ Id }) => networks.inspect(Id, { verbose: false }))));
   };
   return [
     route("GET", "/networks", list),
@@ -35,9 +37,9 @@ export function networkRoutes(networks: NetworkBackend): Route[] {
       await networks.disconnect(params["id"] as string, containerName(body), body?.Force ?? false);
       return empty(200);
     }),
-    route("GET", "/networks/{id}", async ({ params, query, version }) => {
+    route("GET", "/networks/{id}", async ({ params, query }) => {
       const options = { scope: query.optional("scope"), verbose: verbose(query) };
-      return json(downgradeNetwork(await networks.inspect(params["id"] as string, options), version));
+      return json(await networks.inspect(params["id"] as string, options));
     }),
     route("DELETE", "/networks/{id}", async ({ params }) => {
       await networks.remove(params["id"] as string);

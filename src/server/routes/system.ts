@@ -1,10 +1,10 @@
 /** `/_ping`, `/version`, `/info`, `/events`, `/system/df`, `/metrics`. Spec: Docker Engine API, "System". */
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { downgradeDiskUsage, downgradeInfo } from "../answer-versions.ts";
 import type { SystemBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import { empty, json, jsonStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
-import { downgradeDiskUsage, downgradeInfo } from "../versions.ts";
 
 const pingHeaders = {
   // 1: the classic builder; 2 would promise BuildKit.

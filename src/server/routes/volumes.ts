@@ -4,9 +4,9 @@ import { unavailable } from "../../base/errors.ts";
 import type { VolumeBackend } from "../backends.ts";
 import { jsonBody } from "../json-body.ts";
 import { volumeCreate } from "../request-schemas.ts";
+import { upgradeVolumePrune } from "../request-versions.ts";
 import { empty, json } from "../responses.ts";
 import { type Route, route } from "../router.ts";
-import { upgradeVolumePrune } from "../versions.ts";
 
 export function volumeRoutes(volumes: VolumeBackend): Route[] {
   return [
