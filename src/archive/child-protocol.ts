@@ -6,6 +6,7 @@
 import { getSystemErrorMap } from "node:util";
 import { EngineError, type ErrorKind, errorCode, errorKind, errorMessage } from "../base/errors.ts";
 import { writeAll } from "./byte-sink.ts";
+import { dieWithParent } from "./confine.ts";
 
 export type ChildMessage = { head: unknown } | { result: unknown } | { error: { kind: ErrorKind; message: string } };
 
@@ -24,6 +25,7 @@ export function reportHead(head: unknown): void {
 
 /** Runs the job named by `verb` in the JSON argument. Returns the exit code. */
 export async function runJob(jobs: Jobs, argv: string[]): Promise<number> {
+  dieWithParent();
   try {
     const job = JSON.parse(argv[0] ?? "{}") as { verb: string };
     const run = jobs[job.verb];

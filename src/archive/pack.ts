@@ -101,7 +101,8 @@ function toEntry(path: string, name: string, type: EntryType, stat: files.FileSt
     mtimeNanos: 0,
     deviceMajor: device ? stat.rdevMajor : 0,
     deviceMinor: device ? stat.rdevMinor : 0,
-    xattrs: linked ? noXattrs : xattrsOf(path),
+    // Also of a hard link: Docker sets a link's owner when it unpacks, which takes the file's capabilities away.
+    xattrs: xattrsOf(path),
   };
 }
 
