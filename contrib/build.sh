@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 mkdir -p build
 make -s -C shim >&2
 
-# The same question as in the launcher.
+# At least what the launcher looks at.
 stale() {
   [ ! -x build/gantry ] || [ -n "$(find src shim contrib/build.sh package.json -type f ! -name '*.test.ts' -newer build/gantry -print -quit)" ]
 }
