@@ -23,7 +23,7 @@ export interface Endpoint {
 export function parseEndpoint(text: string, tls?: TlsMaterial): Endpoint {
   const value = text.trim();
   if (value.startsWith("unix://")) return { url: value, unix: value.slice("unix://".length) };
-  const match = /^(?:(tcp|http|https):\/\/)?(\[[^\]]+\]|[^:/]*)(?::(\d+))?(?:\/.*)?$/.exec(value);
+  const match = /^(?:(tcp|http|https):\/\/)?(\[[^\]]+\]|[^:/\s]*)(?::(\d+))?(?:\/.*)?$/.exec(value);
   if (!match) throw new Error(`invalid bind address format: ${value}`);
   const secure = tls ?? (match[1] === "https" ? { verify: true } : undefined);
   return {

@@ -2,21 +2,6 @@
 
 export const defaultDetachKeys = "ctrl-p,ctrl-q";
 
-const named: Record<string, number> = { "[": 27, "\\": 28, "]": 29, "^": 30, _: 31, "@": 0 };
-
-/** `ctrl-p,ctrl-q` → bytes. Throws an Error in Docker's words for an unknown key. */
-export function parseDetachKeys(text: string): Uint8Array {
-  const codes = text.split(",").map((key) => {
-    if (key.length === 1) return key.charCodeAt(0);
-    const control = /^ctrl-(.)$/i.exec(key)?.[1]?.toLowerCase() ?? "";
-    if (/^[a-z]$/.test(control)) return control.charCodeAt(0) - 96;
-    const code = named[control];
-    if (code === undefined) throw new Error(`Unknown character: '${key}'`);
-    return code;
-  });
-  return Uint8Array.from(codes);
-}
-
 /** Looks for the key sequence in what is typed, across chunks; a begun sequence is held back until it is clear what it is. */
 export class DetachScanner {
   private readonly keys: Uint8Array;

@@ -3,10 +3,11 @@
  * keys, and an end as soon as the output ends.
  */
 import type { HijackedStream } from "../api/client-hijack.ts";
+import { parseDetachKeys } from "../api/detach-keys.ts";
 import { StdcopyReader } from "../api/stdcopy-reader.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { CliContext } from "./context.ts";
-import { DetachScanner, defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
+import { DetachScanner, defaultDetachKeys } from "./detach-keys.ts";
 
 export interface AttachedStreams {
   readonly stdin: boolean;

@@ -14,8 +14,8 @@ export const command = defineCommand({
     attach: flag.bool("Attach STDOUT/STDERR and forward signals", { short: "a" }),
     interactive: flag.bool("Attach container's STDIN", { short: "i" }),
     "detach-keys": flag.string("Override the key sequence for detaching a container"),
-    checkpoint: flag.string("Restore from this checkpoint"),
-    "checkpoint-dir": flag.string("Use a custom checkpoint storage directory"),
+    checkpoint: flag.string("Restore from this checkpoint", { hidden: true }),
+    "checkpoint-dir": flag.string("Use a custom checkpoint storage directory", { hidden: true }),
   },
   async run(context, flags, names) {
     const { attach, interactive, checkpoint } = flags.value;
