@@ -121,7 +121,8 @@ async function update(containers: ContainerBackend, { params, request, version }
   // 1.40: PidsLimit can be changed; 1.42 took KernelMemory away.
   if (version < 40) delete body.PidsLimit;
   if (version >= 42) delete body.KernelMemory;
-  return json(await containers.update(params["id"] as string, body));
+  const { Warnings: warnings } = await containers.update(params["id"] as string, body);
+  return json({ Warnings: warnings.length > 0 ? warnings : null });
 }
 
 /** 1.42: the signal of stop and restart can be chosen. */
