@@ -10,8 +10,9 @@ import { goJson } from "../../../base/go-json.ts";
 import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups.ts";
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mount.ts";
-import type { SpecMount } from "../../../oci/runtime-spec.ts";
-import { type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
+import type { RuntimeSpec, SpecMount } from "../../../oci/runtime-spec.ts";
+import { type OciRuntime, type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
+import { SeccompCache } from "../../../runtime/seccomp-cache.ts";
 import { RuntimeStartError, type Shim } from "../../../runtime/shim.ts";
 import type { ShimPool } from "../../../runtime/shim-pool.ts";
 import { buildSpec } from "../../../runtime/spec/build.ts";
@@ -54,6 +55,7 @@ export interface LauncherDependencies {
 
 export class Launcher {
   private readonly deps: LauncherDependencies;
+  private readonly seccomp = new SeccompCache();
 
   constructor(deps: LauncherDependencies) {
     this.deps = deps;
@@ -87,8 +89,13 @@ export class Launcher {
     const { netns, settings } = await connecting;
     const links = resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer);
     this.writeNetworkFiles(container, settings, links);
-    this.writeBundle(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
-    const { shim, pid } = await this.startTask(container);
+    const runtime = this.deps.runtimes.get(record.hostConfig.Runtime);
+    const spec = this.buildSpec(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
+    writeFileSync(join(paths.task(record.id), "config.json"), goJson(this.seccomp.annotate(spec, runtime)), {
+      mode: 0o600,
+    });
+    const { shim, pid } = await this.startTask(container, runtime);
+    this.seccomp.learn(spec, runtime, join(paths.runtimeState(), record.id));
     undo.move();
     return { shim, pid, networkSettings: settings };
   }
@@ -138,20 +145,20 @@ export class Launcher {
     });
   }
 
-  private writeBundle(
+  private buildSpec(
     container: Container,
     rootfs: string,
     volumeMounts: SpecMount[],
     netns: string | undefined,
     linkEnv: string[],
-  ): void {
-    const { paths, host, initPath, defaults } = this.deps;
+  ): RuntimeSpec {
+    const { host, initPath, defaults } = this.deps;
     const { record } = container;
     const { config, hostConfig } = record;
     const user = resolveUser(rootfs, config.User ?? "", hostConfig.GroupAdd ?? []);
     const command = commandOf(config);
     const shmPath = this.prepareShm(container);
-    const spec = buildSpec({
+    return buildSpec({
       id: record.id,
       hostname: config.Hostname ?? "",
       domainname: config.Domainname ?? "",
@@ -176,7 +183,6 @@ export class Launcher {
       defaultUlimits: defaults.ulimits,
       annotations: hostConfig.Annotations ?? {},
     });
-    writeFileSync(join(paths.task(record.id), "config.json"), goJson(spec), { mode: 0o600 });
   }
 
   /** Docker's three files, unless the user mounts something of their own there. */
@@ -249,8 +255,8 @@ export class Launcher {
     return path;
   }
 
-  private async startTask(container: Container): Promise<{ shim: Shim; pid: number }> {
-    const { paths, runtimes, cgroups, host, shims } = this.deps;
+  private async startTask(container: Container, runtime: OciRuntime): Promise<{ shim: Shim; pid: number }> {
+    const { paths, cgroups, host, shims } = this.deps;
     const { record } = container;
     const { config, hostConfig, id } = record;
     const terminal = config.Tty === true;
@@ -262,7 +268,7 @@ export class Launcher {
     const pending = [...container.pendingAttaches];
     const shim = shims.spawn({
       directory: task,
-      runtimeArgv: runArgv(runtimes.get(hostConfig.Runtime), paths.runtimeState(), task, id),
+      runtimeArgv: runArgv(runtime, paths.runtimeState(), task, id),
       terminal,
       ...(rows > 0 && cols > 0 ? { rows, cols } : {}),
       stdin: stdinMode(config.OpenStdin === true, config.StdinOnce === true, terminal),
