@@ -1,6 +1,5 @@
 /** The hidden verb `__archive`: jobs with archives (child-protocol.ts says how they are called). */
 import { type Jobs, runJob } from "./child-protocol.ts";
-import type { DecompressJob } from "./decompress-job.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
 import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 
@@ -8,8 +7,6 @@ const jobs: Jobs = {
   "unpack-layer": unpackLayer,
   assemble: assembleLayer,
   pass,
-  // Node's streams and zlib take as long to load as all the rest.
-  decompress: async (job: DecompressJob) => (await import("./decompress-job.ts")).decompress(job),
   "tree-stat": treeStat,
   "tree-get": treeGet,
   "tree-put": treePut,

@@ -1,6 +1,5 @@
 /** Compressed archives: told apart by their first bytes, and unpacked by the fastest program at hand. */
 import { invalidArgument, notImplemented } from "../base/errors.ts";
-import { selfArgv } from "../base/self.ts";
 
 export type Compression = "none" | "gzip" | "zstd" | "xz" | "bzip2";
 
@@ -32,13 +31,12 @@ const programs: Record<Exclude<Compression, "none">, string[][]> = {
   bzip2: [["bzip2", "-dc"]],
 };
 
-/** argv of a filter from stdin to stdout: gzip and zstd can be had without a program, only slower. Throws `not-implemented` naming the program that is missing. */
-export function decompressor(kind: Exclude<Compression, "none">): string[] {
+/** argv of a filter from stdin to stdout: Throws `not-implemented` naming the program that is missing. */
+export function decompressor(kind: Exclude<Compression, "none">, searchPath = process.env["PATH"] ?? ""): string[] {
   for (const argv of programs[kind]) {
-    const path = Bun.which(argv[0] as string);
-    if (path !== null) return [path, ...argv.slice(1)];
+    const program = Bun.which(argv[0] as string, { PATH: searchPath });
+    if (program !== null) return [program, ...argv.slice(1)];
   }
-  if (kind === "gzip" || kind === "zstd") return selfArgv("__archive", JSON.stringify({ verb: "decompress", kind }));
   throw notImplemented(`exec: "${programs[kind].at(-1)?.[0]}": executable file not found in $PATH`);
 }
 
