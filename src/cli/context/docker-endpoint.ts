@@ -71,10 +71,7 @@ function readTls(pairs: Record<string, string>): TlsFiles {
     try {
       files[`${key}.pem`] = readFileSync(path, "utf8");
     } catch (error) {
-      const reason = openFailure(path, error).message;
-      throw new CliError(
-        `unable to create docker endpoint config: invalid docker endpoint options: failed to retrieve context tls info: ${reason}`,
-      );
+      throw new CliError(`unable to create docker endpoint config: ${openFailure(path, error).message}`);
     }
     if (key === "ca" && !/-----BEGIN/.test(files["ca.pem"] ?? "")) {
       throw new CliError(

@@ -2,16 +2,15 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { CliError, defineCommand } from "../command.ts";
 import { packContext } from "./archive.ts";
-import { ContextStore } from "./store.ts";
+import { resolveContext } from "./docker-endpoint.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTEXT [FILE|-]",
   args: { min: 1, max: 2 },
   flags: {},
   async run(context, _flags, [name = "", file]) {
-    if (name === "default") throw new CliError('"default" is a reserved context name');
-    const store = new ContextStore(context.config.directory);
-    const archive = packContext(store.get(name), store.tls(name));
+    const { meta, tls } = resolveContext(context, name);
+    const archive = packContext(meta, tls);
     const target = file ?? `${name}.dockercontext`;
     if (target === "-") {
       if (context.stdout.isTerminal)

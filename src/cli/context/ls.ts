@@ -1,10 +1,12 @@
 /** `context ls`. */
+import { errorMessage } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
 import { GoObject } from "../format/template/go-type.ts";
+import { ellipsis } from "../format/units.ts";
 import { defaultContext } from "./docker-endpoint.ts";
 import { type ContextMeta, ContextStore } from "./store.ts";
 
@@ -46,9 +48,24 @@ function contextRows(context: CliContext): GoObject[] {
   const rows = all.map((meta) => contextRow(meta, current));
   if (!all.some(({ Name }) => Name === current)) {
     const missing = { Name: current, Metadata: {}, Endpoints: {} };
-    rows.push(contextRow(missing, current, `context "${current}": context not found`));
+    rows.push(
+      contextRow(
+        missing,
+        current,
+        failureOf(() => store.get(current)),
+      ),
+    );
   }
   return rows;
+}
+
+function failureOf(run: () => unknown): string {
+  try {
+    run();
+    return "";
+  } catch (error) {
+    return ellipsis(errorMessage(error), 45);
+  }
 }
 
 function contextRow(meta: ContextMeta, current: string, error = ""): GoObject {

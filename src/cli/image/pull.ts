@@ -1,6 +1,6 @@
 /** `pull`, `image pull`. */
 
-import { familiarName, formatReference, parseReference, repositoryOf, withDefaultTag } from "../../oci/reference.ts";
+import { formatReference, parseReference, repositoryOf, withDefaultTag } from "../../oci/reference.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
@@ -43,7 +43,7 @@ export async function pullImage(context: CliContext, name: string, options: Pull
   const tag = reference.digest ?? reference.tag ?? (options.all ? undefined : "latest");
   const stream = await context.client.stream("POST", "/images/create", {
     query: {
-      fromImage: familiarName(reference),
+      fromImage: repositoryOf(reference),
       tag,
       platform: options.platform ? options.platform.toLowerCase() : undefined,
     },

@@ -1,6 +1,6 @@
 /** `push`, `image push`. */
 
-import { familiarName, parseReference } from "../../oci/reference.ts";
+import { parseReference, repositoryOf } from "../../oci/reference.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
 import { showProgress, silent } from "../progress.ts";
@@ -23,7 +23,7 @@ export const command = defineCommand({
   async run(context, flags, [name = ""]) {
     const { platform, quiet, "all-tags": all } = flags.value;
     const reference = parseReference(name);
-    const repository = familiarName(reference);
+    const repository = repositoryOf(reference);
     const { tag, digest } = reference;
     if (all && (tag !== undefined || digest !== undefined)) throw new CliError("tag can't be used with --all-tags/-a");
     if (!all && tag === undefined && digest === undefined && !quiet) context.stdout.print("Using default tag: latest");

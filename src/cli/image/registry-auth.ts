@@ -31,10 +31,12 @@ export async function credentialsFor(context: CliContext, registry: string): Pro
   };
 }
 
-/** The `X-Registry-Auth` header. */
+/** The `X-Registry-Auth` header: URL-safe base64 with its padding, `{}` where nothing is known of the registry. */
 export async function authHeader(context: CliContext, registry: string): Promise<Record<string, string>> {
   const credentials = await credentialsFor(context, registry);
-  return { "X-Registry-Auth": Buffer.from(JSON.stringify(credentials)).toString("base64url") };
+  const known = credentials.username !== undefined || credentials.identitytoken !== undefined;
+  const base64 = Buffer.from(JSON.stringify(known ? credentials : {})).toString("base64");
+  return { "X-Registry-Auth": base64.replaceAll("+", "-").replaceAll("/", "_") };
 }
 
 function hostOf(address: string): string {

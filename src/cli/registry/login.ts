@@ -19,9 +19,11 @@ export const command = defineCommand({
     const { password, username, "password-stdin": fromStdin } = flags.value;
     if (flags.changed("username") && username === "") throw new CliError("username is empty");
     if (flags.changed("password") && password === "") throw new CliError("password is empty");
+    if (password !== "" && fromStdin) {
+      throw new CliError("conflicting options: cannot specify both --password and --password-stdin");
+    }
     if (password !== "") {
       context.stderr.print("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
-      if (fromStdin) throw new CliError("--password and --password-stdin are mutually exclusive");
     }
     if (fromStdin && username === "") throw new CliError("the --password-stdin option requires --username to be set");
     const given = fromStdin ? (await collectText(context.stdin.stream())).replace(/\r?\n$/, "") : password;
