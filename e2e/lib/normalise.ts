@@ -1,0 +1,29 @@
+/** Replaces in a transcript what differs from run to run, and what the CLI (not the engine) adds. */
+
+export interface Known {
+  /** The daemon's directory. */
+  root: string;
+  /** The test host's address. */
+  address: string;
+}
+
+const rules: [RegExp, string][] = [
+  [/\x1b\[[0-9;?]*[A-Za-z]/g, ""],
+  [/\r\n/g, "\n"],
+  // The CLI's advice after an error differs between its versions.
+  [/^(!? ?\n)?(! )?(See 'docker .*--help'\.|Run 'docker .*--help' for more information)\n/gm, ""],
+  [/^!\n/gm, ""],
+  // Names the OCI runtime, and a remnant of containerd's errors.
+  [/\b(runc|crun) create failed: /g, ""],
+  [/(OCI runtime .*): unknown$/gm, "$1"],
+  [/\b[0-9a-f]{64}\b/g, "<id>"],
+  [/\b(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b/g, "<short-id>"],
+  [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4}| ?[+-]\d\d:\d\d|Z)?( UTC)?/g, "<time>"],
+  [/(About a |About an |Less than a |\d+ )(second|minute|hour)s?( ago)?/g, "<duration>$3"],
+  [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "<mac>"],
+];
+
+export function normalise(text: string, { root, address }: Known): string {
+  const local = text.replaceAll(root, "<root>").replaceAll(address, "<host>");
+  return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), local);
+}

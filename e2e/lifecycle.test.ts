@@ -1,0 +1,229 @@
+/** A container's life: start, stop, restart, kill, pause, update, rename, wait, policies, health, prune, and the events of all that. */
+import { expect, test } from "bun:test";
+import { useTarget } from "./lib/journey.ts";
+import { Session } from "./lib/session.ts";
+
+const target = useTarget();
+
+test("start, stop, kill, pause, rename, remove", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker create --name web busybox sh -c 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.05; done'
+    docker ps -a --format '{{.Names}} {{.State}} {{.Status}}'
+    docker stop web
+    docker kill web
+    docker pause web
+    docker unpause web
+    docker exec web true
+    docker top web
+    docker port web
+    docker start web
+    until_logged web up
+    docker start web
+    docker ps --format '{{.Names}} {{.State}} {{.Status}}'
+    docker pause web
+    docker pause web
+    docker ps --format '{{.Names}} {{.State}} {{.Status}}'
+    docker exec web true
+    docker start web
+    docker restart -t 0 web 2>&1 | head -1
+    docker unpause web
+    docker unpause web
+    docker stop web
+    docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}} {{.State.OOMKilled}} {{.State.Error}}' web
+    docker logs web
+    docker start web
+    docker kill -s NOTHING web
+    docker kill -s USR1 web
+    until_state web exited
+    docker inspect -f '{{.State.ExitCode}}' web
+    docker start -a web & sleep 1; docker kill -s TERM web; wait
+    docker start web
+    docker kill web
+    docker wait web
+    docker wait nothere
+    docker rename web web2
+    docker rename web x
+    docker create --name other busybox true
+    docker rename web2 other
+    docker rename web2 web2
+    docker rename web2 ''
+    docker rename other third
+    docker start web2
+    docker rm web2
+    docker rm -f web2
+    docker rm web2
+    docker rm -f web2
+    docker start nothere
+    docker stop nothere
+    docker restart nothere
+    docker start nothere third
+    docker start -a nothere
+    docker start -a third
+    docker rm third
+    docker run -d --name stubborn --stop-timeout 1 busybox sh -c 'trap "" TERM; while :; do sleep 0.05; done'
+    docker stop stubborn
+    docker inspect -f '{{.State.ExitCode}}' stubborn
+    docker start stubborn
+    docker restart -t 0 stubborn
+    docker inspect -f '{{.RestartCount}} {{.State.Running}}' stubborn
+    docker rm -f stubborn
+    docker run -d --name int --stop-signal INT busybox sh -c 'trap "exit 6" INT; while :; do sleep 0.05; done'
+    sleep 1
+    docker stop int
+    docker wait int
+    docker rm int
+    echo hello | docker run -i --name in busybox cat
+    echo again | docker start -a -i in
+    docker start -a in </dev/null
+    docker rm in
+    docker run --name gone --rm busybox true
+    docker inspect gone
+    docker start -ai a b
+    docker create --name bad busybox nothere
+    docker start bad
+    docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}' bad
+    docker rm bad
+  `);
+  await session.matches("lifecycle/states");
+});
+
+test("wait's conditions", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker create --name w busybox sh -c 'sleep 1; exit 8'
+    api POST /v1.41/containers/w/wait
+    api POST '/v1.41/containers/w/wait?condition=next-exit' & sleep 0.5; docker start w; wait
+    docker start w; api POST '/v1.41/containers/w/wait?condition=removed' & sleep 2; docker rm w; wait
+    api POST '/v1.41/containers/w/wait?condition=removed'
+    api POST '/v1.41/containers/w/wait?condition=nonsense'
+    docker run -d --name w busybox true | wc -c
+    api POST '/v1.41/containers/w/wait?condition=nonsense'
+    docker rm w
+  `);
+  await session.matches("lifecycle/wait");
+});
+
+test("restart policies", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker run -d --name fails --restart on-failure:2 busybox sh -c 'echo try; exit 1'
+    until_true sh -c '[ $(docker inspect -f "{{.RestartCount}} {{.State.Status}}" fails | tr -d " ") = 2exited ]'
+    docker logs fails
+    docker inspect -f '{{.State.ExitCode}} {{.State.Restarting}} {{.RestartCount}} {{json .HostConfig.RestartPolicy}}' fails
+    docker rm fails
+    docker run -d --name ok --restart on-failure busybox true
+    docker wait ok
+    docker inspect -f '{{.RestartCount}}' ok
+    docker rm ok
+    docker run -d --name always --restart always busybox sh -c 'echo once; sleep 0.2'
+    until_true sh -c '[ $(docker logs always | wc -l) -ge 2 ]'
+    docker stop always
+    sleep 1
+    docker inspect -f '{{.State.Status}}' always
+    docker rm always
+    docker run -d --name killed --restart unless-stopped busybox sleep 1000
+    docker kill killed
+    sleep 1
+    docker inspect -f '{{.State.Status}}' killed
+    docker start killed
+    docker exec killed kill -9 1
+    docker rm -f killed
+    docker create --restart always:3 busybox true
+    docker create --restart on-failure:-1 busybox true
+    docker create --restart maybe busybox true
+    docker run -d --name loop --restart always busybox false
+    until_state loop restarting
+    docker ps --filter status=restarting --format '{{.Names}} {{.State}}'
+    docker exec loop true 2>&1 | sed 's/Container .* is/Container X is/'
+    docker update --restart no loop
+    until_state loop exited
+    docker rm -f loop
+  `);
+  await session.matches("lifecycle/policies");
+});
+
+test("health", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker run -d --name h --health-cmd 'cat /healthy' --health-interval 200ms --health-retries 2 --health-timeout 5s --health-start-period 0s busybox sh -c 'touch /healthy; sleep 1000'
+    until_health h healthy
+    docker ps --filter health=healthy --format '{{.Names}} {{.Status}}'
+    docker inspect -f '{{.State.Health.FailingStreak}} {{(index .State.Health.Log 0).ExitCode}} {{json (index .State.Health.Log 0).Output}}' h
+    docker exec h rm /healthy
+    until_health h unhealthy
+    docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 4).ExitCode}} {{json (index .State.Health.Log 4).Output}}' h
+    docker inspect -f '{{json .Config.Healthcheck}}' h
+    docker exec h touch /healthy
+    until_health h healthy
+    docker stop -t 0 h
+    docker inspect -f '{{.State.Health.Status}}' h
+    docker rm h
+    docker run -d --name slow --health-cmd 'sleep 10' --health-interval 100ms --health-timeout 200ms --health-retries 1 busybox sleep 1000
+    until_health slow unhealthy
+    docker inspect -f '{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' slow
+    docker rm -f slow
+    docker run -d --name none --no-healthcheck busybox sleep 1000
+    docker inspect -f '{{json .Config.Healthcheck}} {{json .State.Health}}' none
+    docker rm -f none
+    docker run --health-cmd true --health-interval 1us busybox true
+    docker run --health-cmd true --health-retries -1 busybox true
+    docker run --no-healthcheck --health-cmd true busybox true
+  `);
+  await session.matches("lifecycle/health");
+});
+
+test("events and prune", async () => {
+  const since = (Date.now() / 1000).toFixed(3);
+  const session = new Session(target());
+  await session.play(`
+    docker run --name e --label color=red busybox true
+    docker start -a e
+    docker rename e f
+    docker run -d --name g busybox sleep 1000
+    docker exec g true
+    docker pause g
+    docker unpause g
+    docker update --cpu-shares 100 g
+    docker kill g
+    docker rm f g
+    docker container prune -f
+    docker volume create v
+    docker volume rm v
+    docker tag busybox other:1
+    docker rmi other:1
+    docker create --name p busybox true
+    docker container prune -f --filter label=none
+    docker container prune -f --filter 'until=1h'
+    docker container prune -f | sed 1d | grep -v '^<\\|^[0-9a-f]'
+    docker ps -aq
+    docker container prune -f --filter nothing=1
+  `);
+  await Bun.sleep(1100);
+  const range = ["--since", since, "--until", (Date.now() / 1000).toFixed(3)];
+  const format = "{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}";
+  session.note("events", await target().must("events", ...range, "--format", format));
+  for (const filter of [
+    "container=f",
+    "event=die",
+    "type=volume",
+    "label=color=red",
+    "image=busybox",
+    "event=exec_die",
+    "scope=swarm",
+  ]) {
+    session.note(`events ${filter}`, await target().must("events", ...range, "-f", filter, "--format", format));
+  }
+  await session.play("docker events --since nonsense --until 1s\ndocker events -f nothing=1 --since 1s --until 0s");
+  await session.matches("lifecycle/events");
+});
+
+test("events as they happen", async () => {
+  const client = target().spawn("events", "--filter", "type=container", "--format", "{{.Action}}");
+  await Bun.sleep(1000);
+  await target().must("run", "--rm", "busybox", "true");
+  await Bun.sleep(500);
+  client.kill("SIGINT");
+  const words = (await client.stdout.text()).trim().split("\n");
+  expect(words).toEqual(["create", "attach", "start", "die", "destroy"]);
+});
