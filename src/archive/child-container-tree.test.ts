@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   chmodSync,
   copyFileSync,
@@ -23,6 +23,9 @@ import type { PutOptions, TreeRoot } from "./container-tree.ts";
 import { makeArchive, streamOf, type TestEntry } from "./test-archive.ts";
 
 const tree = new ChildContainerTree();
+// Each step starts processes, which on a busy machine takes its time.
+setDefaultTimeout(60_000);
+
 let root: string;
 let rootfs: string;
 let stopped: TreeRoot;

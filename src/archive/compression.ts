@@ -31,7 +31,7 @@ const programs: Record<Exclude<Compression, "none">, string[][]> = {
   bzip2: [["bzip2", "-dc"]],
 };
 
-/** argv of a filter from stdin to stdout: Throws `not-implemented` naming the program that is missing. */
+/** argv of a filter from stdin to stdout. Throws `not-implemented` naming the program that is missing. */
 export function decompressor(kind: Exclude<Compression, "none">, searchPath = process.env["PATH"] ?? ""): string[] {
   for (const argv of programs[kind]) {
     const program = Bun.which(argv[0] as string, { PATH: searchPath });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -24,6 +24,9 @@ import { getXattr, lstat } from "../linux/files.ts";
 import { Database } from "../metadata/database.ts";
 import { DirectoryLayerStore } from "./directory-layer-store.ts";
 import { Trash } from "./trash.ts";
+
+// Each step starts processes, which on a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 let root: string;
 let database: Database;

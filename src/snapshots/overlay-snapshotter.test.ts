@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   linkSync,
@@ -23,6 +23,9 @@ import { Database } from "../metadata/database.ts";
 import { DirectoryLayerStore } from "./directory-layer-store.ts";
 import { OverlaySnapshotter } from "./overlay-snapshotter.ts";
 import { Trash } from "./trash.ts";
+
+// Each step starts processes, which on a busy machine takes its time.
+setDefaultTimeout(60_000);
 
 let root: string;
 let layers: DirectoryLayerStore;
