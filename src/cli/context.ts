@@ -1,6 +1,7 @@
 /** What every command gets: the daemon's client, the standard streams, the configuration, the name it runs under. */
 import { ApiClient } from "../api/client.ts";
 import type { Endpoint } from "../api/endpoint.ts";
+import { version } from "../base/version.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { currentContextName, type EndpointChoice, resolveEndpoint } from "./endpoint.ts";
 import { Input, Output } from "./terminal.ts";
@@ -62,4 +63,4 @@ export class CliContext {
 }
 
 /** The version of this program; that of package.json. */
-export const cliVersion = "0.1.0";
+export const cliVersion: string = version;
