@@ -9,8 +9,14 @@ const systemError = 3;
 
 export interface Piece {
   readonly stream: 1 | 2;
-  readonly data: Uint8Array;
+  /** Consecutive payloads: views into the chunk where they are large, joined where they are small. */
+  readonly parts: Uint8Array[];
 }
+
+/** Payloads smaller than this on average are cheaper to join than to hand on one by one. */
+const worthJoining = 4096;
+/** Linux takes no more buffers in one writev. */
+const maxParts = 1024;
 
 /** Turns chunks of a framed stream into pieces of stdout (1) and stderr (2). */
 export class StdcopyReader {
@@ -22,17 +28,18 @@ export class StdcopyReader {
   private errorText = "";
 
   /**
-   * The pieces in one chunk, in order. Small neighbours of one stream are joined, large ones are views into the chunk. Throws on an unknown
-   * stream number, and on the daemon's error frame.
+   * The pieces in one chunk, in order. Throws on an unknown stream number, and on the daemon's error frame.
    */
   read(chunk: Uint8Array): Piece[] {
     const pieces: Piece[] = [];
     let run: Uint8Array[] = [];
     let runStream: 1 | 2 = 1;
+    let runBytes = 0;
     const flush = () => {
-      if (run.length > 0)
-        pieces.push({ stream: runStream, data: run.length === 1 ? (run[0] as Uint8Array) : Buffer.concat(run) });
+      const join = run.length > 1 && (runBytes < worthJoining * run.length || run.length > maxParts);
+      if (run.length > 0) pieces.push({ stream: runStream, parts: join ? [Buffer.concat(run)] : run });
       run = [];
+      runBytes = 0;
     };
     let at = 0;
     while (at < chunk.length) {
@@ -52,6 +59,7 @@ export class StdcopyReader {
       if (stream !== runStream) flush();
       runStream = stream;
       run.push(data);
+      runBytes += data.length;
     }
     flush();
     return pieces;

@@ -28,7 +28,7 @@ export async function pumpStreams(
   streams: AttachedStreams,
 ): Promise<StreamEnd> {
   const raw = streams.stdin && streams.tty && context.stdin.isTerminal;
-  const restore = raw ? context.stdin.makeRaw() : () => {};
+  const restore = raw ? rawUntilRestored(context) : () => {};
   try {
     const ends: Promise<StreamEnd>[] = [];
     const hasOutput = streams.stdout || streams.stderr;
@@ -39,6 +39,23 @@ export async function pumpStreams(
     restore();
     connection.close();
   }
+}
+
+/** A signal that ends this process, and that nobody passes on, must not leave the terminal raw. */
+function rawUntilRestored(context: CliContext): () => void {
+  const restore = context.stdin.makeRaw();
+  const unhandled = (["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const).filter(
+    (signal) => process.listenerCount(signal) === 0,
+  );
+  const onSignal = (_name: string, number: number) => {
+    restore();
+    process.exit(128 + number);
+  };
+  for (const signal of unhandled) process.on(signal, onSignal);
+  return () => {
+    for (const signal of unhandled) process.off(signal, onSignal);
+    restore();
+  };
 }
 
 function scannerFor(context: CliContext, streams: AttachedStreams): DetachScanner | undefined {
@@ -69,7 +86,7 @@ export async function demultiplex(
   for await (const chunk of source) {
     for (const piece of reader.read(chunk)) {
       if (piece.stream === 2 ? wanted.stderr : wanted.stdout) {
-        await (piece.stream === 2 ? context.stderr : context.stdout).send(piece.data);
+        await (piece.stream === 2 ? context.stderr : context.stdout).send(...piece.parts);
       }
     }
   }

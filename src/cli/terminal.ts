@@ -2,13 +2,14 @@
  * Standard input and output of the CLI. Plain file descriptors rather than process.stdout: loading Node's stream and tty modules costs
  * as much as a whole `ps`.
  */
-import { fstatSync, write as writeAsync, writeSync } from "node:fs";
+import { constants, fstatSync, openSync, writeSync, writev, writevSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
 
 /** One of stdout and stderr. */
 export class Output {
   readonly fd: number;
   private terminal: boolean | undefined;
+  private direct: number | undefined;
 
   constructor(fd: number) {
     this.fd = fd;
@@ -31,16 +32,24 @@ export class Output {
     this.write(`${line}\n`);
   }
 
-  /** Writes a chunk of a stream; resolves when all of it is written, without stopping the event loop. */
-  async send(chunk: Uint8Array): Promise<void> {
-    let rest = chunk;
+  /**
+   * Writes pieces of a stream; resolves when all is written. Never stops the event loop: what cannot be written at once waits in a thread.
+   */
+  async send(...pieces: Uint8Array[]): Promise<void> {
+    this.direct ??= directDescriptor(this.fd, this.isTerminal);
+    let rest = pieces;
+    let full = false;
     while (rest.length > 0) {
       try {
-        const written = await this.writeOnce(rest);
-        rest = rest.subarray(written);
+        const inThread = full || this.direct < 0;
+        const written = inThread ? await this.writeInThread(rest) : writevSync(this.direct, rest);
+        rest = withoutFirst(rest, written);
+        full = false;
       } catch (error) {
         this.handle(error);
-        await Bun.sleep(1);
+        // In the thread too: the shared descriptor does not block, so there is nothing to wait on.
+        if (full || this.direct < 0) await Bun.sleep(1);
+        full = true;
       }
     }
   }
@@ -57,9 +66,9 @@ export class Output {
     return terminalSize(this.fd);
   }
 
-  private writeOnce(chunk: Uint8Array): Promise<number> {
+  private writeInThread(pieces: Uint8Array[]): Promise<number> {
     return new Promise((resolve, reject) => {
-      writeAsync(this.fd, chunk, 0, chunk.length, null, (error, written) => {
+      writev(this.fd, pieces, (error, written) => {
         if (error) reject(error);
         else resolve(written);
       });
@@ -108,6 +117,30 @@ export class Input {
     }
     return text === "" ? undefined : (text.split("\n")[0] ?? "").replace(/\r$/, "");
   }
+}
+
+/**
+ * A descriptor for writes that cannot stop this process: the one given where it is a file or /dev/null; for a pipe one of our own that does
+ * not block (opening anew leaves the mode of the shared one alone). -1 for anything else.
+ */
+function directDescriptor(fd: number, terminal: boolean): number {
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile() || (stat.isCharacterDevice() && !terminal)) return fd;
+    if (stat.isFIFO()) return openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    // A pipe of another user, or no /dev/fd: threads do it.
+  }
+  return -1;
+}
+
+function withoutFirst(pieces: Uint8Array[], count: number): Uint8Array[] {
+  let left = count;
+  for (const [index, piece] of pieces.entries()) {
+    if (left < piece.length) return [piece.subarray(left), ...pieces.slice(index + 1)];
+    left -= piece.length;
+  }
+  return [];
 }
 
 /** Character devices that are terminals: pseudo-terminals (136-143), consoles and serial lines (4), /dev/tty (5), hvc (229), ttyAMA (204). */

@@ -1,7 +1,10 @@
 /** `container commit`, with `--run` of the first docker versions: a JSON configuration whose fields change the image's. */
+
+import { errorMessage } from "../../base/errors.ts";
 import { familiarName, parseReference } from "../../oci/reference.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
+import { goQuote } from "../go-values.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
@@ -38,12 +41,20 @@ function target(reference: string): { repo?: string; tag?: string } {
   return { repo: familiarName(parsed), tag: parsed.tag ?? "latest" };
 }
 
+/** PortSpecs (`"8080:22"`, `"22"`) is what ExposedPorts was called then; the daemon knows only the new name. */
 function parseRun(text: string): object {
+  let config: unknown;
   try {
-    const config: unknown = JSON.parse(text);
-    if (typeof config === "object" && config !== null) return config;
-  } catch {
-    // Reported below, with what is no object.
+    config = JSON.parse(text);
+  } catch (error) {
+    throw new CliError(`invalid argument ${goQuote(text)} for "--run" flag: ${errorMessage(error)}`);
   }
-  throw new CliError(`invalid argument for --run: not a JSON object: ${text}`);
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw new CliError(`invalid argument ${goQuote(text)} for "--run" flag: not a JSON object`);
+  }
+  if (!("PortSpecs" in config) || !Array.isArray(config.PortSpecs)) return config;
+  const { PortSpecs: specs, ...rest } = config;
+  const ports = specs.map((spec: unknown) => String(spec).split(":").at(-1) ?? "");
+  const exposed = Object.fromEntries(ports.map((port) => [port.includes("/") ? port : `${port}/tcp`, {}]));
+  return { ...rest, ExposedPorts: exposed };
 }
