@@ -56,13 +56,17 @@ describe("which daemon", () => {
     expect(resolve({ context: "remote" }).tls).toEqual({ ca: "CA", verify: true });
   });
 
-  test("TLS by flags and environment; a named file must exist", () => {
-    writeFileSync(join(folder, "cert.pem"), "CERT");
+  test("TLS by flags and environment; the CA and any named file must exist", () => {
     const hosts = ["tcp://h"];
-    expect(resolve({ hosts, tls: true })).toMatchObject({ port: 2376, tls: { cert: "CERT", verify: false } });
+    expect(() => resolve({ hosts, tls: true })).toThrow(`open ${folder}/ca.pem: no such file or directory`);
+    writeFileSync(join(folder, "ca.pem"), "CA");
+    writeFileSync(join(folder, "cert.pem"), "CERT");
+    const expected = { port: 2376, tls: { ca: "CA", cert: "CERT", verify: false } };
+    expect(resolve({ hosts, tls: true })).toMatchObject(expected);
     expect(resolve({ hosts }, { DOCKER_TLS_VERIFY: "1" }).tls?.verify).toBe(true);
-    expect(resolve({ hosts }, { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/nonexistent" }).tls?.cert).toBeUndefined();
-    expect(() => resolve({ hosts, tls: true, tlsCa: "/nonexistent" })).toThrow("/nonexistent");
+    const elsewhere = { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/nonexistent" };
+    expect(() => resolve({ hosts }, elsewhere)).toThrow("open /nonexistent/ca.pem: no such file or directory");
+    expect(() => resolve({ hosts, tls: true, tlsKey: "/nonexistent" })).toThrow("open /nonexistent: no such");
     expect(resolve({ hosts: ["unix:///x"], tls: true }).tls).toBeUndefined();
   });
 

@@ -9,6 +9,7 @@ import { type Endpoint, parseEndpoint, type TlsMaterial } from "../api/endpoint.
 import { errorMessage } from "../base/errors.ts";
 import { CliError } from "./command.ts";
 import type { ConfigFile } from "./config-file.ts";
+import { openFailure } from "./paths.ts";
 
 export interface EndpointChoice {
   readonly hosts: readonly string[];
@@ -81,20 +82,28 @@ function flagTls(choice: EndpointChoice, config: ConfigFile, env: Env): TlsMater
   const verify = choice.tlsVerify || (env["DOCKER_TLS_VERIFY"] ?? "") !== "";
   if (!choice.tls && !verify) return undefined;
   const folder = env["DOCKER_CERT_PATH"] || config.directory;
-  const ca = readPem(choice.tlsCa, join(folder, "ca.pem"));
+  const ca = readRequired(choice.tlsCa || join(folder, "ca.pem"));
   const cert = readPem(choice.tlsCert, join(folder, "cert.pem"));
   const key = readPem(choice.tlsKey, join(folder, "key.pem"));
   return {
     verify,
-    ...(ca === undefined ? {} : { ca }),
+    ca,
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   };
 }
 
-/** A file named by a flag must exist; a default one may be missing. */
+/** A certificate or key named by a flag must exist; a default one may be missing. */
 function readPem(named: string, fallback: string): string | undefined {
-  return named !== "" ? readFileSync(named, "utf8") : readOptional(fallback);
+  return named !== "" ? readRequired(named) : readOptional(fallback);
+}
+
+function readRequired(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw openFailure(path, error);
+  }
 }
 
 function readOptional(path: string): string | undefined {
