@@ -77,7 +77,7 @@ export async function ensureBundled(context: ImageContext, busybox = "/bin/busyb
     tagImage(context, reference, id, nowRfc3339Nano());
     return id;
   } finally {
-    void context.collector.collect([layer.diffId]);
+    context.collector.release([layer.diffId]);
   }
 }
 

@@ -53,7 +53,7 @@ export async function commitImage(context: ImageContext, request: CommitRequest)
   await context.store.create(toRecord(id, image, size, parent.id), bytes);
   publishImageEvent(context, "create", id);
   if (reference) tagImage(context, reference, id, nowRfc3339Nano());
-  void context.collector.collect([request.layer.diffId]);
+  context.collector.release([request.layer.diffId]);
   return id;
 }
 

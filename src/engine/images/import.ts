@@ -57,7 +57,7 @@ export async function importImage(
     publishImageEvent(context, "import", id);
     options.progress({ status: id });
   } finally {
-    void context.collector.collect([layer.diffId]);
+    context.collector.release([layer.diffId]);
   }
 }
 

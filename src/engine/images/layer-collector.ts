@@ -35,9 +35,14 @@ export class LayerCollector {
         if (!held) return;
         held = false;
         this.holds--;
-        void this.collect([]);
+        this.release([]);
       },
     };
+  }
+
+  /** As `collect`, in the background: what cannot be removed now is found by the next start's sweep. */
+  release(diffIds: Iterable<Digest>): void {
+    this.collect(diffIds).catch(() => undefined);
   }
 
   /** Removes those of these layers that nothing needs, at once or when the last hold ends. */

@@ -46,7 +46,7 @@ export async function loadImages(context: ImageContext, archive: Bytes, options:
     throw error;
   } finally {
     // What no image refers to goes, when the hold ends.
-    void context.collector.collect(await contents.unpacked());
+    context.collector.release(await contents.unpacked());
   }
 }
 
