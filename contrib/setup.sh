@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes this checkout ready to run: npm dependencies, system packages, shim and executable. May run again at any time, and twice at once:
-# only what is missing or stale is done. Notes go to stderr. `contrib/setup.sh deps` stops before building.
+# only what is missing or stale is done. Notes go to stderr. `contrib/setup.sh deps` stops before building, `contrib/setup.sh tests` too,
+# after installing what the tests need as well.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,11 +23,15 @@ present() {
   return 1
 }
 
+package_lists=contrib/packages.txt
+[ "${1:-}" != tests ] || package_lists="$package_lists contrib/test-packages.txt"
+
 missing_packages() {
-  while read -r package test _why; do
+  # shellcheck disable=SC2086
+  cat $package_lists | while read -r package test _why; do
     case $package in '' | '#'*) continue ;; esac
     present "$test" || echo "$package"
-  done <contrib/packages.txt
+  done
 }
 
 system_packages() {
@@ -67,4 +72,4 @@ if command -v flock >/dev/null 2>&1; then
 fi
 system_packages
 npm_packages
-[ "${1:-}" = deps ] || sh contrib/build.sh
+[ -n "${1:-}" ] || sh contrib/build.sh
