@@ -8,6 +8,7 @@ import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { gantryDiffers } from "./differences.ts";
+import { busyboxArchive } from "./images.ts";
 import { normalise } from "./normalise.ts";
 import { must, type Outcome, run } from "./run.ts";
 import { dockerCli, repository } from "./settings.ts";
@@ -75,6 +76,7 @@ export class Session {
       HOSTIP: host.address,
       SOCKET: socket,
       DATA: this.target.dataRoot,
+      E2E_BUSYBOX: await busyboxArchive(),
       LC_ALL: "C",
     };
     const argv = ["bash", "-c", `. ${root}/bin/prelude.sh; ${line}`];
