@@ -1,5 +1,4 @@
 /** Deletes a tree by raw path, never following a symbolic link. For child processes: it blocks. */
-import { errorCode } from "../base/errors.ts";
 import * as files from "../linux/files.ts";
 
 export function removeTree(path: string): void {
@@ -7,8 +6,9 @@ export function removeTree(path: string): void {
     files.unlink(path);
     return;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return;
-    if (errorCode(error) !== "EISDIR" && errorCode(error) !== "EPERM") throw error;
+    const stat = files.lstat(path);
+    if (!stat) return;
+    if ((stat.mode & files.fileType.mask) !== files.fileType.directory) throw error;
   }
   for (const name of files.listNames(path)) removeTree(`${path}/${name}`);
   files.removeDirectory(path);

@@ -188,7 +188,8 @@ export class Unpacker {
     try {
       return make();
     } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
+      // Rather than by EEXIST: errno is not to be relied upon (linux/libc.ts).
+      if (!files.lstat(path)) throw error;
     }
     if (this.target.noOverwriteDirNonDir && isDirectory(path) !== (entry.type === "directory")) {
       const [name, base] = [path, this.target.base].map((raw) => JSON.stringify(files.fromRaw(raw)));
@@ -258,7 +259,7 @@ function makeOrKeepDirectory(path: string): void {
   try {
     files.makeDirectory(path, 0o700);
   } catch (error) {
-    if (errorCode(error) !== "EEXIST" || !isDirectory(path)) throw error;
+    if (!isDirectory(path)) throw error;
   }
 }
 

@@ -5,9 +5,9 @@
  */
 import { FFIType, type Pointer, ptr } from "bun:ffi";
 import { readdirSync } from "node:fs";
-import { errno, lazySymbols, libc, SyscallError } from "./libc.ts";
+import { errno, lazySymbols, SyscallError } from "./libc.ts";
 
-const { i32, u32, i64_fast, u64, pointer } = FFIType;
+const { i32, u32, i64, i64_fast, u64, pointer } = FFIType;
 
 const calls = lazySymbols({
   open: { args: [pointer, i32, u32], returns: i32 },
@@ -27,6 +27,7 @@ const calls = lazySymbols({
   utimensat: { args: [i32, pointer, pointer, i32], returns: i32 },
   futimens: { args: [i32, pointer], returns: i32 },
   statx: { args: [i32, pointer, i32, u32, pointer], returns: i32 },
+  syscall: { args: [i64, i64, i64, i64, i64], returns: i64_fast },
   getdents64: { args: [i32, pointer, u64], returns: i64_fast },
   readlink: { args: [pointer, pointer, u64], returns: i64_fast },
   lseek: { args: [i32, u64, i32], returns: i64_fast },
@@ -99,6 +100,9 @@ function check(result: number, syscall: string, raw: string): number {
   throw new SyscallError(syscall, errno(), describe(raw));
 }
 
+// Compiled before the first call fails, as errno is (libc.ts).
+check(0, "", "");
+
 /** Returns a descriptor, close-on-exec. */
 export function open(path: string, flags: number, mode = 0): number {
   return check(calls.open(first.set(path, "open"), flags | openFlags.closeOnExec, mode), "open", path);
@@ -124,17 +128,10 @@ export function makeSymlink(target: string, path: string): void {
 
 /** `mode` with its file type. The C library's mknod is not exported by every version: the system call is. */
 export function makeNode(path: string, mode: number, major = 0, minor = 0): void {
-  const number = process.arch === "arm64" ? 33 : 259;
+  const number = process.arch === "arm64" ? 33n : 259n;
   const device = makeDevice(major, minor);
-  const result = libc.syscall(
-    BigInt(number),
-    BigInt(atFdcwd),
-    BigInt(first.set(path, "mknod")),
-    BigInt(mode),
-    device,
-    0n,
-    0n,
-  );
+  const name = BigInt(first.set(path, "mknod"));
+  const result = calls.syscall(number, BigInt(atFdcwd), name, BigInt(mode), device);
   check(Number(result), "mknod", path);
 }
 

@@ -2,7 +2,7 @@
  * libc through bun:ffi: the few system calls that Node's API lacks. Everything here is synchronous and runs on the calling
  * thread; a call that may block for long belongs in a Worker or a child process.
  */
-import { dlopen, type FFIFunction, FFIType, type Library, ptr, read } from "bun:ffi";
+import { dlopen, type FFIFunction, FFIType, type Library, type Pointer, ptr, read } from "bun:ffi";
 import { constants } from "node:os";
 
 const { i32, u32, i64, u64, pointer } = FFIType;
@@ -26,8 +26,10 @@ export function lazySymbols<T extends Record<string, FFIFunction>>(definitions: 
   return symbols;
 }
 
-/** Bound at once: binding it after a failed call could change what it tells. */
-const { __errno_location } = dlopen("libc.so.6", { __errno_location: { args: [], returns: pointer } }).symbols;
+/** Where this thread's errno is. Asked once: between a failed call and reading it, as little as possible may happen. */
+const errnoPointer = dlopen("libc.so.6", {
+  __errno_location: { args: [], returns: pointer },
+}).symbols.__errno_location() as Pointer;
 
 const libc = lazySymbols({
   mount: { args: [pointer, pointer, pointer, u64, pointer], returns: i32 },
@@ -71,10 +73,15 @@ export class SyscallError extends Error {
   }
 }
 
-/** errno of the last failed call on this thread. Read it at once: any later call may change it. */
+/**
+ * errno of the last failed call on this thread. Read it at once: any later call may change it, also one of Bun itself (its garbage
+ * collector looks into /proc, which fails in a chroot). Where a decision hangs on it, ask the kernel again in another way.
+ */
 export function errno(): number {
-  return read.i32(__errno_location() as never, 0);
+  return read.i32(errnoPointer, 0);
 }
+// Compiled now: compiling it allocates, and after a failed call that could be when the garbage collector runs.
+errno();
 
 /** Returns the result of a call that reports failure by a negative number, or throws SyscallError. */
 export function check(result: number | bigint, syscall: string, detail?: string): number {
