@@ -1,0 +1,89 @@
+/** Volumes, binds and tmpfs. */
+import { test } from "bun:test";
+import { useTarget } from "./lib/journey.ts";
+import { Session } from "./lib/session.ts";
+
+const target = useTarget();
+
+test("volumes", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker volume create v1
+    docker volume create v1
+    docker volume create --label a=b v2
+    docker volume create 'bad name'
+    docker volume create -d nothere v3
+    docker volume create | wc -c
+    docker volume ls --format '{{.Driver}} {{.Name}}' | grep -v '[0-9a-f]\\{64\\}'
+    docker volume ls -q -f label=a
+    docker volume ls -q -f name=v1
+    docker volume ls -q -f driver=local | wc -l
+    docker volume ls -q -f nothing=1
+    docker volume inspect v2 | sed 's/"CreatedAt": ".*"/"CreatedAt": "T"/; s/"Mountpoint": ".*volumes/"Mountpoint": "volumes/'
+    docker volume inspect nothere
+    docker run --name w -v v1:/data busybox sh -c 'echo kept >/data/f'
+    docker run --rm -v v1:/data busybox cat /data/f
+    docker run --rm -v v1:/data:ro busybox sh -c 'touch /data/g'
+    docker volume rm v1
+    docker volume rm -f v1
+    docker volume ls -q -f dangling=false
+    docker rm w
+    docker volume rm v1
+    docker volume rm v1
+    docker volume rm -f v1
+    docker run --rm -v auto:/x busybox true
+    docker volume ls -q -f name=auto
+    docker run --rm -v copy:/etc busybox cat /etc/group | head -1
+    docker run --rm -v copy:/y busybox sh -c 'stat -c "%n %a" /y /y/passwd'
+    docker run --rm -v nocopy:/etc:nocopy busybox ls /etc
+    docker run --rm --mount type=volume,src=nocopy2,dst=/etc,volume-nocopy busybox ls /etc
+    docker run --name anon -v /anonymous busybox sh -c 'echo x >/anonymous/f'
+    docker volume ls -q -f dangling=false | wc -c
+    docker run --rm --volumes-from anon busybox cat /anonymous/f
+    docker run --rm --volumes-from anon:ro busybox touch /anonymous/g
+    docker run --rm --volumes-from anon:zz busybox true
+    docker inspect -f '{{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}} {{.Driver}} {{.Mode}}|{{.Propagation}}{{end}}' anon
+    docker rm -v anon
+    docker volume ls -q -f dangling=false
+    docker run --rm -v /gone busybox true
+    docker volume prune -f | sed 's/[0-9.]*k*B$/N/; /^[0-9a-f]*$/d'
+    docker volume ls -q
+    docker volume prune -af | sed 's/[0-9.]*k*B$/N/' | sort
+    docker volume ls -q
+  `);
+  await session.matches("volumes/volumes");
+});
+
+test("binds and tmpfs", async () => {
+  const session = new Session(target());
+  await session.play(`
+    mkdir -p bind/sub; echo host >bind/f
+    docker run --rm -v $PWD/bind:/b busybox cat /b/f
+    docker run --rm -v $PWD/bind:/b:ro busybox touch /b/g
+    docker run --rm -v $PWD/bind:/b busybox sh -c 'echo container >/b/new'; cat bind/new
+    docker run --rm -v $PWD/bind/f:/etc/motd busybox cat /etc/motd
+    docker run --rm -v $PWD/created:/c busybox true; stat -c '%F %a' created
+    docker run --rm --mount type=bind,src=$PWD/bind,dst=/b,readonly busybox touch /b/g
+    docker run --rm --mount type=bind,src=$PWD/nothere,dst=/b busybox true
+    docker run --rm --mount type=bind,src=relative,dst=/b busybox true
+    docker run --rm --mount type=nothing,dst=/b busybox true
+    docker run --rm --mount type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=700 busybox sh -c 'grep " /t " /proc/mounts | cut -d" " -f3,4; stat -c %a /t'
+    docker run --rm --mount type=tmpfs,src=x,dst=/t busybox true
+    docker run --rm --tmpfs /t:size=64k busybox sh -c 'head -c 100000 /dev/zero >/t/x'
+    docker run --rm --tmpfs /t:nonsense busybox true
+    docker run --rm --tmpfs /etc busybox ls /etc
+    docker run --rm -v $PWD/bind:/b:rshared busybox sh -c 'grep " /b " /proc/self/mountinfo | grep -c shared'
+    docker run --rm -v $PWD/bind:/b busybox sh -c 'grep " /b " /proc/self/mountinfo | grep -c shared'
+    docker run --rm -v $PWD/bind:/b:rslave busybox sh -c 'grep " /b " /proc/self/mountinfo | grep -c master'
+    docker run --rm -v /:/ busybox true
+    docker run --rm -v $PWD/bind:/x -v $PWD/bind/sub:/x/inner busybox ls /x
+    docker run --rm -v $PWD/bind/sub:/x/sub -v $PWD/bind:/x busybox cat /x/f
+    docker run --rm -v $PWD/bind/f:/dev/null/x busybox true 2>&1 | grep -c 'docker: Error'
+    docker run --name i -v $PWD/bind:/b:ro --mount type=bind,src=$PWD/bind,dst=/c --tmpfs /t busybox true
+    docker inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Tmpfs}}' i
+    docker inspect -f '{{range .Mounts}}{{println .Type .Destination .RW .Mode .Propagation}}{{end}}' i | sort
+    docker rm i
+    docker run --rm -v $PWD/bind:/b --user 1234 busybox touch /b/denied
+  `);
+  await session.matches("volumes/binds");
+});
