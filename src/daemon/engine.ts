@@ -36,7 +36,7 @@ import { VolumeStore } from "../engine/volumes/volume-store.ts";
 import { Volumes } from "../engine/volumes/volumes.ts";
 import { applyResources } from "../linux/cgroup-resources.ts";
 import { readCgroupStats } from "../linux/cgroup-stats.ts";
-import { cgroupPids, freeze, thaw } from "../linux/cgroups.ts";
+import { cgroupPids, freeze, removeEmptyCgroup, thaw } from "../linux/cgroups.ts";
 import type { HostFacts } from "../linux/host-facts.ts";
 import { Database } from "../metadata/database.ts";
 import type { OciRuntimes } from "../runtime/oci-runtime.ts";
@@ -263,6 +263,7 @@ async function closeEngine(base: Base, lifecycle: Lifecycle, layers: DirectoryLa
   lifecycle.close();
   const runs = base.store.list().some((container) => container.isRunning);
   await base.networks.close({ keep: runs });
+  if (!runs) removeEmptyCgroup(base.options.host, base.options.cgroupParent);
   await base.snapshotter.close();
   await layers.close();
   base.database.close();

@@ -188,6 +188,17 @@ function childrenOf(directory: string): string[] {
   }
 }
 
+/** Removes a cgroup (of a daemon, say) from every hierarchy where nothing is left in it. */
+export function removeEmptyCgroup(layout: CgroupLayout, path: string): void {
+  for (const directory of cgroupDirectories(layout, path)) {
+    try {
+      rmdirSync(directory);
+    } catch (error) {
+      if (!["ENOENT", "EBUSY", "ENOTEMPTY"].includes(errorCode(error) ?? "")) throw error;
+    }
+  }
+}
+
 /** Content of a cgroup file, or undefined when the cgroup or file is gone (reading may also fail with ENODEV while it goes). */
 export function readIfThere(path: string): string | undefined {
   try {

@@ -66,7 +66,7 @@ export function createContainer(
     hostConfig,
   });
   record.networking = networking ?? undefined;
-  for (const link of hostConfig.Links ?? []) deps.store.get(parseLink(link).name);
+  for (const link of hostConfig.Links ?? []) requireLinked(deps.store, link);
   const networkRequest = { containerId: id, name: record.name, config, hostConfig, networking: record.networking };
   warnings.push(...deps.networks.validate(networkRequest));
   record.networkSettings = deps.networks.createdSettings(networkRequest);
@@ -83,7 +83,7 @@ function commit(deps: CreateDependencies, record: ContainerRecord, image: ImageF
     config: record.config,
     hostConfig: record.hostConfig,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
-    volumesFrom: (container) => store.get(container).record.mounts,
+    volumesFrom: (container) => mountsOf(store, container),
   });
   undo.defer(() => deps.discardMounts(record.mounts));
   snapshotter.prepare(record.id, image.layers);
@@ -91,6 +91,18 @@ function commit(deps: CreateDependencies, record: ContainerRecord, image: ImageF
   const container = store.add(record);
   undo.move();
   deps.events.publish(container, "create");
+}
+
+function requireLinked(store: ContainerStore, link: string): void {
+  const { name } = parseLink(link);
+  if (!store.find(name)) throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
+}
+
+/** A 404 would make clients pull the image and try again. */
+function mountsOf(store: ContainerStore, name: string): MountPlan[] {
+  const container = store.find(name);
+  if (!container) throw invalidArgument(`No such container: ${name}`);
+  return container.record.mounts;
 }
 
 function draft(parts: {

@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../../api/containers.ts";
-import { conflict, notFound } from "../../../base/errors.ts";
+import { conflict, invalidArgument } from "../../../base/errors.ts";
 import { goJson } from "../../../base/go-json.ts";
 import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups.ts";
 import type { HostFacts } from "../../../linux/host-facts.ts";
@@ -69,6 +69,8 @@ export class Launcher {
   async launch(container: Container): Promise<Launched> {
     const { paths, snapshotter, networks } = this.deps;
     const { record } = container;
+    const owner = this.networkOwner(record);
+    if (owner) record.config.Hostname = owner.record.config.Hostname ?? "";
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this.removeTask(record));
     mkdirSync(paths.task(record.id), { recursive: true, mode: 0o700 });
@@ -188,7 +190,7 @@ export class Launcher {
   /** Docker's three files, unless the user mounts something of their own there. */
   private networkFileMounts({ record }: Container, volumeMounts: SpecMount[]): SpecMount[] {
     const { paths } = this.deps;
-    const source = this.networkOwner(record) ?? record.id;
+    const source = this.networkOwner(record)?.id ?? record.id;
     const files: [string, string][] = [
       ["/etc/resolv.conf", paths.resolvConf(source)],
       ["/etc/hostname", paths.hostname(source)],
@@ -205,17 +207,23 @@ export class Launcher {
       }));
   }
 
-  private networkOwner({ hostConfig }: ContainerRecord): string | undefined {
+  /** The container whose network, names and files this one shares. */
+  private networkOwner({ hostConfig }: ContainerRecord): Container | undefined {
     const other = containerOf(hostConfig.NetworkMode);
-    return other === undefined ? undefined : this.running(other).id;
+    if (other === undefined) return undefined;
+    const owner = this.deps.findContainer(other);
+    if (!owner) throw invalidArgument(`joining network namespace of container: No such container: ${other}`);
+    if (owner.isRunning) return owner;
+    const { name, state } = owner.record;
+    throw conflict(`cannot join network namespace of a non running container: container ${name} is ${state.status}`);
   }
 
   private namespaces(container: Container, netns: string | undefined) {
     const { hostConfig } = container.record;
     return {
       net: this.networkNamespace(container, netns),
-      pid: this.namespaceOf(hostConfig.PidMode, "pid"),
-      ipc: this.namespaceOf(hostConfig.IpcMode, "ipc"),
+      pid: this.joined(hostConfig.PidMode, "PID"),
+      ipc: this.joined(hostConfig.IpcMode, "IPC"),
       uts: hostConfig.UTSMode === "host" ? ("host" as const) : ("new" as const),
       cgroup: hostConfig.CgroupnsMode === "host" ? ("host" as const) : ("new" as const),
     };
@@ -223,21 +231,27 @@ export class Launcher {
 
   private networkNamespace({ record }: Container, netns: string | undefined): NamespaceChoice {
     if (netns !== undefined) return { path: netns };
-    return this.namespaceOf(record.hostConfig.NetworkMode, "net");
+    if (record.hostConfig.NetworkMode === "host") return "host";
+    const owner = this.networkOwner(record);
+    return owner ? { path: `/proc/${owner.record.state.pid}/ns/net` } : "new";
   }
 
-  private namespaceOf(mode: string | undefined, kind: "net" | "pid" | "ipc"): NamespaceChoice {
+  private joined(mode: string | undefined, kind: "PID" | "IPC"): NamespaceChoice {
     if (mode === "host") return "host";
     const other = containerOf(mode);
     if (other === undefined) return "new";
-    return { path: `/proc/${this.running(other).record.state.pid}/ns/${kind}` };
+    return { path: `/proc/${this.donor(other, kind).record.state.pid}/ns/${kind.toLowerCase()}` };
   }
 
-  private running(nameOrId: string): Container {
+  private donor(nameOrId: string, kind: "PID" | "IPC"): Container {
     const container = this.deps.findContainer(nameOrId);
-    if (!container) throw notFound(`No such container: ${nameOrId}`);
-    if (!container.isRunning)
-      throw conflict(`cannot join network namespace of a non running container: ${container.id}`);
+    const failed = `failed to join ${kind} namespace: `;
+    if (!container) throw invalidArgument(`${failed}No such container: ${nameOrId}`);
+    if (!container.isRunning) throw conflict(`${failed}container ${container.id} is not running`);
+    const { IpcMode } = container.record.hostConfig;
+    if (kind === "IPC" && IpcMode !== "shareable" && IpcMode !== "host") {
+      throw invalidArgument(`${failed}non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+    }
     return container;
   }
 
@@ -246,7 +260,7 @@ export class Launcher {
     const { paths } = this.deps;
     const mode = record.hostConfig.IpcMode;
     const other = containerOf(mode);
-    if (other !== undefined) return paths.shm(this.running(other).id);
+    if (other !== undefined) return paths.shm(this.donor(other, "IPC").id);
     if (mode !== "shareable") return undefined;
     const path = paths.shm(record.id);
     mkdirSync(path, { recursive: true, mode: 0o1777 });

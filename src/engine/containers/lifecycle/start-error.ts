@@ -36,7 +36,7 @@ function explain(text: string, command: string): { message: string; exitCode: nu
     return { message: start("no such file or directory"), exitCode: 127 };
   }
   if (/is a directory/i.test(text)) return { message: start("is a directory"), exitCode: 126 };
-  if (/(?:executable|exec).*permission denied|is not executable/i.test(text)) {
+  if (/(?:executable|exec).*(?:permission denied|operation not permitted)|is not executable/i.test(text)) {
     return { message: start("permission denied"), exitCode: 126 };
   }
   if (/exec format error/i.test(text)) return { message: start("exec format error"), exitCode: 126 };
