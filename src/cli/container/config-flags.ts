@@ -153,6 +153,7 @@ export const createFlags = {
   quiet: flag.bool("Suppress the pull output", { short: "q" }),
   platform: flag.string("Set platform if server is multi-platform capable"),
   "disable-content-trust": flag.boolOn("Skip image verification"),
+  "use-api-socket": flag.bool("Bind mount Docker API socket and required auth"),
   // Without a short form: -h is the host name here.
   help: flag.bool("Print usage"),
 };

@@ -1,8 +1,8 @@
 /** Flag kinds of `run` and `create`: what one occurrence of each flag may be, checked on the client with the docker CLI's messages. */
-import { isIP } from "node:net";
 import type { DeviceRequest, ThrottleDevice, Ulimit, WeightDevice } from "../../api/container-config.ts";
 import { type FlagKind, itemsKind, splitCsv, splitPair } from "../flag-kinds.ts";
 import { goQuote, parseRamBytes } from "../go-values.ts";
+import { canonicalIpv6, ipVersion } from "../ip-address.ts";
 
 export function attachStream(value: string): string {
   const stream = value.toLowerCase();
@@ -42,8 +42,8 @@ export function sysctl(value: string): string {
 /** Canonical form of an address. */
 export function ipAddress(value: string): string {
   const text = value.trim();
-  if (isIP(text) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
-  return isIP(text) === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1);
+  if (ipVersion(text) === 0) throw new Error(`IP address is not correctly formatted: ${value}`);
+  return ipVersion(text) === 4 ? text : (canonicalIpv6(text) ?? text);
 }
 
 /** `host:ip` or `host=ip`, the address possibly in brackets. */
@@ -52,7 +52,7 @@ export function extraHost(value: string): string {
   const host = value.slice(0, Math.max(at, 0));
   if (host === "" || host.includes(":")) throw new Error(`bad format for add-host: ${goQuote(value)}`);
   const address = value.slice(at + 1).replace(/^\[(.+)\]$/, "$1");
-  if (address !== "host-gateway" && isIP(address.trim()) === 0) {
+  if (address !== "host-gateway" && ipVersion(address.trim()) === 0) {
     throw new Error(`invalid IP address in add-host: ${goQuote(address)}`);
   }
   return `${host}:${address}`;

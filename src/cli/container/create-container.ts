@@ -53,6 +53,7 @@ export async function createContainer(context: CliContext, flags: CreateFlagSet,
   checkPlatform(value.platform);
   const size = context.stdout.size();
   if (size) body.HostConfig.ConsoleSize = [size.rows, size.columns];
+  const afterCreate = value["use-api-socket"] ? await apiSocket(context, body) : undefined;
   if (value.pull === "always") await pull(context, image, value);
   const create = () =>
     context.client.json<ContainerCreateResponse>("POST", "/containers/create", {
@@ -74,7 +75,13 @@ export async function createContainer(context: CliContext, flags: CreateFlagSet,
     context.stderr.print(`WARNING: ${warning}`);
   }
   cidFile.write(response.Id);
+  await afterCreate?.(response.Id);
   return response.Id;
+}
+
+async function apiSocket(context: CliContext, body: CreateBody) {
+  const { addApiSocket } = await import("./use-api-socket.ts");
+  return addApiSocket(context, body);
 }
 
 /** Any 404 but one that names something else (a network, a volume). */

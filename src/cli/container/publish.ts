@@ -1,7 +1,7 @@
 /** `-p` and `--expose`: port specifications → exposed ports and bindings, with the messages of docker's nat package. */
-import { isIP } from "node:net";
 import type { PortBinding } from "../../api/container-config.ts";
 import { goQuote } from "../go-values.ts";
+import { ipVersion } from "../ip-address.ts";
 
 export interface Ports {
   readonly exposed: Record<string, object>;
@@ -60,10 +60,10 @@ function hostAddress(text: string): string {
   if (text.startsWith("[")) {
     const inner = /^\[([^\]]*)\]$/.exec(text)?.[1];
     if (inner === undefined) throw new Error(`invalid IP address ${text}: address ${text}:: missing ']' in address`);
-    if (inner !== "" && isIP(inner) === 0) throw new Error(`invalid IP address: ${inner}`);
+    if (inner !== "" && ipVersion(inner) === 0) throw new Error(`invalid IP address: ${inner}`);
     return inner;
   }
-  if (isIP(text) !== 0) return text;
+  if (ipVersion(text) !== 0) return text;
   if (text.includes(":")) throw new Error(`invalid IP address ${text}: address ${text}:: too many colons in address`);
   throw new Error(`invalid IP address: ${text}`);
 }
