@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode } from "../base/errors.ts";
+import { errorCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 
@@ -37,10 +37,12 @@ export class Trash {
   /** Starts deleting what is in the trash. */
   empty(): void {
     this.dirty = true;
-    this.working ??= this.work().finally(() => {
-      this.working = undefined;
-      if (this.dirty) this.empty();
-    });
+    this.working ??= this.work()
+      .catch((error: unknown) => this.log.warn("cannot empty the trash", { error: errorMessage(error) }))
+      .finally(() => {
+        this.working = undefined;
+        if (this.dirty) this.empty();
+      });
   }
 
   /** Waits until the trash is empty. */
