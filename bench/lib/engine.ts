@@ -1,5 +1,5 @@
 /** The engines that are compared, each a daemon of its own with its own roots, socket and network namespace; ended and removed after. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -53,6 +53,7 @@ function dockerdPlan(name: string, program: string, path: string): Plan {
 export async function startEngine(plan: Plan): Promise<Engine> {
   const directory = mkdtempSync(join(tmpdir(), "gantry-bench-"));
   mkdirSync(`${directory}/exec`);
+  writeFileSync(`${directory}/none.json`, "{}"); // Not the host's own configuration.
   const socket = `${directory}/api.sock`;
   const log = `${directory}/daemon.log`;
   const netns = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"];
