@@ -105,7 +105,9 @@ export class OverlaySnapshotter implements Snapshotter {
       this.release(
         `removed ${key}`,
         deleted.then(() => closeLater(mounted)),
-      );
+      ).catch(() => {
+        // Closing reports at most that writing back failed, of files that are gone.
+      });
     }
   }
 
