@@ -101,7 +101,7 @@ export class OverlaySnapshotter implements Snapshotter {
     const place = this.trash.discard(join(this.directory, key));
     // Deleted before the kernel lets go of the mount: else it would first write to disk what nobody needs.
     if (mounted !== undefined) {
-      const deleted = place === undefined ? Promise.resolve() : this.trash.drain();
+      const deleted = place === undefined ? Promise.resolve() : this.trash.deleted(place);
       this.release(
         `removed ${key}`,
         deleted.then(() => closeLater(mounted)),

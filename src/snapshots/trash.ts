@@ -2,7 +2,7 @@
  * Deletes directory trees in the background. `discard` renames a tree into the trash, which takes no time and survives a crash:
  * what is found there at the next start is deleted then.
  */
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
@@ -43,6 +43,12 @@ export class Trash {
         this.working = undefined;
         if (this.dirty) this.empty();
       });
+  }
+
+  /** Waits until what `discard` put there is deleted, or could not be. */
+  async deleted(place: string): Promise<void> {
+    // It may have come too late for the round that is under way.
+    for (let rounds = 0; rounds < 2 && this.working && existsSync(place); rounds++) await this.working;
   }
 
   /** Waits until the trash is empty. */
