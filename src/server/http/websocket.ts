@@ -57,7 +57,7 @@ export class WebSocketStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    const payloads = this.stdcopy ? this.stdcopy.read(chunk).map((piece) => piece.data) : [chunk];
+    const payloads = this.stdcopy ? this.stdcopy.read(chunk).flatMap((piece) => piece.parts) : [chunk];
     let flowing = true;
     for (const payload of payloads) flowing = this.socket.write(encode(this.sendOpcode, payload));
     if (flowing || this.socket.destroyed) done();
