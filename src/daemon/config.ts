@@ -23,7 +23,7 @@ export interface TlsConfig {
 }
 
 export interface DaemonConfig {
-  /** `unix:///path`, `tcp://host:port`, `fd://`. */
+  /** `unix:///path`, `tcp://host:port`. */
   hosts: string[];
   tls: TlsConfig | undefined;
   /** TCP without client certificates is allowed. */

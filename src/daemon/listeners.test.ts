@@ -117,9 +117,9 @@ describe("TCP", () => {
   });
 });
 
-test("other protocols and systemd's without systemd are refused", async () => {
+test("other protocols and sockets of systemd's are refused", async () => {
   await expect(listenOn(["npipe://x"])).rejects.toThrow("unsupported proto 'npipe'");
-  await expect(listenOn(["fd://"])).rejects.toThrow("no sockets found via socket activation");
+  await expect(listenOn(["fd://"])).rejects.toThrow("sockets passed by systemd are not supported");
 });
 
 describe("the lock", () => {

@@ -1,6 +1,6 @@
 /**
  * The sockets that the API is served on: unix (0660, for one group), TCP (only with TLS client certificates unless `insecure` says
- * otherwise) and those that systemd passes. Each is made with half-open connections, which hijacked streams need.
+ * otherwise). Each is made with half-open connections, which hijacked streams need.
  */
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type ListenOptions, type Server } from "node:net";
@@ -30,9 +30,6 @@ export interface Listener {
 
 /** Largest number of connections that wait to be accepted. */
 const backlog = 1024;
-
-/** First descriptor that systemd passes (sd_listen_fds(3)). */
-const firstSystemdDescriptor = 3;
 
 /**
  * Listens on every host or on none: a failure closes those that were opened. `onListen` is called with each before it accepts, so that
@@ -86,7 +83,10 @@ async function open(host: string, options: ListenOptionsOfDaemon): Promise<[List
     case "tcp":
       return [openTcp(host, address, options)];
     case "fd":
-      return systemdDescriptors(address).map((fd) => [plain(host), { fd, backlog } as ListenOptions]);
+      // Bun cannot accept on a descriptor that was opened by somebody else.
+      throw invalidArgument(
+        `invalid bind address (${host}): sockets passed by systemd are not supported; use unix://PATH`,
+      );
     default:
       throw invalidArgument(`invalid bind address (${host}): unsupported proto '${protocol || host}'`);
   }
@@ -146,19 +146,6 @@ function readTls({ verify, ca, cert, key }: TlsConfig) {
       },
     );
   }
-}
-
-/** `fd://`: all that systemd passed; `fd://3`: that one. */
-function systemdDescriptors(address: string): number[] {
-  const count = process.env["LISTEN_PID"] === String(process.pid) ? Number(process.env["LISTEN_FDS"] ?? 0) : 0;
-  if (count < 1) {
-    throw invalidArgument("no sockets found via socket activation: make sure the service was started by systemd");
-  }
-  const all = Array.from({ length: count }, (_, index) => firstSystemdDescriptor + index);
-  if (address === "" || address === "*") return all;
-  const wanted = Number(address);
-  if (!all.includes(wanted)) throw invalidArgument(`fd://${address} was not passed by socket activation`);
-  return [wanted];
 }
 
 async function start(listener: Listener, where: ListenOptions, options: ListenOptionsOfDaemon): Promise<void> {
