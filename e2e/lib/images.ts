@@ -42,14 +42,3 @@ export async function busyboxArchive(): Promise<string> {
   rmSync(root, { recursive: true });
   return archive;
 }
-
-/** A minimal Debian of the host's own mirror, kept in the cache directory. */
-export async function debianArchive(suite = "bookworm"): Promise<string> {
-  const archive = join(cacheDirectory, `debian-${suite}.tar`);
-  if (existsSync(archive)) return archive;
-  mkdirSync(cacheDirectory, { recursive: true });
-  const draft = join(cacheDirectory, `debian-${suite}-${process.pid}.tar`);
-  await must(["mmdebstrap", "--quiet", "--variant=apt", suite, draft], { timeout: 600_000 });
-  renameSync(draft, archive);
-  return archive;
-}

@@ -4,7 +4,7 @@ import { Target, type TargetOptions } from "./target.ts";
 
 /** Returns the daemon's holder; `target.now` is there once the tests run. */
 export function useTarget(options: TargetOptions = {}): () => Target {
-  setDefaultTimeout(180_000);
+  setDefaultTimeout(400_000);
   let target: Target | undefined;
   beforeAll(async () => {
     target = await Target.start(options);

@@ -80,7 +80,7 @@ export class Session {
       LC_ALL: "C",
     };
     const argv = ["bash", "-c", `. ${root}/bin/prelude.sh; ${line}`];
-    const outcome = await run(argv, { env, cwd: this.directory });
+    const outcome = await run(argv, { env, cwd: this.directory, timeout: 40_000 });
     this.transcript += `$ ${line}\n${show(outcome)}`;
   }
 

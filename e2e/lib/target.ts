@@ -42,6 +42,8 @@ export class Target {
     writeFileSync(join(target.root, "daemon.json"), JSON.stringify(options.config ?? {}));
     await target.host.create();
     await target.startDaemon();
+    // The bundled image would stand in every listing.
+    if (target.kind === "gantry") await target.must("rmi", "gantry/busybox");
     if (options.busybox !== false) {
       await target.must("import", "-c", 'CMD ["sh"]', await busyboxArchive(), "busybox:latest");
     }
