@@ -1,5 +1,5 @@
 /** The real docker CLIs that are installed, against the real server with fake backends: what the wire must look like for them. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -16,6 +16,9 @@ import { HttpServer } from "./http/http-server.ts";
 
 /** `DOCKER_CLIS`: other executables to try, separated by colons. */
 const clis = (process.env["DOCKER_CLIS"] ?? "/usr/bin/docker:/usr/local/bin/docker").split(":").filter(existsSync);
+
+// Each test starts the CLI, some of them twice: on a busy machine that takes its time.
+setDefaultTimeout(30_000);
 
 let directory: string;
 let server: HttpServer;
@@ -147,7 +150,7 @@ async function docker(cli: string, args: string[], stdin = "") {
 }
 
 for (const cli of clis) {
-  describe.concurrent(cli, () => {
+  describe(cli, () => {
     test("lists containers and shows versions", async () => {
       expect((await docker(cli, ["ps", "--format", "{{.Names}} {{.Status}}"])).out).toBe("web Up 2 seconds\n");
       expect((await docker(cli, ["version", "--format", "{{.Server.Version}}"])).out).toBe("1.2.3\n");
