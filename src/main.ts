@@ -1,6 +1,7 @@
 /**
- * The program's entry: `gantry COMMAND` is the CLI, `gantry daemon` the engine, and a hidden verb (`__…`) a piece of work that the engine
- * runs in a child process of this same executable. Everything is loaded on demand: nothing here may cost start-up time.
+ * The program's entry: `gantry COMMAND` is the CLI, `gantry daemon` the engine, `gantry registry` an image registry, and a hidden verb
+ * (`__…`) a piece of work that the engine runs in a child process of this same executable. Everything is loaded on demand: nothing here
+ * may cost start-up time.
  */
 
 /** Hidden verbs. Each gets the rest of the command line and returns the exit code. */
@@ -14,6 +15,7 @@ async function main(argv: string[]): Promise<number> {
   const internal = verb.startsWith("__") ? internalVerbs[verb] : undefined;
   if (internal) return (await internal())(rest);
   if (verb === "daemon") return (await import("./daemon.ts")).daemonMain(rest);
+  if (verb === "registry") return (await import("./registry/main.ts")).registryMain(rest);
   const { cliMain } = await import("./cli/cli.ts");
   return cliMain(programName(), argv, process.env);
 }
