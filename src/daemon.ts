@@ -2,6 +2,7 @@
  * `gantry daemon`: the composition root. Configuration, lock, engine, API, in this order; ended in reverse. Containers run on.
  */
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { errorMessage } from "./base/errors.ts";
 import { newId } from "./base/ids.ts";
 import { Logger, type LogLevel } from "./base/log.ts";
@@ -15,6 +16,7 @@ import { EventBus } from "./engine/events/event-bus.ts";
 import { RequestMetrics } from "./engine/system/request-metrics.ts";
 import { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
+import { sealProgram } from "./linux/sealed-program.ts";
 import type { Database } from "./metadata/database.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
 import { shimPath } from "./runtime/shim-binary.ts";
@@ -50,9 +52,10 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   stack.defer(() => lock.release());
   const events = new EventBus();
   const host = readHostFacts();
-  const shims = new ShimPool(await shimPath(config.dataRoot));
+  const program = sealRuntime(config);
+  const shims = new ShimPool(await shimPath(config.dataRoot), 2, program);
   stack.defer(() => shims.close());
-  const engine = await openEngine(engineOptions(config, { host, shims, events, log }));
+  const engine = await openEngine(engineOptions(config, { host, shims, events, log, sealed: program !== undefined }));
   stack.defer(() => engine.close());
   const id = engineId(engine.database);
   const requests = new RequestMetrics();
@@ -84,13 +87,21 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   return 0;
 }
 
+/** crun takes a sealed copy for what it would make of itself at every start. Other runtimes do as they like. */
+function sealRuntime({ runtimes, defaults }: DaemonConfig): number | undefined {
+  const path = runtimes[defaults.runtime]?.path;
+  const program = path === undefined ? null : Bun.which(path);
+  return program !== null && basename(program) === "crun" ? sealProgram(program) : undefined;
+}
+
 function engineOptions(
   config: DaemonConfig,
-  parts: { host: HostFacts; shims: ShimPool; events: EventBus; log: Logger },
+  { sealed, ...parts }: { host: HostFacts; shims: ShimPool; events: EventBus; log: Logger; sealed: boolean },
 ): Parameters<typeof openEngine>[0] {
-  const runtimes = Object.entries(config.runtimes).map(
-    ([name, { path, runtimeArgs }]) => [name, { path, args: runtimeArgs ?? [] }] as const,
-  );
+  const runtimes = Object.entries(config.runtimes).map(([name, { path, runtimeArgs }]) => {
+    const isSealed = sealed && path === config.runtimes[config.defaults.runtime]?.path;
+    return [name, { path, args: runtimeArgs ?? [], sealed: isSealed }] as const;
+  });
   return {
     ...parts,
     dataRoot: config.dataRoot,

@@ -5,6 +5,8 @@ export interface OciRuntime {
   path: string;
   /** Extra global options. */
   args: readonly string[];
+  /** Shims hold a sealed copy of it, and start that. */
+  sealed?: boolean;
 }
 
 export class OciRuntimes {
@@ -25,11 +27,18 @@ export class OciRuntimes {
   }
 }
 
+/** Where a shim has the sealed copy of the default runtime (shim/PROTOCOL.md). */
+export const sealedProgram = "/proc/self/fd/3";
+
+function program({ path, sealed }: OciRuntime): string {
+  return sealed ? sealedProgram : path;
+}
+
 /** Creates and starts a container; the shim adds what ties the process to it. `root` holds the runtime's own state. */
 export function runArgv(runtime: OciRuntime, root: string, bundle: string, id: string): string[] {
-  return [runtime.path, ...runtime.args, "--root", root, "run", "--bundle", bundle, id];
+  return [program(runtime), ...runtime.args, "--root", root, "run", "--bundle", bundle, id];
 }
 
 export function execArgv(runtime: OciRuntime, root: string, processFile: string, id: string): string[] {
-  return [runtime.path, ...runtime.args, "--root", root, "exec", "--process", processFile, id];
+  return [program(runtime), ...runtime.args, "--root", root, "exec", "--process", processFile, id];
 }

@@ -7,19 +7,22 @@ import { type IdleShim, Shim, type ShimStart, spawnIdle } from "./shim.ts";
 export class ShimPool {
   private readonly shimPath: string;
   private readonly size: number;
+  private readonly program: number | undefined;
   private idle: IdleShim[] = [];
   private refill: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
-  constructor(shimPath: string, size = 2) {
+  /** `program`: descriptor of the default runtime's sealed copy, which a shim then finds as `sealedProgram`. */
+  constructor(shimPath: string, size = 2, program?: number) {
     this.shimPath = shimPath;
     this.size = size;
+    this.program = program;
     this.fill();
   }
 
   /** As `Shim.spawn`, from an idle process when there is one. */
   spawn(start: ShimStart): Shim {
-    const shim = Shim.launch(this.take() ?? spawnIdle(this.shimPath), start);
+    const shim = Shim.launch(this.take() ?? spawnIdle(this.shimPath, this.program), start);
     // Not while the runtime is at work: it has a use for the processor.
     this.refill ??= setTimeout(() => this.fill(), 50);
     return shim;
@@ -42,7 +45,7 @@ export class ShimPool {
     this.refill = undefined;
     if (this.closed) return;
     while (this.idle.length < this.size) {
-      const child = spawnIdle(this.shimPath);
+      const child = spawnIdle(this.shimPath, this.program);
       child.unref();
       this.idle.push(child);
     }

@@ -44,9 +44,12 @@ export class ShimLost extends Error {
 /** A shim process that has not been told yet what to do. It ends by itself when the daemon does. */
 export type IdleShim = Bun.Subprocess<"pipe", "pipe", "ignore">;
 
-export function spawnIdle(shimPath: string): IdleShim {
+export function spawnIdle(shimPath: string, program?: number): IdleShim {
   const env = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
-  return Bun.spawn([shimPath], { stdin: "pipe", stdout: "pipe", stderr: "ignore", env });
+  return Bun.spawn([shimPath], {
+    stdio: ["pipe", "pipe", "ignore", ...(program === undefined ? [] : [program])],
+    env,
+  }) as IdleShim;
 }
 
 export interface AttachStreams {
