@@ -39,8 +39,8 @@ export class BlobIndex {
       repository,
       digest,
     );
-    // Written once per half a lease at most: HEAD is the most frequent request of all.
-    if (found && found.lease < Date.now() + this.leaseMillis / 2) this.link(repository, digest);
+    // Leases are half as long again as promised, so that one is written once in a while only: HEAD is the most frequent request of all.
+    if (found && found.lease < Date.now() + this.leaseMillis) this.link(repository, digest);
     return found?.size;
   }
 
@@ -63,7 +63,7 @@ export class BlobIndex {
       "INSERT INTO links VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET lease = excluded.lease",
       repository,
       digest,
-      Date.now() + this.leaseMillis,
+      Date.now() + Math.ceil(this.leaseMillis * 1.5),
     );
   }
 

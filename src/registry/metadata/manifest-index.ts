@@ -48,10 +48,10 @@ export class ManifestIndex {
       digest,
     );
     const now = Date.now();
-    if (row && row.lease < now + this.leaseMillis / 2) {
+    if (row && row.lease < now + this.leaseMillis) {
       this.database.run(
         "UPDATE manifests SET lease = ? WHERE repository = ? AND digest = ?",
-        now + this.leaseMillis,
+        now + Math.ceil(this.leaseMillis * 1.5),
         repository,
         digest,
       );
@@ -82,7 +82,7 @@ export class ManifestIndex {
          ON CONFLICT DO UPDATE SET lease = excluded.lease, media_type = excluded.media_type`,
         ...[repository, digest, mediaType, content, subject, artifactType],
         annotations ? JSON.stringify(annotations) : null,
-        now + this.leaseMillis,
+        now + Math.ceil(this.leaseMillis * 1.5),
       );
       this.addRefs(repository, digest, manifest.blobs, "blob");
       this.addRefs(repository, digest, manifest.manifests, "manifest");
