@@ -28,6 +28,16 @@ export const configKeys = {
     "file with the certificate chain (PEM); together with `tls.key` turns TLS on",
   ),
   "tls.key": key<string>("text", "", "file with the private key (PEM)"),
+  "s3.bucket": key<string>("text", "", "bucket that holds the blobs, instead of `root`; the database stays in `root`"),
+  "s3.endpoint": key<string>("text", "", "URL of the S3-compatible service; without it Amazon's"),
+  "s3.region": key<string>("text", "us-east-1", "region of the bucket"),
+  "s3.access-key": key<string>("text", "", "access key id"),
+  "s3.secret-key": key<string>(
+    "text",
+    "",
+    "secret access key; better in the environment or the file than on the command line",
+  ),
+  "s3.prefix": key<string>("text", "", "put before each object's key; ends in `/`"),
   "access.htpasswd": key<string>("text", "", "file of users with bcrypt hashes; without it everyone may pull and push"),
   "access.realm": key<string>("text", "Gantry Registry", "realm shown to clients that must log in"),
   "log.level": key<string>("text", "info", "`debug`, `info`, `warn` or `error`"),
@@ -67,6 +77,10 @@ function validate(config: RegistryConfig): void {
   if ((config["tls.certificate"] === "") !== (config["tls.key"] === "")) {
     throw invalidArgument("tls.certificate and tls.key must be given together");
   }
+  if (config["s3.bucket"] !== "" && (config["s3.access-key"] === "" || config["s3.secret-key"] === "")) {
+    throw invalidArgument("s3.access-key and s3.secret-key must be given with s3.bucket");
+  }
+  if (!/^$|\/$/.test(config["s3.prefix"])) throw invalidArgument("s3.prefix: must end in /");
   if (!["debug", "info", "warn", "error"].includes(config["log.level"])) {
     throw invalidArgument(`log.level: ${config["log.level"]} is not one of debug, info, warn, error`);
   }
@@ -135,7 +149,7 @@ function readEnvironment(env: Record<string, string | undefined>): Values {
 
 /** `tls.key` → `GANTRY_REGISTRY_TLS_KEY` */
 export function environmentName(name: string): string {
-  return `GANTRY_REGISTRY_${name.toUpperCase().replaceAll(".", "_")}`;
+  return `GANTRY_REGISTRY_${name.toUpperCase().replaceAll(/[.-]/g, "_")}`;
 }
 
 /** `tls.key` → `--tls-key` */

@@ -15,7 +15,9 @@ import { ManifestIndex } from "./metadata/manifest-index.ts";
 import { UploadIndex } from "./metadata/upload-index.ts";
 import { Metrics } from "./metrics.ts";
 import { dispatch, matchRoute } from "./router.ts";
+import type { StorageDriver } from "./storage/driver.ts";
 import { LocalDriver } from "./storage/local.ts";
+import { S3Driver } from "./storage/s3.ts";
 import { Uploads } from "./uploads.ts";
 
 const apiVersion = "registry/2.0";
@@ -37,7 +39,7 @@ export class Registry {
 
   private constructor(
     database: RegistryDatabase,
-    driver: LocalDriver,
+    driver: StorageDriver,
     access: Access,
     config: RegistryConfig,
     options: RegistryOptions,
@@ -71,7 +73,7 @@ export class Registry {
     mkdirSync(config.root, { recursive: true, mode: 0o700 });
     const path = config["access.htpasswd"];
     const access = path === "" ? anonymousAccess : await HtpasswdAccess.open(path, config["access.realm"]);
-    const driver = await LocalDriver.open(config.root);
+    const driver = await openStorage(config);
     return new Registry(new RegistryDatabase(join(config.root, "registry.db")), driver, access, config, options);
   }
 
@@ -165,4 +167,16 @@ export class Registry {
       agent: request.headers.get("user-agent") ?? undefined,
     });
   }
+}
+
+async function openStorage(config: RegistryConfig): Promise<StorageDriver> {
+  if (config["s3.bucket"] === "") return LocalDriver.open(config.root);
+  return new S3Driver({
+    endpoint: config["s3.endpoint"],
+    region: config["s3.region"],
+    bucket: config["s3.bucket"],
+    accessKey: config["s3.access-key"],
+    secretKey: config["s3.secret-key"],
+    prefix: config["s3.prefix"],
+  });
 }

@@ -16,15 +16,15 @@ export interface UploadWriter {
   readonly size: number;
   /** Appends; resolves when the chunk may be reused. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Ends the request's part; the upload stays and can be opened again. Never throws for a writer that is closed. */
+  /** Stores what was written; the upload stays and can be opened again. Does nothing when closed already. */
   close(): Promise<void>;
 }
 
 export interface StorageDriver {
   /** The size of a blob in bytes, or undefined. */
   stat(key: string): Promise<number | undefined>;
-  /** Bytes `start` to `end` (exclusive) of a blob as a body that the server can send without copying. The blob must exist. */
-  body(key: string, start: number, end: number): Blob;
+  /** Bytes `start` to `end` (exclusive) of a blob as a response's body, sent without copying where that can be. The blob must exist. */
+  body(key: string, start: number, end: number): Blob | ReadableStream<Uint8Array>;
   /** Creates an upload, or opens one for more. With `create` false a missing upload is undefined. */
   upload(id: string, create: boolean): Promise<UploadWriter | undefined>;
   /** The bytes of an upload from its beginning. */

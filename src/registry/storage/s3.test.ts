@@ -1,0 +1,91 @@
+/** The contract and the registry itself against s3rver, an S3-compatible server from npm. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { lines } from "../../base/streams.ts";
+import { digestOf } from "../../oci/digest.ts";
+import { testRegistry } from "../testing.ts";
+import { storageDriverSuite } from "./driver.suite.ts";
+import { S3Driver, type S3Settings } from "./s3.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "gantry-registry-s3-"));
+let server: Bun.Subprocess<"ignore", "pipe", "inherit">;
+let settings: S3Settings;
+
+const program = `
+  const S3rver = require("s3rver");
+  const server = new S3rver({ port: 0, address: "127.0.0.1", silent: true, directory: process.argv[1],
+    configureBuckets: [{ name: "images" }] });
+  server.run().then((address) => console.log(address.port));
+`;
+
+beforeAll(async () => {
+  // Under Node; its continuation tokens need a cipher that OpenSSL 3 calls legacy.
+  server = Bun.spawn(["node", "--openssl-legacy-provider", "-e", program, directory], {
+    cwd: new URL("../../..", import.meta.url).pathname,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  for await (const port of lines(server.stdout)) {
+    const keys = { accessKey: "S3RVER", secretKey: "S3RVER" };
+    settings = { endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", bucket: "images", prefix: "p/", ...keys };
+    break;
+  }
+}, 30_000);
+
+afterAll(async () => {
+  server.kill();
+  await server.exited;
+  rmSync(directory, { recursive: true, force: true });
+});
+
+storageDriverSuite("S3", async () => new S3Driver(settings));
+
+test("a blob of many pieces is one object, and its pieces are gone", async () => {
+  const driver = new S3Driver(settings);
+  const chunk = crypto.getRandomValues(new Uint8Array(64 << 10));
+  const count = 17 * 16 + 1;
+  const writer = await driver.upload("many", true);
+  for (let at = 0; at < count; at++) await writer?.write(chunk);
+  await writer?.close();
+  await driver.commit("many", "sha256/aa/aa");
+  expect(await driver.stat("sha256/aa/aa")).toBe(count * chunk.length);
+  const body = new Response(driver.body("sha256/aa/aa", (count - 1) * chunk.length, count * chunk.length));
+  expect(new Uint8Array(await body.arrayBuffer())).toEqual(chunk);
+  expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
+  await driver.remove("sha256/aa/aa");
+}, 20_000);
+
+test("probe fails when the bucket is not there", async () => {
+  const driver = new S3Driver({ ...settings, bucket: "nowhere" });
+  expect(driver.probe()).rejects.toThrow();
+});
+
+test("lists more than one page", async () => {
+  const driver = new S3Driver({ ...settings, prefix: "pages/" });
+  const client = new Bun.S3Client({
+    ...{ endpoint: settings.endpoint, bucket: "images", accessKeyId: "S3RVER", secretAccessKey: "S3RVER" },
+  });
+  for (let at = 0; at < 1010; at += 101) {
+    await Promise.all(Array.from({ length: 101 }, (_, more) => client.write(`pages/blobs/${at + more}`, "")));
+  }
+  expect((await Array.fromAsync(driver.list())).length).toBe(1010);
+}, 20_000);
+
+test("the registry on a bucket: push, pull, range, collection", async () => {
+  const config = {
+    ...{ "s3.bucket": "images", "s3.endpoint": settings.endpoint, "s3.prefix": "r/", "gc.lease": 0.2 },
+    ...{ "s3.access-key": "S3RVER", "s3.secret-key": "S3RVER" },
+  };
+  using r = await testRegistry(config);
+  const manifest = await r.pushImage("x", "t", "layer in a bucket");
+  const blob = `x/blobs/${digestOf("layer in a bucket")}`;
+  expect(await (await r.request("GET", blob)).text()).toBe("layer in a bucket");
+  expect(await (await r.request("GET", blob, null, { range: "bytes=6-7" })).text()).toBe("in");
+  await r.request("DELETE", `x/manifests/${manifest}`);
+  await Bun.sleep(320);
+  expect(await r.registry.collect()).toMatchObject({ links: 2, blobs: 2 });
+  expect((await r.request("GET", blob)).status).toBe(404);
+});
