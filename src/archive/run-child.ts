@@ -1,6 +1,6 @@
 /** Starts pieces of work in child processes of this executable and connects their streams (the other side: child-protocol.ts). */
 import { FFIType, ptr } from "bun:ffi";
-import { closeSync } from "node:fs";
+import { closeSync, writev } from "node:fs";
 import { canceled, EngineError, internal } from "../base/errors.ts";
 import { selfArgv } from "../base/self.ts";
 import { type Bytes, lines } from "../base/streams.ts";
@@ -33,19 +33,19 @@ export function startChild(verb: ChildVerb, job: object, options: ChildOptions =
   const { signal } = options;
   signal?.throwIfAborted();
   const streamIn = typeof options.stdin === "object";
+  const input = streamIn ? makePipe() : undefined;
   const output = options.stdout === "stream" ? makePipe() : undefined;
   const child = Bun.spawn(selfArgv(verb, JSON.stringify(job)), {
-    stdin: streamIn ? "pipe" : typeof options.stdin === "number" ? options.stdin : "ignore",
+    stdin: input ? input.readEnd : typeof options.stdin === "number" ? options.stdin : "ignore",
     stdout: output ? output.writeEnd : typeof options.stdout === "number" ? options.stdout : "ignore",
     stderr: "pipe",
   });
+  if (input) closeSync(input.readEnd);
   if (output) closeSync(output.writeEnd);
   const kill = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", kill, { once: true });
   const head = Promise.withResolvers<unknown>();
-  const feeding = streamIn
-    ? feed(options.stdin as Bytes, child.stdin as Bun.FileSink, kill)
-    : Promise.resolve(undefined);
+  const feeding = input ? feed(options.stdin as Bytes, input.writeEnd, kill) : Promise.resolve(undefined);
   const result = (async () => {
     try {
       const outcome = await readOutcome(child.stderr as ReadableStream<Uint8Array>, head.resolve);
@@ -88,30 +88,71 @@ async function readOutcome(stderr: Bytes, onHead: (head: unknown) => void): Prom
   return outcome ?? (other.length > 0 ? { error: { kind: "internal", message: other.join("\n") } } : undefined);
 }
 
+/** Bytes that gather while a write is under way, before the source has to wait for it. */
+const gatherLimit = 1 << 20;
+
 /**
- * Passes a stream on to a child's stdin. A child that stops reading ends it silently: its own result tells why. Resolves with the
- * error of the stream itself, after ending the child.
+ * Passes a stream on to a child through the writing end of a pipe, which it closes. The writing is done by the thread pool, which
+ * waits for the child, while the next bytes are fetched. A child that stops reading ends it silently: its own result tells why.
+ * Resolves with the error of the stream itself, after ending the child.
  */
-async function feed(source: Bytes, sink: Bun.FileSink, kill: () => void): Promise<unknown> {
-  const iterator = source[Symbol.asyncIterator]();
+async function feed(source: Bytes, descriptor: number, kill: () => void): Promise<unknown> {
+  let gathered: Uint8Array[] = [];
+  let size = 0;
+  let refused = false;
+  let writing: Promise<void> | undefined;
+  const flush = () => {
+    const chunks = gathered;
+    gathered = [];
+    size = 0;
+    writing = writeAll(descriptor, chunks).then(
+      () => {
+        writing = undefined;
+      },
+      () => {
+        refused = true;
+        writing = undefined;
+      },
+    );
+  };
   try {
-    for (;;) {
-      let next: IteratorResult<Uint8Array>;
-      try {
-        next = await iterator.next();
-      } catch (error) {
-        kill();
-        return error ?? internal("the stream ended with an error");
-      }
-      if (next.done) break;
-      sink.write(next.value);
-      await sink.flush();
+    for await (const chunk of source) {
+      if (refused) break;
+      gathered.push(chunk);
+      size += chunk.length;
+      if (size >= gatherLimit) await writing;
+      if (!writing) flush();
     }
-    await sink.end();
-  } catch {
-    await Promise.resolve(iterator.return?.()).catch(() => {});
+  } catch (error) {
+    kill();
+    return error ?? internal("the stream ended with an error");
+  } finally {
+    await writing;
+    if (!refused && size > 0) {
+      flush();
+      await writing;
+    }
+    closeSync(descriptor);
   }
   return undefined;
+}
+
+async function writeAll(descriptor: number, chunks: Uint8Array[]): Promise<void> {
+  let rest = chunks;
+  while (rest.length > 0) {
+    let written = await writeVector(descriptor, rest);
+    while (rest.length > 0 && written >= (rest[0] as Uint8Array).length) {
+      written -= (rest[0] as Uint8Array).length;
+      rest = rest.slice(1);
+    }
+    if (written > 0) rest = [(rest[0] as Uint8Array).subarray(written), ...rest.slice(1)];
+  }
+}
+
+function writeVector(descriptor: number, chunks: Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(descriptor, chunks, (error, written) => (error ? reject(error) : resolve(written)));
+  });
 }
 
 /**

@@ -63,8 +63,7 @@ export class ByteReader {
     let searched = 0;
     if (!(await this.more())) return undefined;
     for (;;) {
-      const first = this.chunks[0];
-      const all = first?.includes(delimiter, 0, "latin1") ? first : this.joined();
+      const all = this.joinedWith(delimiter, limit);
       const at = all.indexOf(delimiter, Math.max(0, searched - delimiter.length), "latin1");
       if (at > limit || (at < 0 && all.length > limit)) throw new RangeError("line too long");
       if (at >= 0) {
@@ -86,6 +85,19 @@ export class ByteReader {
     if (this.size > 0) this.socket.unshift(this.joined());
     this.chunks = [];
     this.size = 0;
+  }
+
+  /** The first chunk, made long enough for what `takeUntil` looks for; what lies beyond is not copied. */
+  private joinedWith(delimiter: string, limit: number): Buffer {
+    let first = this.chunks[0] as Buffer;
+    while (this.chunks.length > 1 && first.length <= limit && !first.includes(delimiter, 0, "latin1")) {
+      const [, second] = this.chunks as [Buffer, Buffer];
+      const needed = second.subarray(0, limit + delimiter.length);
+      first = Buffer.concat([first, needed]);
+      const rest = second.subarray(needed.length);
+      this.chunks.splice(0, 2, first, ...(rest.length > 0 ? [rest] : []));
+    }
+    return first;
   }
 
   private joined(): Buffer {
