@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { errorMessage, invalidArgument } from "../base/errors.ts";
+import { maxManifestSize } from "../oci/manifest.ts";
 
 type Kind = "text" | "flag" | "bytes" | "seconds" | "count";
 
@@ -43,7 +44,7 @@ export const configKeys = {
   "log.level": key<string>("text", "info", "`debug`, `info`, `warn` or `error`"),
   "log.access": key<boolean>("flag", true, "one line of JSON for each request on standard output"),
   "delete.enabled": key<boolean>("flag", true, "whether manifests, tags and blobs may be deleted over HTTP"),
-  "limits.manifest": key<number>("bytes", 4 << 20, "largest manifest"),
+  "limits.manifest": key<number>("bytes", maxManifestSize, "largest manifest; at most 4 MiB"),
   "limits.blob": key<number>("bytes", 0, "largest blob; 0 is no limit"),
   "limits.page": key<number>("count", 1000, "most entries of one page of tags, repositories or referrers"),
   "timeouts.idle": key<number>(
@@ -85,6 +86,7 @@ function validate(config: RegistryConfig): void {
     throw invalidArgument(`log.level: ${config["log.level"]} is not one of debug, info, warn, error`);
   }
   if (config["timeouts.idle"] > 255) throw invalidArgument("timeouts.idle: must be at most 255 seconds");
+  if (config["limits.manifest"] > maxManifestSize) throw invalidArgument("limits.manifest: must be at most 4 MiB");
   if (config["limits.page"] < 1) throw invalidArgument("limits.page: must be at least 1");
   if (config["gc.lease"] < 1) throw invalidArgument("gc.lease: must be at least 1 second");
   parseListen(config.listen);
