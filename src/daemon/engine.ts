@@ -19,6 +19,7 @@ import { type CreateDependencies, createContainer } from "../engine/containers/c
 import { HealthMonitor } from "../engine/containers/lifecycle/health.ts";
 import { Launcher } from "../engine/containers/lifecycle/launch.ts";
 import { Lifecycle } from "../engine/containers/lifecycle/lifecycle.ts";
+import { NetworkConnector } from "../engine/containers/network-connector.ts";
 import { ContainerPaths } from "../engine/containers/paths.ts";
 import { Remover } from "../engine/containers/remove.ts";
 import { restoreContainers, startByPolicy } from "../engine/containers/restore.ts";
@@ -228,6 +229,7 @@ function assemble(base: Base) {
     descendants: (image) => descendantsOf(images, image),
     renamed: (container) => networks.rename(container.id, container.record.name),
   });
+  networks.catalog.useConnector(new NetworkConnector({ store, networks, paths }));
   const restoring = { store, lifecycle, launcher, remover, paths, log };
   return {
     lifecycle,

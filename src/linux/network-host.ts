@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { conflict } from "../base/errors.ts";
 import { forgetUdpFlows } from "./conntrack.ts";
-import { macText } from "./inet.ts";
+import { ipv4Number, macText, parsePrefix, prefixContains } from "./inet.ts";
 import { createNetns, removeNetns, withNetns, writeNetSysctl } from "./netns.ts";
 import { applyRuleset, type MapElement, NftablesSocket } from "./nftables.ts";
 import { type Link, type Route, RouteSocket } from "./rtnetlink.ts";
@@ -40,8 +40,12 @@ export interface SandboxAddress {
   mac: string;
   ip: string;
   prefix: number;
+  /** Empty: no default route by way of this link. */
   gateway: string;
 }
+
+/** A further interface for a namespace that exists. */
+export interface PlugPlan extends SandboxPlan, SandboxAddress {}
 
 /** Time that the kernel gets to take a link away after its namespace lost its name, in ms. Longer: something still holds it. */
 const vanishTimeout = 300;
@@ -145,6 +149,55 @@ export class NetworkHost {
       socket.configure(socket.getLink("eth0").index, address);
     }
     return this.foreignChanges();
+  }
+
+  /** A namespace with nothing but its loopback. Undone when a step fails. */
+  makeEmptySandbox(path: string): void {
+    createNetns(path, () => {
+      using socket = new RouteSocket();
+      socket.setLink(1, { up: true });
+    });
+  }
+
+  /**
+   * Hangs a further interface, named by the lowest free `eth` number, into a namespace in use. Undone when a step fails.
+   * Returns `foreignChanges`.
+   */
+  plugSandbox(plan: PlugPlan): number {
+    const { path, veth, bridge, mtu, icc } = plan;
+    const master = this.route.getLink(bridge).index;
+    using socket = withNetns(path, () => new RouteSocket());
+    const taken = new Set(socket.listLinks().map(({ name }) => name));
+    let number = 0;
+    while (taken.has(`eth${number}`)) number++;
+    const name = `eth${number}`;
+    const netnsFd = openSync(path, "r");
+    try {
+      this.route.createVeth({ name: veth, mtu, master, peer: { name, netnsFd } });
+      withNetns(path, () => disableIpv6(name));
+      const port = { hairpin: true, isolated: !icc && !isBridgeFiltered() };
+      this.route.setLink(this.route.getLink(veth).index, { up: true, ipv6LinkLocal: false, port });
+      const link = socket.getLink(name).index;
+      socket.configure(link, plan);
+    } catch (error) {
+      this.deleteLink(veth);
+      throw error;
+    } finally {
+      closeSync(netnsFd);
+    }
+    return this.foreignChanges();
+  }
+
+  /** The namespace's default route from now on; empty: none. Idempotent. */
+  setGateway(path: string, gateway: string): void {
+    using socket = withNetns(path, () => new RouteSocket());
+    socket.deleteDefaultRoutes();
+    if (gateway === "") return;
+    const number = ipv4Number(gateway);
+    const own = socket
+      .listRoutes()
+      .find(({ destination, prefix }) => prefix > 0 && prefixContains(parsePrefix(`${destination}/${prefix}`), number));
+    if (own) socket.addDefaultRoute(own.link, gateway);
   }
 
   /** Must precede the destruction of a prepared sandbox that was never attached: its socket would keep the namespace alive. */

@@ -24,6 +24,7 @@ const types = {
   deleteAddress: 21,
   getAddress: 22,
   newRoute: 24,
+  deleteRoute: 25,
   getRoute: 26,
 } as const;
 const linkAttributes = {
@@ -175,6 +176,15 @@ export class RouteSocket implements Disposable {
     this.socket.request(addDefaultRouteRequest(link, gateway), `add default route via ${gateway}`);
   }
 
+  /** Takes away every IPv4 default route of the main table. */
+  deleteDefaultRoutes(): void {
+    for (const { prefix, link, gateway } of this.listRoutes()) {
+      if (prefix !== 0 || gateway === undefined) continue;
+      const { body } = addDefaultRouteRequest(link, gateway);
+      this.socket.request({ type: types.deleteRoute, flags: 0, body }, `delete default route via ${gateway}`);
+    }
+  }
+
   /** IPv4 routes of the main table. */
   listRoutes(): Route[] {
     const body = Buffer.alloc(12);
@@ -195,7 +205,7 @@ export class RouteSocket implements Disposable {
     });
   }
 
-  /** Gives a link its MAC, address and default route in one system call. */
+  /** Gives a link its MAC, address and (unless the gateway is empty) default route in one system call. */
   configure(
     link: number,
     { mac, ip, prefix, gateway }: { mac: string; ip: string; prefix: number; gateway: string },
@@ -203,7 +213,7 @@ export class RouteSocket implements Disposable {
     const requests = [
       setLinkRequest(link, { address: mac, up: true }),
       addAddressRequest(link, ip, prefix),
-      addDefaultRouteRequest(link, gateway),
+      ...(gateway === "" ? [] : [addDefaultRouteRequest(link, gateway)]),
     ];
     this.socket.batch(requests, `configure link ${link} as ${ip}/${prefix}`);
   }

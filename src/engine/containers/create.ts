@@ -28,7 +28,7 @@ export interface CreateDependencies {
   store: ContainerStore;
   events: ContainerEvents;
   snapshotter: Snapshotter;
-  networks: Pick<NetworkManager, "validate" | "createdSettings">;
+  networks: Pick<NetworkManager, "validate" | "settle" | "createdSettings">;
   /** Throws `not-found` with Docker's message. */
   resolveImage(name: string, platform: string | undefined): ImageForCreate;
   planMounts(input: {
@@ -69,7 +69,8 @@ export function createContainer(
   for (const link of hostConfig.Links ?? []) requireLinked(deps.store, link);
   const networkRequest = { containerId: id, name: record.name, config, hostConfig, networking: record.networking };
   warnings.push(...deps.networks.validate(networkRequest));
-  record.networkSettings = deps.networks.createdSettings(networkRequest);
+  record.networking = deps.networks.settle(networkRequest);
+  record.networkSettings = deps.networks.createdSettings({ ...networkRequest, networking: record.networking });
   commit(deps, record, image);
   return { Id: id, Warnings: warnings };
 }

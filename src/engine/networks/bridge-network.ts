@@ -20,6 +20,8 @@ export interface BridgeOptions {
   /** True: the administrator's own bridge, which is used but neither configured nor removed. */
   adopted: boolean;
   subnet: Subnet;
+  /** See RulesetOptions. */
+  internal?: boolean;
   /** Where namespaces get their names. */
   directory: string;
   poolSize: number;
@@ -52,6 +54,15 @@ export class BridgeNetwork {
     const { mtu, icc } = config;
     this.pool = new SandboxPool({ directory, bridge: names.bridge, mtu, icc, size: poolSize }, thread, logger);
     this.guard = new ForwardGuard({ bridge: names.bridge, owner: names.owner }, thread, logger);
+  }
+
+  /** The default route of containers whose gateway this network is; empty for internal ones. */
+  get route(): string {
+    return this.options.internal ? "" : this.gateway;
+  }
+
+  get defaultBindAddress(): string {
+    return this.options.config.defaultBindAddress;
   }
 
   get prefixLength(): number {
@@ -89,17 +100,57 @@ export class BridgeNetwork {
     return link.index;
   }
 
-  /** Gives a sandbox its address and publishes its ports. When it throws, part of it may have been done. */
+  /**
+   * Gives a sandbox its address and publishes its ports; `isGateway`: with the default route. When it throws, part of it may have
+   * been done.
+   */
   async attach(
     sandbox: PreparedSandbox,
     endpoint: { ip: string; mac: string },
     ports: readonly PublishedPort[],
+    isGateway = true,
   ): Promise<void> {
-    const { ip, mac } = endpoint;
-    const address = { path: sandbox.path, mac, ip, prefix: this.prefixLength, gateway: this.gateway };
-    const attached = this.thread.call("attachSandbox", address);
-    const [foreignChanges] = await Promise.all([attached, this.publish(publishElements(ports, ip))]);
+    const attached = this.thread.call("attachSandbox", this.addressFor(sandbox, endpoint, isGateway));
+    const [foreignChanges] = await Promise.all([attached, this.publishPorts(ports, endpoint.ip)]);
+    this.noticeChanges(foreignChanges);
+  }
+
+  /** As `attach`, for a namespace that is in use already: it gets a further interface, whose host end is `sandbox.veth`. */
+  async plug(
+    sandbox: Omit<PreparedSandbox, "id">,
+    endpoint: { ip: string; mac: string },
+    ports: readonly PublishedPort[],
+    isGateway: boolean,
+  ): Promise<void> {
+    const { names, config } = this.options;
+    const plan = { veth: sandbox.veth, bridge: names.bridge, mtu: config.mtu, icc: config.icc };
+    const address = this.addressFor(sandbox, endpoint, isGateway);
+    const plugged = this.thread.call("plugSandbox", { ...plan, ...address });
+    const [foreignChanges] = await Promise.all([plugged, this.publishPorts(ports, endpoint.ip)]);
+    this.noticeChanges(foreignChanges);
+  }
+
+  /** Takes back a sandbox that was never attached; without a pool to put it in it is destroyed. */
+  async giveBack(sandbox: PreparedSandbox, destroy: (sandbox: PreparedSandbox) => void): Promise<void> {
+    if (this.options.poolSize > 0) {
+      this.pool.giveBack(sandbox);
+      return;
+    }
+    await this.thread.call("forgetSandbox", sandbox.path);
+    destroy(sandbox);
+  }
+
+  private addressFor(sandbox: { path: string }, { ip, mac }: { ip: string; mac: string }, isGateway: boolean) {
+    return { path: sandbox.path, mac, ip, prefix: this.prefixLength, gateway: isGateway ? this.route : "" };
+  }
+
+  private noticeChanges(foreignChanges: number): void {
     if (this.options.config.iptables && foreignChanges !== this.seenForeignChanges) this.checkSoon();
+  }
+
+  /** Opens the container's ports. When it throws, some may be open. */
+  async publishPorts(ports: readonly PublishedPort[], ip: string): Promise<void> {
+    await this.publish(publishElements(ports, ip));
     const udpPorts = ports.filter(({ protocol }) => protocol === "udp").map(({ hostPort }) => hostPort);
     // A client that sent to the port before goes on being answered by whom it was then, or nobody, unless the kernel forgets.
     if (udpPorts.length > 0) await this.reaper.call("forgetUdpFlows", udpPorts);
@@ -147,6 +198,7 @@ export class BridgeNetwork {
       subnet: subnet.subnet,
       masquerade: config.ipMasq,
       icc: config.icc,
+      internal: this.options.internal,
     };
     await this.thread.call("applyRuleset", renderRuleset(options, publishedPorts()));
   }

@@ -7,13 +7,17 @@ import { EndpointStore, NetworkStore } from "./network-store.ts";
 
 let catalog: NetworkCatalog;
 let database: Database;
+const events: string[] = [];
 const make = (config = {}) =>
-  new NetworkCatalog(
-    new NetworkStore(database),
-    new EndpointStore(database),
-    resolveNetworkConfig(config),
-    networkNames("default"),
-  );
+  new NetworkCatalog({
+    networks: new NetworkStore(database),
+    endpoints: new EndpointStore(database),
+    config: resolveNetworkConfig(config),
+    names: networkNames("default"),
+    bridges: { openUser: async () => undefined, remove: async () => undefined },
+    usedPrefixes: async () => [],
+    publish: ({ action, attributes }) => events.push(`${action} ${attributes["name"] ?? ""}`),
+  });
 beforeEach(() => {
   database = new Database(":memory:");
   catalog = make();
@@ -60,17 +64,44 @@ test.each([
   await expect(catalog.list(filters)).rejects.toThrow(message);
 });
 
-test("predefined networks stay; user-defined ones are refused with a clear word", async () => {
+test("predefined networks stay; drivers that are not built are refused with a clear word", async () => {
   await expect(catalog.remove("bridge")).rejects.toThrow("bridge is a pre-defined network and cannot be removed");
   await expect(catalog.remove("zz")).rejects.toThrow("network zz not found");
   await expect(catalog.create({ Name: "host" })).rejects.toThrow(
     "operation is not permitted on predefined host network",
   );
-  await expect(catalog.create({ Name: "mine" })).rejects.toMatchObject({ kind: "not-implemented" });
+  await expect(catalog.create({ Name: "mine", Driver: "macvlan" })).rejects.toMatchObject({ kind: "not-implemented" });
   await expect(catalog.prune({})).resolves.toEqual({ NetworksDeleted: null });
 });
 
 test("without a default bridge there is none to see", async () => {
   catalog = make({ bridge: "none" });
   expect(await names({})).toEqual(["host", "none"]);
+});
+
+test("a user's network: created, found, in use, removed, with its events", async () => {
+  events.length = 0;
+  const { Id } = await catalog.create({ Name: "mine", Labels: { a: "b" }, Internal: true });
+  expect(await catalog.inspect(Id.slice(0, 6), { verbose: false })).toMatchObject({
+    Name: "mine",
+    Driver: "bridge",
+    Internal: true,
+    Labels: { a: "b" },
+    IPAM: { Driver: "default", Config: [{ Subnet: "172.18.0.0/24", Gateway: "172.18.0.1" }] },
+  });
+  await expect(catalog.create({ Name: "mine" })).rejects.toThrow("network with name mine already exists");
+  database.run(
+    "INSERT INTO endpoints VALUES (?, 'c', NULL, NULL, NULL, ?)",
+    Id,
+    JSON.stringify({ networkId: Id, containerName: "web", endpointId: "0123456789abcdef" }),
+  );
+  await expect(catalog.remove("mine")).rejects.toThrow(
+    'error while removing network: network mine has active endpoints (name:"web" id:"0123456789ab")',
+  );
+  expect(await catalog.prune({})).toEqual({ NetworksDeleted: null });
+  database.run("DELETE FROM endpoints");
+  expect(await catalog.prune({ label: ["a=c"] })).toEqual({ NetworksDeleted: null });
+  expect(await catalog.prune({ label: ["a"] })).toEqual({ NetworksDeleted: ["mine"] });
+  expect(await names({})).toEqual(["bridge", "host", "none"]);
+  expect(events).toEqual(["create mine", "prune ", "prune ", "destroy mine", "prune "]);
 });

@@ -1,12 +1,16 @@
-/** The `networks` noun of the API. So far it knows the three predefined networks; making others is a later step. */
+/** The `networks` noun of the API: the three predefined networks and those that users make. */
 import type { EndpointSettings, NetworkCreateRequest, NetworkInspect } from "../../api/networks.ts";
 import type { Filters } from "../../api/system.ts";
-import { nowRfc3339Nano } from "../../base/clock.ts";
-import { forbidden, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import { fromRfc3339, nowRfc3339Nano } from "../../base/clock.ts";
+import { forbidden, invalidArgument, notFound, unavailable } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
+import { Mutex } from "../../base/mutex.ts";
+import type { Prefix } from "../../linux/inet.ts";
+import { parseUntil } from "../events/until.ts";
 import type { ResolvedNetworkConfig } from "./network-config.ts";
-import { matchesNetwork } from "./network-filters.ts";
+import { matchesNetwork, matchesPrune } from "./network-filters.ts";
 import type { NetworkNames } from "./network-names.ts";
+import { planNetwork } from "./network-plan.ts";
 import type { EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
 
 const predefined = [
@@ -15,17 +19,50 @@ const predefined = [
   { name: "none", driver: "null" },
 ] as const;
 
+/** What the catalog needs of the kernel's side. */
+export interface CatalogBridges {
+  openUser(record: NetworkRecord): Promise<void>;
+  remove(networkId: string): Promise<void>;
+}
+
+/** What `network connect` and `disconnect` are about: the engine's containers. */
+export interface ContainerConnector {
+  connect(network: NetworkRecord, container: string, settings: EndpointSettings): Promise<void>;
+  disconnect(network: NetworkRecord, container: string, force: boolean): Promise<void>;
+}
+
+export interface CatalogOptions {
+  networks: NetworkStore;
+  endpoints: EndpointStore;
+  config: ResolvedNetworkConfig;
+  names: NetworkNames;
+  bridges: CatalogBridges;
+  /** What the host uses of the address space. */
+  usedPrefixes: () => Promise<Prefix[]>;
+  publish: (event: { type: string; action: string; id: string; attributes: Record<string, string> }) => void;
+}
+
 export class NetworkCatalog {
+  private readonly options: CatalogOptions;
   private readonly networks: NetworkStore;
   private readonly endpoints: EndpointStore;
   private readonly config: ResolvedNetworkConfig;
   private readonly names: NetworkNames;
+  /** Creates and removals one after another: each decides by what there is. */
+  private readonly changes = new Mutex();
+  private connector: ContainerConnector | undefined;
 
-  constructor(networks: NetworkStore, endpoints: EndpointStore, config: ResolvedNetworkConfig, names: NetworkNames) {
-    this.networks = networks;
-    this.endpoints = endpoints;
-    this.config = config;
-    this.names = names;
+  constructor(options: CatalogOptions) {
+    this.options = options;
+    this.networks = options.networks;
+    this.endpoints = options.endpoints;
+    this.config = options.config;
+    this.names = options.names;
+  }
+
+  /** Called once, when the containers exist, which themselves need the networks. */
+  useConnector(connector: ContainerConnector): void {
+    this.connector = connector;
   }
 
   /** Writes the records of bridge, host and none. Idempotent; the configuration's options are taken over. */
@@ -70,35 +107,102 @@ export class NetworkCatalog {
     return { ...toInspect(record), Containers: Object.fromEntries(containers) };
   }
 
-  async create({ Name }: NetworkCreateRequest): Promise<{ Id: string; Warning: string }> {
+  async create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }> {
+    const { Name } = request;
     if (!Name) throw invalidArgument("invalid network name: name is empty");
     if (predefined.some(({ name }) => name === Name)) {
       throw forbidden(`operation is not permitted on predefined ${Name} network`);
     }
-    throw notImplemented("user-defined networks are not built yet: use the bridge, host or none network");
+    return this.changes.run(async () => {
+      const context = { id: newId(), created: nowRfc3339Nano(), pools: this.config.defaultAddressPools };
+      const used = await this.options.usedPrefixes();
+      const record = planNetwork(request, { ...context, used, existing: this.networks.list() });
+      this.networks.save(record);
+      try {
+        await this.options.bridges.openUser(record);
+      } catch (error) {
+        this.networks.delete(record.id);
+        throw error;
+      }
+      this.report("create", record);
+      return { Id: record.id, Warning: "" };
+    });
   }
 
-  async connect(id: string, _container: string, _endpoint: EndpointSettings | undefined): Promise<void> {
-    this.find(id);
-    throw notImplemented("connecting a container to another network is not built yet");
+  async connect(id: string, container: string, endpoint: EndpointSettings | undefined): Promise<void> {
+    const record = this.find(id);
+    await this.containers().connect(record, container, endpoint ?? {});
   }
 
-  async disconnect(id: string, _container: string, _force: boolean): Promise<void> {
-    this.find(id);
-    throw notImplemented("disconnecting a container from its network is not built yet");
+  async disconnect(id: string, container: string, force: boolean): Promise<void> {
+    const record = this.find(id);
+    await this.containers().disconnect(record, container, force);
   }
 
   async remove(id: string): Promise<void> {
-    const { name } = this.find(id);
-    throw forbidden(`${name} is a pre-defined network and cannot be removed`);
+    await this.changes.run(() => this.removeRecord(this.find(id)));
   }
 
-  /** Predefined networks are never pruned. */
+  /** Those that no container is connected to now, but the predefined. */
   async prune(filters: Filters): Promise<{ NetworksDeleted: string[] | null }> {
     for (const name of Object.keys(filters)) {
       if (name !== "until" && name !== "label" && name !== "label!") throw invalidArgument(`invalid filter '${name}'`);
     }
-    return { NetworksDeleted: null };
+    const untils = filters["until"] ?? [];
+    if (untils.length > 1) throw invalidArgument("more than one until filter specified");
+    const until = untils[0] === undefined ? undefined : parseUntil(untils[0]);
+    return this.changes.run(async () => {
+      const deleted: string[] = [];
+      for (const record of this.visible()) {
+        if (predefined.some(({ name }) => name === record.name)) continue;
+        if (until !== undefined && (fromRfc3339(record.created) ?? 0n) >= until) continue;
+        if (!matchesPrune(record, filters) || this.endpoints.listByNetwork(record.id).length > 0) continue;
+        await this.removeRecord(record);
+        deleted.push(record.name);
+      }
+      this.options.publish({
+        type: "network",
+        action: "prune",
+        id: "",
+        attributes: { reclaimed: "0" },
+      });
+      return { NetworksDeleted: deleted.length > 0 ? deleted : null };
+    });
+  }
+
+  /** As `find`, but undefined when there is none (or several). */
+  lookUp(reference: string): NetworkRecord | undefined {
+    const exact = this.networks.findByName(reference) ?? this.networks.findById(reference);
+    if (exact || !/^[\da-f]{3,63}$/.test(reference)) return exact;
+    const matches = this.visible().filter(({ id }) => id.startsWith(reference));
+    return matches.length === 1 ? matches[0] : undefined;
+  }
+
+  /** The kernel's things first: a crash in between leaves the row, by which the next daemon makes them again. */
+  private async removeRecord(record: NetworkRecord): Promise<void> {
+    const { id, name } = record;
+    if (predefined.some((entry) => entry.name === name)) {
+      throw forbidden(`${name} is a pre-defined network and cannot be removed`);
+    }
+    const members = this.endpoints.listByNetwork(id);
+    if (members.length > 0) {
+      const list = members.map(
+        ({ containerName, endpointId }) => `name:"${containerName}" id:"${endpointId.slice(0, 12)}"`,
+      );
+      throw forbidden(`error while removing network: network ${name} has active endpoints (${list.join(", ")})`);
+    }
+    await this.options.bridges.remove(id);
+    this.networks.delete(id);
+    this.report("destroy", record);
+  }
+
+  private containers(): ContainerConnector {
+    if (!this.connector) throw unavailable("the daemon is still starting");
+    return this.connector;
+  }
+
+  private report(action: "create" | "destroy", { id, name, driver }: NetworkRecord): void {
+    this.options.publish({ type: "network", action, id, attributes: { name, type: driver } });
   }
 
   /** By name, id, or an id's unique beginning, in this order. */
@@ -133,7 +237,12 @@ export class NetworkCatalog {
 }
 
 function toInspect(record: NetworkRecord): Omit<NetworkInspect, "Containers"> {
-  const pools = record.ipam.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway }));
+  const pools = record.ipam.map(({ subnet, gateway, ipRange, auxiliary }) => ({
+    Subnet: subnet,
+    ...(ipRange ? { IPRange: ipRange } : {}),
+    Gateway: gateway,
+    ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
+  }));
   return {
     Name: record.name,
     Id: record.id,
@@ -142,9 +251,9 @@ function toInspect(record: NetworkRecord): Omit<NetworkInspect, "Containers"> {
     Driver: record.driver,
     EnableIPv4: true,
     EnableIPv6: false,
-    IPAM: { Driver: "default", Options: null, Config: pools.length > 0 ? pools : null },
-    Internal: false,
-    Attachable: false,
+    IPAM: { Driver: "default", Options: record.ipamOptions ?? null, Config: pools.length > 0 ? pools : null },
+    Internal: record.internal === true,
+    Attachable: record.attachable === true,
     Ingress: false,
     ConfigFrom: { Network: "" },
     ConfigOnly: false,

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, invalidArgument } from "../../base/errors.ts";
 import { parseExtraHost } from "./network-mode.ts";
-import { parseResolvConf, type ResolvConf, renderResolvConf } from "./resolv-conf.ts";
+import { nameServerAddress, parseResolvConf, type ResolvConf, renderResolvConf } from "./resolv-conf.ts";
 
 export interface NetworkFilesRequest {
   /** Existing directory that the files are written into. */
@@ -19,6 +19,8 @@ export interface NetworkFilesRequest {
   dnsSearch?: readonly string[] | null | undefined;
   dnsOptions?: readonly string[] | null | undefined;
   mode: "bridge" | "host" | "none";
+  /** True: names are resolved by the daemon's own name service, at 127.0.0.11. */
+  nameService?: boolean | undefined;
 }
 
 export interface NetworkFilesDefaults {
@@ -56,8 +58,37 @@ export function writeNetworkFiles(request: NetworkFilesRequest, defaults: Networ
     dnsSearch: pick(request.dnsSearch, defaults.dnsSearch),
     dnsOptions: pick(request.dnsOptions, defaults.dnsOptions),
     isolated: mode !== "host",
+    nameService: request.nameService,
   });
   write("resolv.conf", text);
+}
+
+/**
+ * Follows a running container's networks: `gone` addresses leave its hosts file, `added` ones come with its name; what else was
+ * written there stays. With `nameService` its resolv.conf is written anew for it.
+ */
+export function amendNetworkFiles(
+  request: NetworkFilesRequest,
+  defaults: NetworkFilesDefaults,
+  { gone, added }: { gone: readonly string[]; added: readonly string[] },
+): void {
+  const hosts = join(request.directory, "hosts");
+  const kept = readIfThere(hosts)
+    .split("\n")
+    .filter((line) => line !== "" && !gone.includes(line.split("\t")[0] ?? ""));
+  writeFileSync(hosts, `${[...kept, ...added.map((address) => ownLine(request, address))].join("\n")}\n`);
+  const resolvConf = join(request.directory, "resolv.conf");
+  const isServed = readIfThere(resolvConf).includes(nameServerAddress);
+  if (request.nameService && !isServed) {
+    const pick = (own: readonly string[] | null | undefined, common: readonly string[] | undefined) =>
+      own && own.length > 0 ? own : common;
+    const { path, conf } = readHostResolvConf(true);
+    const dns = pick(request.dns, defaults.dns);
+    const dnsSearch = pick(request.dnsSearch, defaults.dnsSearch);
+    const dnsOptions = pick(request.dnsOptions, defaults.dnsOptions);
+    const resolved = { host: conf, hostPath: path, dns, dnsSearch, dnsOptions, isolated: true, nameService: true };
+    writeFileSync(resolvConf, renderResolvConf(resolved));
+  }
 }
 
 /** The host's name servers, those of systemd-resolved where the host only names its local stub. */
@@ -75,10 +106,14 @@ export function hostsText(request: NetworkFilesRequest, hostGateway: string | un
     return `${hostGateway}\t${name}`;
   });
   const links = (request.links ?? []).map(({ names, ip }) => `${ip}\t${names.join(" ")}`);
+  const own = request.addresses.map((address) => ownLine(request, address));
+  return `${[...hostsHead, ...extra, ...links, ...own].join("\n")}\n`;
+}
+
+function ownLine(request: NetworkFilesRequest, address: string): string {
   const name = fullName(request);
   const short = name.split(".")[0] ?? name;
-  const own = request.addresses.map((address) => `${address}\t${name === short ? name : `${name} ${short}`}`);
-  return `${[...hostsHead, ...extra, ...links, ...own].join("\n")}\n`;
+  return `${address}\t${name === short ? name : `${name} ${short}`}`;
 }
 
 function fullName({ hostname, domainname }: NetworkFilesRequest): string {

@@ -24,6 +24,14 @@ export function matchesNetwork(record: NetworkRecord, filters: Filters, isUsed: 
   );
 }
 
+/** `docker network prune --filter label…`. */
+export function matchesPrune(record: NetworkRecord, filters: Filters): boolean {
+  return (
+    (filters["label"] ?? []).every((value) => hasLabel(record, value)) &&
+    !(filters["label!"] ?? []).some((value) => hasLabel(record, value))
+  );
+}
+
 function any(values: string[] | undefined, test: (value: string) => boolean): boolean {
   return values === undefined || values.length === 0 || values.some(test);
 }

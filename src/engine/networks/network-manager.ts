@@ -5,33 +5,38 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../api/containers.ts";
-import { EngineError, errorMessage, internal, notFound } from "../../base/errors.ts";
-import { newId } from "../../base/ids.ts";
+import type { EndpointSettings, NetworkingConfig } from "../../api/networks.ts";
+import { EngineError, errorMessage, forbidden, internal, notFound } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { macOfIpv4 } from "../../linux/inet.ts";
 import { NetworkThread } from "../../linux/network-thread.ts";
 import type { Database } from "../../metadata/database.ts";
-import { lowestFreeAddress } from "./addresses.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
-import { openBridge } from "./bridge-setup.ts";
+import { Bridges } from "./bridges.ts";
+import { addressKey, Connections, vethOf, type Wanted } from "./connections.ts";
+import { NameService } from "./dns/name-service.ts";
+import { dnsNamesOf, predefinedNames, settledNetworking, wantedNetworks } from "./endpoint-plan.ts";
 import { NetworkCatalog } from "./network-catalog.ts";
 import { type NetworkConfig, type ResolvedNetworkConfig, resolveNetworkConfig } from "./network-config.ts";
-import { type NetworkFilesRequest, writeNetworkFiles } from "./network-files.ts";
 import {
-  endpointSettingsOf,
+  amendNetworkFiles,
+  type NetworkFilesDefaults,
+  type NetworkFilesRequest,
+  readHostNameservers,
+  writeNetworkFiles,
+} from "./network-files.ts";
+import {
   type NetworkMode,
   networkMode,
   networkNameOf,
   type SandboxRequest,
   validateNetworking,
 } from "./network-mode.ts";
-import { type NetworkNames, networkNames, newSandboxId, vethName } from "./network-names.ts";
+import { networkNames, newSandboxId } from "./network-names.ts";
 import { emptySettings, idleEndpoint, runningSettings } from "./network-settings.ts";
 import { type EndpointRecord, EndpointStore, type NetworkRecord, NetworkStore } from "./network-store.ts";
 import { sweepOrphans } from "./orphans.ts";
 import { PortAllocator } from "./port-allocator.ts";
-import { type PublishedPort, parsePortBindings, toPortMap } from "./port-bindings.ts";
-import type { PreparedSandbox } from "./sandbox-pool.ts";
+import { usedPrefixes } from "./subnets.ts";
 
 export interface NetworkManagerOptions {
   database: Database;
@@ -64,11 +69,8 @@ const setupFailed = "failed to set up container networking: ";
 export class NetworkManager {
   /** The API's `networks` noun. */
   readonly catalog: NetworkCatalog;
-  private readonly database: Database;
   private readonly config: ResolvedNetworkConfig;
-  private readonly names: NetworkNames;
   private readonly directory: string;
-  private readonly poolSize: number;
   private readonly logger: Logger;
   private readonly events: NetworkEvents | undefined;
   private readonly networks: NetworkStore;
@@ -76,24 +78,37 @@ export class NetworkManager {
   private readonly ports: PortAllocator;
   private readonly thread = new NetworkThread();
   private readonly reaper = new NetworkThread();
-  /** Addresses whose last user's interface still exists: not given out until it is gone. */
-  private readonly leaving = new Set<string>();
-  private readonly background = new Set<Promise<void>>();
+  private readonly bridges: Bridges;
+  private readonly connections: Connections;
+  private readonly nameService: NameService;
   private bridge: BridgeNetwork | undefined;
 
   /** Does nothing to the kernel: `reconcile` does, and must come first. */
-  constructor(options: NetworkManagerOptions) {
-    this.database = options.database;
-    this.config = resolveNetworkConfig(options.config);
-    this.names = networkNames(options.instance, options.config.bridge);
-    this.directory = join(options.execRoot, "netns");
-    this.poolSize = options.poolSize ?? 4;
-    this.logger = options.logger;
-    this.events = options.events;
-    this.networks = new NetworkStore(options.database);
-    this.endpoints = new EndpointStore(options.database);
-    this.ports = new PortAllocator(options.database, readPortRange(), options.logger);
-    this.catalog = new NetworkCatalog(this.networks, this.endpoints, this.config, this.names);
+  constructor({ database, execRoot, instance, config, logger, events, poolSize = 4 }: NetworkManagerOptions) {
+    this.config = resolveNetworkConfig(config);
+    const names = networkNames(instance, config.bridge);
+    this.directory = join(execRoot, "netns");
+    this.logger = logger;
+    this.events = events;
+    this.networks = new NetworkStore(database);
+    this.endpoints = new EndpointStore(database);
+    this.ports = new PortAllocator(database, readPortRange(), logger);
+    const { networks, endpoints, ports, directory, thread, reaper } = this;
+    const common = { networks, endpoints, ports, directory, thread, reaper, logger };
+    this.bridges = new Bridges({ ...common, names, config: this.config, poolSize });
+    this.connections = new Connections({
+      ...common,
+      database,
+      bridges: this.bridges,
+      canPublish: this.config.iptables,
+    });
+    this.nameService = new NameService({ networks, endpoints, logger, servers: () => this.upstreams() });
+    this.catalog = new NetworkCatalog({
+      ...{ networks, endpoints, names, config: this.config },
+      bridges: this.bridges,
+      usedPrefixes: async () => usedPrefixes(await thread.call("listRoutes"), readHostNameservers(), ""),
+      publish: (event) => events?.publish(event),
+    });
   }
 
   /** Checks a container at create, with dockerd's messages. Returns warnings. Whether its network exists is checked at its start. */
@@ -101,34 +116,50 @@ export class NetworkManager {
     return validateNetworking(request);
   }
 
+  /** The networks of a new container, by name, as its record keeps them. See endpoint-plan.ts. */
+  settle(request: SandboxRequest): NetworkingConfig | undefined {
+    return settledNetworking(request, (reference) => this.catalog.lookUp(reference)?.name ?? reference);
+  }
+
   /** What `inspect` shows of a container that does not run. `wasStarted` makes the networks' ids known, as with dockerd. */
   createdSettings(request: SandboxRequest, wasStarted = false): NetworkSettings {
-    const name = networkNameOf(this.modeOf(request));
-    if (name === undefined) return emptySettings();
-    const networkId = wasStarted ? (this.networks.findByName(name)?.id ?? "") : "";
-    return emptySettings({ [name]: idleEndpoint(endpointSettingsOf(request, name), networkId) });
+    const mode = this.modeOf(request);
+    if (mode.kind === "container") return emptySettings();
+    const entries = wantedNetworks(this.resolved(request)).map(({ name, settings }) => {
+      const network = wasStarted ? this.catalog.lookUp(name) : undefined;
+      const idle = idleEndpoint(settings, network?.id ?? "");
+      const isUsers = network !== undefined && !predefinedNames.includes(name);
+      return [name, isUsers ? { ...idle, DNSNames: dnsNamesOf(request, settings) } : idle];
+    });
+    return emptySettings(Object.fromEntries(entries));
   }
 
   /** What `inspect` shows of a container that is connected now; undefined when it is not (or joined another's network). */
   currentSettings(containerId: string): NetworkSettings | undefined {
-    const [endpoint] = this.endpoints.listByContainer(containerId);
-    return endpoint && runningSettings(endpoint);
+    const endpoints = this.endpoints.listByContainer(containerId);
+    return endpoints.length > 0 ? runningSettings(endpoints) : undefined;
   }
 
   /**
-   * At start: address, ports and namespace, ready before the container's first process. A former connection of the container is
+   * At start: addresses, ports and namespace, ready before the container's first process. A former connection of the container is
    * released first. On failure everything is undone. Throws dockerd's errors.
    */
   async connect(request: SandboxRequest): Promise<Sandbox> {
     const mode = this.modeOf(request);
     if (mode.kind === "container") return { netns: undefined, settings: emptySettings() };
     await this.release(request.containerId);
-    const network = this.networkOf(mode);
     try {
-      const endpoint =
-        mode.kind === "bridge" ? await this.connectBridge(request, network) : this.connectPlain(request, network, mode);
-      this.report("connect", endpoint);
-      return { netns: mode.kind === "bridge" ? endpoint.sandboxKey : undefined, settings: runningSettings(endpoint) };
+      const wanted = this.wanted(request);
+      const [first] = wanted;
+      if (first && (mode.kind === "host" || mode.kind === "none")) {
+        const endpoint = this.connectPlain(request, first, mode);
+        this.report("connect", endpoint);
+        return { netns: undefined, settings: runningSettings([endpoint]) };
+      }
+      const endpoints = await this.connections.connectAll(request, wanted);
+      this.nameService.serve(request.containerId);
+      for (const endpoint of endpoints) this.report("connect", endpoint);
+      return { netns: endpoints[0]?.sandboxKey, settings: runningSettings(endpoints) };
     } catch (error) {
       if (error instanceof EngineError)
         throw new EngineError(error.kind, setupFailed + error.message, { cause: error });
@@ -136,31 +167,64 @@ export class NetworkManager {
     }
   }
 
+  /** `network connect` of a running container, already in the request's networks under `name`. */
+  async connectLive(request: SandboxRequest, name: string, settings: EndpointSettings, pid: number): Promise<void> {
+    const endpoint = await this.connections.connectLive(request, { network: this.networkOf(name), settings }, pid);
+    this.nameService.serve(request.containerId);
+    this.report("connect", endpoint);
+  }
+
+  /** `network disconnect` of a running container. Throws `forbidden` when it is not connected. */
+  async disconnectLive(request: SandboxRequest, name: string): Promise<void> {
+    const network = this.networkOf(name);
+    const endpoint = this.endpoints.find(network.id, request.containerId);
+    if (!endpoint) throw forbidden(`container ${request.containerId} is not connected to network ${name}`);
+    await this.connections.disconnectLive(request, endpoint);
+    this.nameService.changed();
+    this.report("disconnect", endpoint);
+  }
+
+  /** `network disconnect --force` of a container that is gone: what is left of its connection goes, too. Idempotent. */
+  async forgetContainer(network: NetworkRecord, reference: string): Promise<void> {
+    const isMeant = (endpoint: EndpointRecord) =>
+      endpoint.containerId === reference || endpoint.containerName === reference;
+    const endpoint = this.endpoints.listByNetwork(network.id).find(isMeant);
+    if (!endpoint) throw forbidden(`unable to force delete endpoint ${reference}: endpoint not found`);
+    await this.release(endpoint.containerId);
+  }
+
   /**
-   * At the container's end: when it resolves, its published ports are closed and its address is no longer its own. The namespace and
-   * its interface go in the background. Idempotent.
+   * At the container's end: when it resolves, its published ports are closed and its addresses are no longer its own. The namespace
+   * and its interfaces go in the background. Idempotent.
    */
   async release(containerId: string): Promise<void> {
-    for (const endpoint of this.endpoints.listByContainer(containerId)) {
-      await this.bridge?.unpublish(this.ports.listByContainer(containerId), endpoint.ip);
-      // In one turn of the event loop, so that nobody is given the address in between.
-      this.forget(containerId);
-      if (endpoint.ip) this.destroy(toSandbox(endpoint), endpoint.ip);
-      this.report("disconnect", endpoint);
-    }
+    const released = await this.connections.releaseAll(containerId);
+    if (released.length > 0) this.nameService.end(containerId);
+    for (const endpoint of released) this.report("disconnect", endpoint);
   }
 
   /** The container has a new name: network inspect shows it. */
   rename(containerId: string, name: string): void {
     for (const endpoint of this.endpoints.listByContainer(containerId)) {
-      this.endpoints.save({ ...endpoint, containerName: name });
+      const dnsNames = endpoint.dnsNames?.map((entry) => (entry === endpoint.containerName ? name : entry)) ?? null;
+      this.endpoints.save({ ...endpoint, containerName: name, dnsNames });
     }
+    this.nameService.changed();
   }
 
   /** resolv.conf, hosts and hostname of a container, with the daemon's defaults. */
   writeFiles(request: NetworkFilesRequest): void {
+    writeNetworkFiles(request, this.fileDefaults());
+  }
+
+  /** The same files of a running container whose networks have changed. See network-files.ts. */
+  amendFiles(request: NetworkFilesRequest, change: { gone: readonly string[]; added: readonly string[] }): void {
+    amendNetworkFiles(request, this.fileDefaults(), change);
+  }
+
+  private fileDefaults(): NetworkFilesDefaults {
     const { dns, dnsSearch, dnsOptions, hostGatewayIp } = this.config;
-    writeNetworkFiles(request, { dns, dnsSearch, dnsOptions, hostGateway: hostGatewayIp || this.bridge?.gateway });
+    return { dns, dnsSearch, dnsOptions, hostGateway: hostGatewayIp || this.bridge?.gateway };
   }
 
   /**
@@ -171,41 +235,55 @@ export class NetworkManager {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     this.catalog.createPredefined();
     const deadAddresses = new Map<string, string>();
-    for (const { containerId, sandboxId, ip } of this.endpoints.list()) {
-      if (live.has(containerId)) continue;
-      this.endpoints.deleteByContainer(containerId);
-      deadAddresses.set(vethName(sandboxId), ip);
+    for (const endpoint of this.endpoints.list()) {
+      if (live.has(endpoint.containerId)) continue;
+      this.endpoints.delete(endpoint);
+      deadAddresses.set(vethOf(endpoint), addressKey(endpoint));
     }
     this.ports.restore(live);
-    if (this.config.bridge === "none") return;
     const kept = this.endpoints.list().filter(({ ip }) => ip !== "");
-    const { names, config, directory, poolSize, networks: store, thread, reaper, logger } = this;
-    this.bridge = await openBridge({
-      options: { names, config, directory, poolSize, publishedPorts: () => this.publishedPorts() },
-      store,
-      record: this.networkOf({ kind: "bridge" }),
-      inUse: kept.length > 0,
-      thread,
-      reaper,
-      logger,
-    });
-    const keep = new Set(kept.map(({ sandboxId }) => vethName(sandboxId)));
-    const orphans = await sweepOrphans({ directory, bridge: names.bridge, keep, thread });
-    for (const orphan of orphans) this.destroy(orphan, deadAddresses.get(orphan.veth));
+    await this.openBridges(kept);
+    const keep = new Set(kept.flatMap((endpoint) => [vethOf(endpoint), endpoint.sandboxKey]));
+    const { directory, thread, logger, connections } = this;
+    const orphans = await sweepOrphans({ directory, bridges: this.bridges.bridgeNames(), keep, thread });
+    for (const orphan of orphans) connections.destroy(orphan, deadAddresses.get(orphan.veth));
     if (orphans.length > 0) logger.info("removed network sandboxes that no container uses", { count: orphans.length });
-    this.track(this.bridge.pool.fill());
+    for (const containerId of live) this.nameService.serve(containerId);
+    if (this.bridge) connections.track(this.bridge.pool.fill());
   }
 
   /** At the daemon's end. With `keep`, what running containers use stays; else everything of this instance goes. */
   async close({ keep }: { keep: boolean }): Promise<void> {
-    if (!keep) for (const { containerId } of this.endpoints.list()) await this.release(containerId);
-    for (const sandbox of (await this.bridge?.pool.close()) ?? []) this.destroy(sandbox);
-    while (this.background.size > 0) await Promise.all(this.background);
-    await this.bridge?.stop();
-    if (!keep) await this.bridge?.remove();
+    if (!keep) {
+      for (const containerId of new Set(this.endpoints.list().map((endpoint) => endpoint.containerId))) {
+        await this.release(containerId);
+      }
+    }
+    this.nameService.close();
+    // The bridges go after the deletions of what hangs on them.
+    await this.connections.idle();
+    for (const sandbox of await this.bridges.close({ remove: !keep })) this.connections.destroy(sandbox);
+    await this.connections.idle();
     this.ports[Symbol.dispose]();
     this.thread.close();
     this.reaper.close();
+  }
+
+  /** The default bridge first: what its subnet may be depends on nobody. A user's network that fails is reported and left out. */
+  private async openBridges(kept: readonly EndpointRecord[]): Promise<void> {
+    if (this.config.bridge !== "none") {
+      const record = this.networkOf("bridge");
+      this.bridge = await this.bridges.openDefault(
+        record,
+        kept.some(({ networkId }) => networkId === record.id),
+      );
+    }
+    for (const record of this.networks.list()) {
+      if (record.driver !== "bridge" || record.name === "bridge") continue;
+      await this.bridges.openUser(record).catch((error: unknown) => {
+        this.logger.error("a network cannot be set up", { network: record.name, error: errorMessage(error) });
+      });
+    }
   }
 
   private modeOf({ config, hostConfig }: SandboxRequest): NetworkMode {
@@ -213,131 +291,37 @@ export class NetworkManager {
     return mode.kind === "bridge" && this.config.bridge === "none" ? { kind: "none" } : mode;
   }
 
-  private networkOf(mode: NetworkMode): NetworkRecord {
-    const name = networkNameOf(mode) ?? "";
-    const record = this.networks.findByName(name);
-    if (!record) throw notFound(`${setupFailed}network ${name} not found`);
+  private networkOf(name: string): NetworkRecord {
+    const record = this.catalog.lookUp(name);
+    if (!record) throw notFound(`network ${name} not found`);
     return record;
   }
 
+  private wanted(request: SandboxRequest): Wanted[] {
+    return wantedNetworks(this.resolved(request)).map(({ name, settings }) => ({
+      network: this.networkOf(name),
+      settings,
+    }));
+  }
+
+  /** The request with the network's own name as its mode. */
+  private resolved(request: SandboxRequest): SandboxRequest {
+    const reference = networkNameOf(this.modeOf(request)) ?? "";
+    const NetworkMode = this.catalog.lookUp(reference)?.name ?? reference;
+    return { ...request, hostConfig: { ...request.hostConfig, NetworkMode } };
+  }
+
+  /** Where questions about the world go; the daemon's --dns, else the host's servers. */
+  private upstreams(): readonly string[] {
+    return this.config.dns && this.config.dns.length > 0 ? this.config.dns : readHostNameservers();
+  }
+
   /** host and none: nothing to make, but `network inspect` shows who is there. */
-  private connectPlain(request: SandboxRequest, network: NetworkRecord, mode: NetworkMode): EndpointRecord {
-    const sandboxId = newSandboxId();
+  private connectPlain(request: SandboxRequest, wanted: Wanted, mode: NetworkMode): EndpointRecord {
     const sandboxKey = mode.kind === "host" ? "/proc/1/ns/net" : "";
-    const endpoint = { ...this.newEndpoint(request, network), sandboxId, sandboxKey };
+    const endpoint = { ...this.connections.draft(request, wanted), sandboxId: newSandboxId(), sandboxKey };
     this.endpoints.save(endpoint);
     return endpoint;
-  }
-
-  private async connectBridge(request: SandboxRequest, network: NetworkRecord): Promise<EndpointRecord> {
-    const { bridge } = this;
-    if (!bridge) throw internal("the default bridge network is not set up yet");
-    const sandbox = await bridge.pool.take();
-    let reserved: { endpoint: EndpointRecord; published: PublishedPort[] };
-    try {
-      reserved = this.reserve(request, network, bridge, sandbox);
-    } catch (error) {
-      bridge.pool.giveBack(sandbox);
-      throw error;
-    }
-    const { endpoint, published } = reserved;
-    try {
-      await bridge.attach(sandbox, endpoint, published);
-      return endpoint;
-    } catch (error) {
-      await bridge.unpublish(published, endpoint.ip).catch(() => undefined);
-      this.forget(endpoint.containerId);
-      this.destroy(sandbox, endpoint.ip);
-      throw error;
-    }
-  }
-
-  /** The intent: address and ports, in one transaction. */
-  private reserve(request: SandboxRequest, network: NetworkRecord, bridge: BridgeNetwork, sandbox: PreparedSandbox) {
-    const { exposed, requests } = parsePortBindings(request.config, request.hostConfig);
-    if (requests.length > 0 && !this.config.iptables) {
-      throw internal("published ports need the packet filter, and the daemon runs with iptables=false");
-    }
-    return this.database.transaction(() => {
-      const { subnet, gateway, prefixLength: prefix } = bridge;
-      const taken = this.endpoints.listAddresses(network.id).add(gateway).union(this.leaving);
-      const ip = lowestFreeAddress(subnet, taken, `${network.name} (${network.id})`);
-      const settings = endpointSettingsOf(request, network.name);
-      const mac = settings.MacAddress || request.config.MacAddress || macOfIpv4(ip);
-      const draft: EndpointRecord = {
-        ...this.newEndpoint(request, network),
-        ...{ sandboxId: sandbox.id, sandboxKey: sandbox.path, ip, prefix, gateway, mac },
-      };
-      const published = this.allocatePorts(draft, requests);
-      const endpoint = { ...draft, ports: toPortMap(exposed, published) };
-      this.endpoints.save(endpoint);
-      return { endpoint, published };
-    });
-  }
-
-  private allocatePorts(endpoint: EndpointRecord, requests: ReturnType<typeof parsePortBindings>["requests"]) {
-    const { containerId, containerName, endpointId, ip } = endpoint;
-    try {
-      return this.ports.allocate(containerId, ip, requests, this.config.defaultBindAddress);
-    } catch (cause) {
-      const where = `driver failed programming external connectivity on endpoint ${containerName} (${endpointId})`;
-      throw internal(`${where}: ${errorMessage(cause)}`, { cause });
-    }
-  }
-
-  private newEndpoint(request: SandboxRequest, network: NetworkRecord): EndpointRecord {
-    const settings = endpointSettingsOf(request, network.name);
-    return {
-      containerId: request.containerId,
-      networkId: network.id,
-      networkName: network.name,
-      endpointId: newId(),
-      sandboxId: "",
-      sandboxKey: "",
-      containerName: request.name,
-      ip: "",
-      prefix: 0,
-      gateway: "",
-      mac: "",
-      ports: {},
-      ipamConfig: settings.IPAMConfig ?? null,
-      links: settings.Links ?? null,
-      aliases: settings.Aliases ?? null,
-      driverOpts: settings.DriverOpts ?? null,
-    };
-  }
-
-  private publishedPorts(): (PublishedPort & { ip: string })[] {
-    return this.endpoints
-      .list()
-      .flatMap(({ containerId, ip }) => this.ports.listByContainer(containerId).map((port) => ({ ...port, ip })));
-  }
-
-  private forget(containerId: string): void {
-    this.database.transaction(() => {
-      this.ports.release(containerId);
-      this.endpoints.deleteByContainer(containerId);
-    });
-  }
-
-  /** In the background; the address may be given out again when the interface is gone. */
-  private destroy({ path, veth }: { path: string; veth: string }, ip?: string): void {
-    if (ip) this.leaving.add(ip);
-    const work = async () => {
-      try {
-        await this.reaper.call("destroySandbox", { path, veth });
-      } catch (error) {
-        this.logger.warn("a network sandbox could not be removed", { path, veth, error });
-      } finally {
-        if (ip) this.leaving.delete(ip);
-      }
-    };
-    this.track(work());
-  }
-
-  private track(work: Promise<void>): void {
-    this.background.add(work);
-    void work.finally(() => this.background.delete(work));
   }
 
   private report(action: "connect" | "disconnect", { networkId, networkName, containerId }: EndpointRecord): void {
@@ -349,10 +333,6 @@ export class NetworkManager {
       attributes: { container: containerId, name: networkName, type },
     });
   }
-}
-
-function toSandbox({ sandboxKey, sandboxId }: EndpointRecord): { path: string; veth: string } {
-  return { path: sandboxKey, veth: vethName(sandboxId) };
 }
 
 /** The range that dockerd, too, takes random host ports from. */

@@ -48,8 +48,31 @@ export function idleEndpoint(user: EndpointSettings, networkId: string): Endpoin
   };
 }
 
-export function runningSettings(endpoint: EndpointRecord): NetworkSettings {
-  const entry: EndpointSettings = {
+/** All of a container's endpoints (at least one), in the order in which they were connected. */
+export function runningSettings(endpoints: readonly EndpointRecord[]): NetworkSettings {
+  const networks = endpoints.map((endpoint) => [endpoint.networkName, runningEndpoint(endpoint)]);
+  const [first] = endpoints;
+  const settings = {
+    ...emptySettings(Object.fromEntries(networks)),
+    SandboxID: first?.sandboxId ?? "",
+    SandboxKey: first?.sandboxKey ?? "",
+    Ports: endpoints.find(({ publishes }) => publishes)?.ports ?? first?.ports ?? {},
+  };
+  // The old top-level fields speak of the default bridge only.
+  const endpoint = endpoints.find(({ networkName }) => networkName === "bridge");
+  if (!endpoint) return settings;
+  return {
+    ...settings,
+    EndpointID: endpoint.endpointId,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.ip,
+    IPPrefixLen: endpoint.prefix,
+    MacAddress: endpoint.mac,
+  };
+}
+
+function runningEndpoint(endpoint: EndpointRecord): EndpointSettings {
+  return {
     ...idleEndpoint({}, endpoint.networkId),
     IPAMConfig: endpoint.ipamConfig,
     Links: endpoint.links,
@@ -60,21 +83,7 @@ export function runningSettings(endpoint: EndpointRecord): NetworkSettings {
     Gateway: endpoint.gateway,
     IPAddress: endpoint.ip,
     IPPrefixLen: endpoint.prefix,
-  };
-  const settings = {
-    ...emptySettings({ [endpoint.networkName]: entry }),
-    SandboxID: endpoint.sandboxId,
-    SandboxKey: endpoint.sandboxKey,
-    Ports: endpoint.ports,
-  };
-  // The old top-level fields speak of the default bridge only.
-  if (endpoint.networkName !== "bridge") return settings;
-  return {
-    ...settings,
-    EndpointID: endpoint.endpointId,
-    Gateway: endpoint.gateway,
-    IPAddress: endpoint.ip,
-    IPPrefixLen: endpoint.prefix,
-    MacAddress: endpoint.mac,
+    GwPriority: endpoint.gwPriority ?? 0,
+    DNSNames: endpoint.dnsNames ?? null,
   };
 }

@@ -3,6 +3,15 @@ import type { PortMap } from "../../api/container-config.ts";
 import type { EndpointIpamConfig } from "../../api/networks.ts";
 import type { Database } from "../../metadata/database.ts";
 
+export interface IpamRecord {
+  subnet: string;
+  gateway: string;
+  /** Part of the subnet that addresses are given from; absent: all of it. */
+  ipRange?: string | undefined;
+  /** Names and addresses that are given to nobody. */
+  auxiliary?: Record<string, string> | undefined;
+}
+
 export interface NetworkRecord {
   id: string;
   name: string;
@@ -10,9 +19,15 @@ export interface NetworkRecord {
   /** RFC 3339. */
   created: string;
   /** Empty for host and none. */
-  ipam: { subnet: string; gateway: string }[];
+  ipam: IpamRecord[];
   options: Record<string, string>;
   labels: Record<string, string>;
+  /** No way in or out: containers on it reach each other only. */
+  internal?: boolean;
+  attachable?: boolean;
+  /** The user named the subnet, and so may name addresses in it. */
+  userSubnet?: boolean;
+  ipamOptions?: Record<string, string>;
 }
 
 export interface EndpointRecord {
@@ -36,6 +51,15 @@ export interface EndpointRecord {
   links: string[] | null;
   aliases: string[] | null;
   driverOpts: Record<string, string> | null;
+  /** Names that this network's other containers resolve; null on the predefined ones. */
+  dnsNames?: string[] | null;
+  gwPriority?: number;
+  /** The host's end of this endpoint's veth pair. */
+  veth?: string;
+  /** True for the one endpoint of a container that its published ports lead to. */
+  publishes?: boolean;
+  /** Servers that the name service asks for this container; empty: the host's. */
+  dns?: string[];
 }
 
 export class NetworkStore {
@@ -52,6 +76,16 @@ export class NetworkStore {
   findByName(name: string): NetworkRecord | undefined {
     const row = this.database.get<{ doc: string }>("SELECT doc FROM networks WHERE name = ?", name);
     return row && JSON.parse(row.doc);
+  }
+
+  findById(id: string): NetworkRecord | undefined {
+    const row = this.database.get<{ doc: string }>("SELECT doc FROM networks WHERE id = ?", id);
+    return row && JSON.parse(row.doc);
+  }
+
+  /** Idempotent. */
+  delete(id: string): void {
+    this.database.run("DELETE FROM networks WHERE id = ?", id);
   }
 
   /** Creates or replaces. */
@@ -90,6 +124,22 @@ export class EndpointStore {
       "INSERT INTO endpoints VALUES (?, ?, ?, NULL, ?, ?) ON CONFLICT (network, container) DO UPDATE SET ipv4 = excluded.ipv4, mac = excluded.mac, doc = excluded.doc";
     const { networkId, containerId, ip, mac } = record;
     this.database.run(sql, networkId, containerId, ip || null, mac || null, JSON.stringify(record));
+  }
+
+  listByNetwork(networkId: string): EndpointRecord[] {
+    const sql = "SELECT doc FROM endpoints WHERE network = ?";
+    return this.database.all<{ doc: string }>(sql, networkId).map(({ doc }) => JSON.parse(doc));
+  }
+
+  find(networkId: string, containerId: string): EndpointRecord | undefined {
+    const sql = "SELECT doc FROM endpoints WHERE network = ? AND container = ?";
+    const row = this.database.get<{ doc: string }>(sql, networkId, containerId);
+    return row && JSON.parse(row.doc);
+  }
+
+  /** Idempotent. */
+  delete({ networkId, containerId }: EndpointRecord): void {
+    this.database.run("DELETE FROM endpoints WHERE network = ? AND container = ?", networkId, containerId);
   }
 
   deleteByContainer(containerId: string): void {

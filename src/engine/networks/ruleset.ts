@@ -18,6 +18,8 @@ export interface RulesetOptions {
   masquerade: boolean;
   /** Whether containers reach each other's unpublished ports. */
   icc: boolean;
+  /** Nothing enters or leaves the bridge but what the host itself sends and receives. */
+  internal?: boolean | undefined;
 }
 
 /** Published on every address of the host, and published on one. */
@@ -27,7 +29,10 @@ const protocolNumbers: Record<Protocol, number> = { tcp: 6, udp: 17, sctp: 132 }
 
 /** Replaces the table as a whole, in one transaction: connections under way are not disturbed. */
 export function renderRuleset(options: RulesetOptions, ports: readonly (PublishedPort & { ip: string })[]): string {
-  const { table, bridge, subnet, masquerade, icc } = options;
+  const { table, bridge, subnet, masquerade, icc, internal = false } = options;
+  const enclosure = internal
+    ? `iifname "${bridge}" oifname != "${bridge}" drop\n    oifname "${bridge}" iifname != "${bridge}" drop`
+    : "";
   const [any, one] = [ports.filter(isAny), ports.filter((port) => !isAny(port))];
   const outgoing = masquerade ? `ip saddr ${subnet} oifname != "${bridge}" masquerade` : "";
   return `
@@ -62,6 +67,7 @@ table ip ${table} {
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    ${enclosure}
     oifname "${bridge}" ct state established,related accept
     oifname "${bridge}" ct status dnat accept
     oifname "${bridge}" iifname "${bridge}" ${icc ? "accept" : "drop"}

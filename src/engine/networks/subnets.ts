@@ -17,6 +17,12 @@ export const dockerPools: readonly { base: string; size: number }[] = [
   { base: "192.168.0.0/16", size: 20 },
 ];
 
+/** Of networks that users make: small ones, so that there can be thousands. */
+export const userPools: readonly { base: string; size: number }[] = [
+  ...Array.from({ length: 14 }, (_, index) => ({ base: `172.${18 + index}.0.0/16`, size: 24 })),
+  { base: "192.168.0.0/16", size: 24 },
+];
+
 /** What a bridge is given: the subnet as text and the gateway, its first address unless chosen otherwise. */
 export interface Subnet {
   subnet: string;

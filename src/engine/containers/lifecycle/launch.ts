@@ -20,6 +20,8 @@ import { containerEnv } from "../../../runtime/spec/env.ts";
 import type { DaemonDefaults, NamespaceChoice } from "../../../runtime/spec/input.ts";
 import { resolveUser } from "../../../runtime/spec/user.ts";
 import type { Snapshotter } from "../../../snapshots/snapshotter.ts";
+import { predefinedNames } from "../../networks/endpoint-plan.ts";
+import type { NetworkFilesRequest } from "../../networks/network-files.ts";
 import type { NetworkManager } from "../../networks/network-manager.ts";
 import type { SandboxRequest } from "../../networks/network-mode.ts";
 import type { ContainerMounts } from "../../volumes/mounts.ts";
@@ -89,7 +91,9 @@ export class Launcher {
     const volumeMounts = await this.deps.mounts.toSpecMounts(record.mounts, rootfs, record.id);
     undo.defer(() => this.deps.mounts.release(record.mounts, record.id));
     const { netns, settings } = await connecting;
-    const links = resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer);
+    // On a user's network links are names of its name service.
+    const isDefault = Object.keys(settings.Networks).includes("bridge");
+    const links = isDefault ? resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer) : [];
     this.writeNetworkFiles(container, settings, links);
     const runtime = this.deps.runtimes.get(record.hostConfig.Runtime);
     const spec = this.buildSpec(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
@@ -131,20 +135,9 @@ export class Launcher {
     settings: NetworkSettings,
     links: ReturnType<typeof resolveLinks>,
   ): void {
-    const { hostConfig, config, id } = record;
-    const hostMode = hostConfig.NetworkMode === "host";
-    this.deps.networks.writeFiles({
-      directory: this.deps.paths.data(id),
-      hostname: config.Hostname ?? "",
-      domainname: config.Domainname ?? "",
-      extraHosts: hostConfig.ExtraHosts,
-      addresses: Object.values(settings.Networks).flatMap(({ IPAddress }) => (IPAddress ? [IPAddress] : [])),
-      links,
-      dns: hostConfig.Dns,
-      dnsSearch: hostConfig.DnsSearch,
-      dnsOptions: hostConfig.DnsOptions,
-      mode: hostMode ? "host" : hostConfig.NetworkMode === "none" ? "none" : "bridge",
-    });
+    const addresses = Object.values(settings.Networks).flatMap(({ IPAddress }) => (IPAddress ? [IPAddress] : []));
+    const directory = this.deps.paths.data(record.id);
+    this.deps.networks.writeFiles({ ...networkFiles(record, settings, directory), addresses, links });
   }
 
   private buildSpec(
@@ -306,7 +299,28 @@ export class Launcher {
   }
 }
 
-function sandboxRequest({ id, name, config, hostConfig, networking }: ContainerRecord): SandboxRequest {
+/** What a container's resolv.conf, hosts and hostname are made from. */
+export function networkFiles(
+  { hostConfig, config }: ContainerRecord,
+  { Networks: networks }: NetworkSettings,
+  directory: string,
+): NetworkFilesRequest {
+  const hostMode = hostConfig.NetworkMode === "host";
+  return {
+    directory,
+    hostname: config.Hostname ?? "",
+    domainname: config.Domainname ?? "",
+    extraHosts: hostConfig.ExtraHosts,
+    addresses: [],
+    dns: hostConfig.Dns,
+    dnsSearch: hostConfig.DnsSearch,
+    dnsOptions: hostConfig.DnsOptions,
+    mode: hostMode ? "host" : hostConfig.NetworkMode === "none" ? "none" : "bridge",
+    nameService: Object.keys(networks).some((name) => !predefinedNames.includes(name)),
+  };
+}
+
+export function sandboxRequest({ id, name, config, hostConfig, networking }: ContainerRecord): SandboxRequest {
   return { containerId: id, name, config, hostConfig, networking };
 }
 

@@ -1,0 +1,209 @@
+/**
+ * The name server of user-defined networks, at 127.0.0.11 inside each container's own namespace: its containers' names, aliases, ids
+ * and links from memory, everything else from real name servers. Sockets are opened inside the namespace and live in this process;
+ * no process runs in the container, and the next daemon opens them again for what still runs.
+ */
+import { errorMessage } from "../../../base/errors.ts";
+import type { Logger } from "../../../base/log.ts";
+import { withNetns } from "../../../linux/netns.ts";
+import { predefinedNames } from "../endpoint-plan.ts";
+import type { EndpointRecord, EndpointStore, NetworkStore } from "../network-store.ts";
+import { nameServerAddress } from "../resolv-conf.ts";
+import { Forwarder } from "./forwarder.ts";
+import {
+  addressAnswer,
+  codeAnswer,
+  formatErrorAnswer,
+  pointerAnswer,
+  type Question,
+  readQuestion,
+  responseCodes,
+  reversedAddress,
+  truncated,
+} from "./messages.ts";
+import { NameIndex } from "./name-index.ts";
+import { StreamServer } from "./stream-server.ts";
+
+const port = 53;
+const mostByTcp = 0xffff;
+
+export interface NameServiceOptions {
+  networks: Pick<NetworkStore, "findById">;
+  endpoints: Pick<EndpointStore, "listByContainer" | "listByNetwork">;
+  logger: Logger;
+  /** Name servers for containers that name none. */
+  servers: () => readonly string[];
+}
+
+interface Client {
+  endpoints: readonly EndpointRecord[];
+  servers: readonly string[];
+  /** False: it is on internal networks only, from which no question may leave. */
+  forwards: boolean;
+}
+
+interface Sockets {
+  udp: { close(): void } | undefined;
+  tcp: StreamServer | undefined;
+  closed: boolean;
+}
+
+export class NameService {
+  private readonly options: NameServiceOptions;
+  private readonly forwarder = new Forwarder();
+  private readonly sockets = new Map<string, Sockets>();
+  private readonly clients = new Map<string, Client>();
+  private readonly indexes = new Map<string, NameIndex>();
+  private turn = 0;
+
+  constructor(options: NameServiceOptions) {
+    this.options = options;
+  }
+
+  /** The container's networks have changed, or it has started: it is served from now on if one of them is a user's. Idempotent. */
+  serve(containerId: string): void {
+    this.changed();
+    const isUsers = ({ networkName }: EndpointRecord) => !predefinedNames.includes(networkName);
+    const endpoint = this.options.endpoints.listByContainer(containerId).find(isUsers);
+    if (!endpoint || this.sockets.has(containerId)) return;
+    const sockets: Sockets = { udp: undefined, tcp: undefined, closed: false };
+    this.sockets.set(containerId, sockets);
+    try {
+      withNetns(endpoint.sandboxKey, () => this.open(containerId, sockets));
+    } catch (error) {
+      this.failed(containerId, error);
+    }
+  }
+
+  /** The container is connected to nothing any more. Idempotent. */
+  end(containerId: string): void {
+    this.changed();
+    const sockets = this.sockets.get(containerId);
+    this.sockets.delete(containerId);
+    if (!sockets) return;
+    sockets.closed = true;
+    sockets.udp?.close();
+    sockets.tcp?.close();
+  }
+
+  /** Endpoints were changed: what is kept of them is read again at the next question. */
+  changed(): void {
+    this.clients.clear();
+    this.indexes.clear();
+  }
+
+  close(): void {
+    for (const containerId of [...this.sockets.keys()]) this.end(containerId);
+  }
+
+  /** The answer to one message of a container's; undefined: none is due. */
+  async answer(containerId: string, message: Uint8Array, byTcp: boolean): Promise<Buffer | undefined> {
+    const question = readQuestion(message);
+    if (!question) return formatErrorAnswer(message);
+    const limit = byTcp ? mostByTcp : question.udpSize;
+    const client = this.clientOf(containerId);
+    const local = this.answerLocally(client, question, limit);
+    if (local) return local;
+    if (!client.forwards) return codeAnswer(question, responseCodes.serverFailure);
+    const answer = await this.forwarder.ask(message, client.servers, byTcp);
+    if (!answer) return codeAnswer(question, responseCodes.serverFailure);
+    return answer.length <= limit ? answer : truncated(question);
+  }
+
+  private answerLocally(client: Client, question: Question, limit: number): Buffer | undefined {
+    const name = question.name.toLowerCase().replace(/\.$/, "");
+    if (question.type === "PTR") {
+      const ip = reversedAddress(name);
+      const found = ip && client.endpoints.map(({ networkId }) => this.indexOf(networkId).reverse(ip)).find(Boolean);
+      return found ? pointerAnswer(question, found, limit) : undefined;
+    }
+    if (question.type !== "A" && question.type !== "AAAA") return undefined;
+    const addresses = this.resolve(client, name);
+    if (addresses.length === 0) return undefined;
+    // No address of version 6 yet: the name exists all the same.
+    return addressAnswer(question, question.type === "A" ? this.rotated(addresses) : [], limit);
+  }
+
+  /** By the container's links first, then by its networks in order. */
+  private resolve({ endpoints }: Client, name: string): readonly string[] {
+    for (const { networkId, links } of endpoints) {
+      const index = this.indexOf(networkId);
+      for (const link of links ?? []) {
+        const [target = "", alias = target] = link.split(":");
+        if (alias.toLowerCase() !== name) continue;
+        const found = index.find(target.replace(/^\//, "").toLowerCase());
+        if (found.length > 0) return found;
+      }
+    }
+    for (const { networkId } of endpoints) {
+      const found = this.indexOf(networkId).find(name);
+      if (found.length > 0) return found;
+    }
+    return [];
+  }
+
+  /** Round robin: each answer begins with the next address. */
+  private rotated(addresses: readonly string[]): readonly string[] {
+    if (addresses.length === 1) return addresses;
+    const first = this.turn++ % addresses.length;
+    return [...addresses.slice(first), ...addresses.slice(0, first)];
+  }
+
+  private clientOf(containerId: string): Client {
+    const known = this.clients.get(containerId);
+    if (known) return known;
+    const { endpoints: store, networks, servers } = this.options;
+    const endpoints = store.listByContainer(containerId);
+    const own = endpoints.flatMap(({ dns = [] }) => dns);
+    const client = {
+      endpoints: endpoints.filter(({ networkName }) => !predefinedNames.includes(networkName)),
+      servers: [...new Set(own.length > 0 ? own : servers())],
+      forwards: endpoints.some(({ networkId }) => networks.findById(networkId)?.internal !== true),
+    };
+    this.clients.set(containerId, client);
+    return client;
+  }
+
+  private indexOf(networkId: string): NameIndex {
+    const known = this.indexes.get(networkId);
+    if (known) return known;
+    const name = this.options.networks.findById(networkId)?.name ?? "";
+    const index = new NameIndex(name, this.options.endpoints.listByNetwork(networkId));
+    this.indexes.set(networkId, index);
+    return index;
+  }
+
+  /** Runs inside the container's namespace: sockets belong to where they are made. */
+  private open(containerId: string, sockets: Sockets): void {
+    const tcp = new StreamServer((message) => this.answer(containerId, message, true));
+    sockets.tcp = tcp;
+    tcp.listen(nameServerAddress, port);
+    const opening = Bun.udpSocket({
+      hostname: nameServerAddress,
+      port,
+      socket: {
+        data: async (socket, message, fromPort, address) => {
+          const answer = await this.answer(containerId, message, false);
+          if (answer && !sockets.closed) socket.send(answer, fromPort, address);
+        },
+        // An answer of ICMP: the client did not wait.
+        error: () => undefined,
+      },
+    });
+    opening.then(
+      (socket) => {
+        sockets.udp = socket;
+        if (sockets.closed) socket.close();
+      },
+      (error: unknown) => this.failed(containerId, error),
+    );
+  }
+
+  private failed(containerId: string, error: unknown): void {
+    this.end(containerId);
+    this.options.logger.error("a container has no name service", {
+      container: containerId,
+      error: errorMessage(error),
+    });
+  }
+}
