@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import type * as C from "../../api/containers.ts";
 import type { ContainerStats } from "../../api/stats.ts";
 import type { Filters } from "../../api/system.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { EngineError, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { type AttachStreams, type LogPosition, splice, spliceAtStart } from "./attach/attach.ts";
 import { defaultDetachKeys } from "./attach/detach-scanner.ts";
@@ -106,15 +106,18 @@ export class Containers {
   }
 
   async stop(id: string, options: StopOptions): Promise<void> {
-    await this.deps.control.stop(this.get(id), options);
+    const container = this.get(id);
+    await naming(`cannot stop container: ${id}: `, () => this.deps.control.stop(container, options));
   }
 
   async restart(id: string, options: StopOptions): Promise<void> {
-    await this.deps.control.restart(this.get(id), options);
+    const container = this.get(id);
+    await naming(`Cannot restart container ${id}: `, () => this.deps.control.restart(container, options));
   }
 
   async kill(id: string, signal?: string): Promise<void> {
-    await this.deps.control.kill(this.get(id), signal || "SIGKILL");
+    const container = this.get(id);
+    await naming(`cannot kill container: ${id}: `, () => this.deps.control.kill(container, signal || "SIGKILL"));
   }
 
   async pause(id: string): Promise<void> {
@@ -132,12 +135,13 @@ export class Containers {
   async rename(id: string, name: string): Promise<void> {
     const container = this.get(id);
     if (name === "") throw invalidArgument("Neither old nor new names may be empty");
-    const bare = validateName(name);
+    const allocating = "Error when allocating new name: ";
+    const bare = await naming(allocating, async () => validateName(name));
     const oldName = `/${container.record.name}`;
     if (oldName === `/${bare}`) {
       throw invalidArgument("Renaming a container with the same name as its current name");
     }
-    this.deps.store.rename(container, bare);
+    await naming(allocating, async () => this.deps.store.rename(container, bare));
     this.deps.renamed(container);
     this.deps.events.publish(container, "rename", { oldName });
   }
@@ -281,5 +285,15 @@ export class Containers {
     for await (const chunk of body) {
       if (!client.write(chunk)) await new Promise((resolve) => client.once("drain", resolve).once("close", resolve));
     }
+  }
+}
+
+/** Docker says what could not be done before why. `not-modified` carries no words. */
+async function naming<T>(prefix: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.kind === "not-modified") throw error;
+    throw new EngineError(error.kind, prefix + error.message, { cause: error });
   }
 }

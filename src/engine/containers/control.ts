@@ -1,5 +1,5 @@
 /** Acting on a running container: stop, restart, kill, pause, unpause, resize. */
-import { conflict, EngineError, notModified } from "../../base/errors.ts";
+import { conflict, EngineError, internal, notModified } from "../../base/errors.ts";
 import { parseSignal, signalNumber } from "../../oci/signals.ts";
 import type { Container } from "./container.ts";
 import type { ContainerEvents } from "./container-events.ts";
@@ -92,7 +92,7 @@ export class ContainerControl {
 
   unpause(container: Container): Promise<void> {
     return container.lifecycle.run(async () => {
-      if (!container.isPaused) throw conflict(`Container ${container.id} is not paused`);
+      if (!container.isPaused) throw internal(`Container ${container.id} is not paused`);
       await this.freezer.thaw(container);
       container.record.state.status = "running";
       this.store.save(container);
@@ -103,7 +103,8 @@ export class ContainerControl {
   async resize(container: Container, { height, width }: { height: number; width: number }): Promise<void> {
     const { shim } = container;
     if (!shim || !container.isRunning) throw conflict(`container ${container.id} is not running`);
-    await shim.resize(height, width);
+    // Docker takes the size of what has no terminal, and forgets it.
+    if (container.record.config.Tty) await shim.resize(height, width);
     this.events.publish(container, "resize", { height: String(height), width: String(width) });
   }
 

@@ -83,13 +83,13 @@ export class Remover {
   private requireRemovable(container: Container, force: boolean): void {
     if (force) return;
     const advice: Record<string, string> = {
-      paused: "unpause and then stop the container before removal or force remove",
-      restarting: "stop the container before removal or force remove",
-      running: "stop the container before removal or force remove",
+      paused: "unpause and then stop the container before removing or force remove",
+      restarting: "stop the container before removing or force remove",
+      running: "stop the container before removing or force remove",
     };
     const { status } = container.record.state;
     if (!container.isRunning && !container.isRestarting) return;
-    const message = `cannot remove container "/${container.record.name}": container is ${status}: ${advice[status] ?? advice["running"]}`;
+    const message = `cannot remove container "${container.record.name}": container is ${status}: ${advice[status] ?? advice["running"]}`;
     throw conflict(message);
   }
 }

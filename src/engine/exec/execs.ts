@@ -71,7 +71,7 @@ export class Execs {
 
   async create(containerId: string, request: ExecCreateRequest): Promise<{ Id: string }> {
     const container = this.deps.store.get(containerId);
-    this.requireRunning(container);
+    this.requireRunning(container, containerId);
     if (!request.Cmd?.length) throw invalidArgument("No exec command specified");
     const id = newId();
     this.forgetOldest();
@@ -121,9 +121,9 @@ export class Execs {
   }
 
   async resize(execId: string, { height, width }: { height: number; width: number }): Promise<void> {
-    const { shim, state } = this.get(execId);
+    const { shim, state, request } = this.get(execId);
     if (!shim || state !== "running") throw conflict(`exec ${execId} is not running`);
-    await shim.resize(height, width);
+    if (request.Tty) await shim.resize(height, width);
   }
 
   /** Runs a command to its end, as health checks do. After `timeout` milliseconds it is killed; its exit code is then -1. */
@@ -182,10 +182,11 @@ export class Execs {
     this.requireRunning(exec.container);
   }
 
-  private requireRunning(container: Container): void {
+  /** `name`: as the client gave it. */
+  private requireRunning(container: Container, name = container.id): void {
     if (container.isRestarting)
       throw conflict(`Container ${container.id} is restarting, wait until the container is running`);
-    if (container.isPaused) throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+    if (container.isPaused) throw conflict(`Container ${name} is paused, unpause the container before exec`);
     if (!container.isRunning) throw conflict(`container ${container.id} is not running`);
   }
 

@@ -5,7 +5,7 @@ test("a missing command is the user's mistake and exits 127", () => {
   const error = translateStartError("executable file `foo` not found in $PATH: No such file or directory", "foo");
   expect(error.exitCode).toBe(127);
   expect(error.kind).toBe("invalid-argument");
-  expect(error.message).toEndWith('exec: "foo": executable file not found in $PATH: unknown');
+  expect(error.message).toEndWith('exec: "foo": executable file not found in $PATH');
 });
 
 test("a file without the executable bit exits 126", () => {

@@ -14,14 +14,16 @@ export class StartError extends EngineError {
 /** `text` is what the OCI runtime printed; `command` the first word of the command line. */
 export function translateStartError(text: string, command: string, cause?: unknown): StartError {
   const { message, exitCode } = explain(text.trim(), command);
-  const prefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: ";
-  return new StartError(`${prefix}${message}: unknown`, exitCode, cause);
+  // Clients look for Docker's words, runc's name included, whichever runtime it was.
+  const prefix =
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ";
+  return new StartError(`${prefix}${message}`, exitCode, cause);
 }
 
 /** An exec that could not start, as `docker exec` reports it. */
 export function translateExecError(text: string, command: string, cause?: unknown): StartError {
   const { message, exitCode } = explain(text.trim(), command);
-  return new StartError(`OCI runtime exec failed: exec failed: ${message}: unknown`, exitCode, cause);
+  return new StartError(`OCI runtime exec failed: exec failed: ${message}`, exitCode, cause);
 }
 
 function explain(text: string, command: string): { message: string; exitCode: number } {

@@ -91,6 +91,11 @@ function validateValue(name: string, value: string): void {
       `invalid filter 'status=${value}': invalid value for state (${value}): must be one of ${statuses.join(", ")}`,
     );
   }
+  if (wrong && name === "exited") {
+    throw invalidArgument(
+      `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
+  }
   if (wrong) throw invalidArgument(`invalid filter '${name}=${value}'`);
 }
 
