@@ -60,7 +60,7 @@ export function toRegistryError(error: unknown): RegistryError {
   if (error instanceof RegistryError) return error;
   if (errorKind(error) === "unavailable")
     return new RegistryError("UNAVAILABLE", errorMessage(error), { cause: error });
-  if (/\bENOSPC\b|\bEDQUOT\b/.test(errorMessage(error))) {
+  if (/\bENOSPC\b|\bEDQUOT\b|database or disk is full/.test(errorMessage(error))) {
     return new RegistryError("UNAVAILABLE", "no space left in the registry's storage", { cause: error });
   }
   return new RegistryError("UNKNOWN", undefined, { cause: error });

@@ -1,5 +1,4 @@
 /** Manifests, tags, the catalogue and referrers: end-3, end-7, end-8a/b, end-9, end-12a/b, and Docker's catalogue. */
-import { isDigest } from "../oci/digest.ts";
 import { mediaTypes } from "../oci/manifest.ts";
 import { type Call, headResponse, jsonResponse, type RegistryParts } from "./call.ts";
 import { RegistryError } from "./http-error.ts";
@@ -81,11 +80,7 @@ async function readBody(request: Request, limit: number): Promise<Uint8Array> {
 /** end-9: a tag alone, or a manifest with its tags. */
 export function deleteManifest({ manifests, allowDelete }: RegistryParts, { name, reference }: Call): Response {
   if (!allowDelete) throw new RegistryError("UNSUPPORTED");
-  const gone = isDigest(reference)
-    ? manifests.delete(name, checkDigest(reference))
-    : isTag(reference)
-      ? manifests.deleteTag(name, reference)
-      : checkDigest(reference) === "";
+  const gone = isTag(reference) ? manifests.deleteTag(name, reference) : manifests.delete(name, checkDigest(reference));
   if (!gone) throw new RegistryError("MANIFEST_UNKNOWN", undefined, { detail: { reference } });
   return new Response(null, { status: 202 });
 }

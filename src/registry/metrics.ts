@@ -1,6 +1,8 @@
 /** Counters in Prometheus's text format. https://prometheus.io/docs/instrumenting/exposition_formats/ */
 import type { Collected } from "./collector.ts";
 
+/** Anything else is counted as one: labels must not grow with what clients send. */
+const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 const buckets = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
 
 interface Timing {
@@ -16,7 +18,7 @@ export class Metrics {
 
   /** `seconds` is the time to the response's headers; bodies go out on their own. */
   request(route: string, method: string, status: number, seconds: number): void {
-    const key = `route="${route}",method="${method}",status="${status}"`;
+    const key = `route="${route}",method="${methods.has(method) ? method : "other"}",status="${status}"`;
     this.requests.set(key, (this.requests.get(key) ?? 0) + 1);
     const timing = this.timings.get(route) ?? { counts: buckets.map(() => 0), count: 0, sum: 0 };
     this.timings.set(route, timing);
