@@ -79,9 +79,11 @@ export class Session {
       E2E_BUSYBOX: await busyboxArchive(),
       LC_ALL: "C",
     };
-    const argv = ["bash", "-c", `. ${root}/bin/prelude.sh; ${line}`];
-    const outcome = await run(argv, { env, cwd: this.directory, timeout: 40_000 });
+    // `timeout` ends the whole process group: what runs in the background must not hold the pipes.
+    const argv = ["timeout", "-k", "1", "40", "bash", "-c", `. ${root}/bin/prelude.sh; ${line}`];
+    const outcome = await run(argv, { env, cwd: this.directory });
     this.transcript += `$ ${line}\n${show(outcome)}`;
+    if (process.env["E2E_TRACE"]) console.error(`$ ${line}\n${show(outcome)}`);
   }
 
   /** Adds a result that came by another way. */
