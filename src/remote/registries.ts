@@ -1,0 +1,187 @@
+/** The registries as the engine sees them: repositories to pull from and push to, login, search, and a look at a manifest. */
+
+import { errorMessage, internal, invalidArgument, unauthorized } from "../base/errors.ts";
+import { asObject, asString, optional, parseJson } from "../oci/json.ts";
+import { type Descriptor, parseManifest } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
+import { parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
+import { Authenticator, type Credentials } from "./auth.ts";
+import { endpointsOf, hostOf, type RegistryConfig } from "./endpoints.ts";
+import { RegistryError, statusLine } from "./registry-error.ts";
+import { Repository } from "./repository.ts";
+import { Transport } from "./transport.ts";
+
+export interface SearchResult {
+  name: string;
+  description: string;
+  star_count: number;
+  is_official: boolean;
+  is_automated: boolean;
+}
+
+const hubAddress = "index.docker.io";
+const maxConfig = 4 << 20;
+
+export class Registries {
+  private readonly config: RegistryConfig;
+  private readonly certificates: string[] | undefined;
+
+  constructor(config: RegistryConfig, certificates?: string[]) {
+    this.config = config;
+    this.certificates = certificates;
+  }
+
+  /** The first endpoint that answers, and for which `work` does not fail; mirrors come first. */
+  async visit<T>(
+    reference: Reference,
+    purpose: "pull" | "push",
+    credentials: Credentials,
+    signal: AbortSignal,
+    work: (repository: Repository) => Promise<T>,
+  ): Promise<T> {
+    let failure: unknown;
+    for (const endpoint of endpointsOf(reference.domain, this.config, purpose)) {
+      // A mirror is not the registry that the credentials are for.
+      const given = endpoint.mirror ? {} : credentials;
+      let reached = false;
+      try {
+        const { certificates } = this;
+        const repository = new Repository({
+          endpoint,
+          name: reference.path,
+          credentials: given,
+          purpose,
+          certificates,
+        });
+        await repository.ping(signal);
+        reached = true;
+        return await work(repository);
+      } catch (error) {
+        if (signal.aborted || (reached && !endpoint.mirror)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** `POST /auth`. Rejects `unauthorized` for wrong credentials. */
+  async login(
+    address: string,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<{ status: string; token: string }> {
+    const domain = address.replace(/^https?:\/\//, "").split("/")[0] || hubAddress;
+    let failure: unknown;
+    for (const endpoint of endpointsOf(domain, this.config, "push")) {
+      try {
+        return await this.loginAt(new Transport(endpoint, this.certificates), credentials, signal);
+      } catch (error) {
+        failure = error;
+        if (!(error instanceof RegistryError) || error.status !== 0) throw error;
+      }
+    }
+    throw failure;
+  }
+
+  private async loginAt(transport: Transport, credentials: Credentials, signal: AbortSignal) {
+    const url = `${transport.endpoint.url}/v2/`;
+    const auth = new Authenticator(transport, credentials);
+    const first = await transport.fetch(url, { signal });
+    await first.body?.cancel();
+    auth.learn(first);
+    const headers = await auth.headers([], signal, true).catch((error: unknown) => {
+      throw unauthorized(`Get ${JSON.stringify(url)}: ${errorMessage(error)}`, { cause: error });
+    });
+    const second = await transport.fetch(url, { headers, signal });
+    await second.body?.cancel();
+    if (second.ok) return { status: "Login Succeeded", token: auth.refreshToken };
+    const message = `login attempt to ${url} failed with status: ${statusLine(second)}`;
+    throw second.status === 401 ? unauthorized(message) : internal(message);
+  }
+
+  /** `GET /distribution/{name}/json` */
+  async inspect(
+    name: string,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<{ Descriptor: Descriptor; Platforms: Platform[] }> {
+    const reference = withDefaultTag(parseReference(name));
+    return this.visit(reference, "pull", credentials, signal, async (repository) => {
+      const { bytes, digest, mediaType } = await repository.manifest(reference.digest ?? reference.tag ?? "", signal);
+      const parsed = parseManifest(bytes);
+      const descriptor = { mediaType, digest, size: bytes.length };
+      if ("index" in parsed) {
+        return { Descriptor: descriptor, Platforms: parsed.index.manifests.flatMap(({ platform }) => platform ?? []) };
+      }
+      const config = asObject(
+        parseJson(await repository.blob(parsed.manifest.config.digest, maxConfig, signal), "config", maxConfig),
+        "config",
+      );
+      const os = optional(config["os"], "os", asString) ?? "";
+      const architecture = optional(config["architecture"], "architecture", asString) ?? "";
+      const variant = optional(config["variant"], "variant", asString);
+      const platform = { architecture, os, ...(variant ? { variant } : {}) };
+      return { Descriptor: descriptor, Platforms: os || architecture ? [platform] : [] };
+    });
+  }
+
+  /** The index's own search: of the Docker Hub, or of `host/term`. */
+  async search(
+    term: string,
+    limit: number | undefined,
+    credentials: Credentials,
+    signal: AbortSignal,
+  ): Promise<SearchResult[]> {
+    if (term.includes("://"))
+      throw invalidArgument(`invalid repository name: repository name (${term}) should not have a scheme`);
+    if (limit !== undefined && (limit < 1 || limit > 100)) {
+      throw invalidArgument(`limit ${limit} is outside the range of [1, 100]`);
+    }
+    const slash = term.indexOf("/");
+    const host = term.slice(0, Math.max(slash, 0));
+    const own = /[.:]|^localhost$/.test(host);
+    const query = new URLSearchParams({ q: own ? term.slice(slash + 1) : term, n: String(limit ?? 25) });
+    let failure: unknown;
+    for (const endpoint of endpointsOf(own ? host : hubAddress, this.config, "push")) {
+      const at = own ? endpoint : { ...endpoint, url: endpoint.url.replace(hostOf(hubAddress), hubAddress) };
+      const { username, password } = credentials;
+      const headers: Record<string, string> =
+        username && password
+          ? { Authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` }
+          : {};
+      try {
+        const response = await new Transport(at, this.certificates).fetch(`${at.url}/v1/search?${query}`, {
+          headers,
+          signal,
+        });
+        if (response.status !== 200) throw internal(`Unexpected status code ${response.status}`);
+        return ((await response.json()) as { results?: SearchResult[] }).results ?? [];
+      } catch (error) {
+        failure = error;
+        if (!(error instanceof RegistryError) || error.status !== 0) throw error;
+      }
+    }
+    throw failure;
+  }
+}
+
+/** Base64 (URL alphabet or not) of JSON, as `X-Registry-Auth` has it; what cannot be read is no credentials, as with dockerd. */
+export function decodeCredentials(header: string | undefined): Credentials {
+  if (!header) return {};
+  try {
+    const value = JSON.parse(Buffer.from(header, "base64").toString()) as Record<string, string | undefined>;
+    return toCredentials(value);
+  } catch {
+    return {};
+  }
+}
+
+/** From Docker's AuthConfig. */
+export function toCredentials(value: Record<string, string | undefined>): Credentials {
+  return {
+    username: value["username"],
+    password: value["password"],
+    identityToken: value["identitytoken"],
+    registryToken: value["registrytoken"],
+  };
+}

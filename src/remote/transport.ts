@@ -1,0 +1,106 @@
+/** HTTP to one registry: TLS, redirects, time limits, and errors in the words of Go's client, which dockerd prints. */
+import { canceled, errorCode, errorMessage } from "../base/errors.ts";
+import { type TlsOptions, tlsOptions } from "./certificates.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { RegistryError } from "./registry-error.ts";
+
+export interface RequestOptions {
+  method?: string;
+  headers?: Record<string, string>;
+  /** Called for each attempt; a stream is sent with `Transfer-Encoding: chunked`. */
+  body?: () => Uint8Array | string | AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+}
+
+const maxRedirects = 10;
+/** Milliseconds that a registry may take for the head of its answer. A stalled body is the reader's to notice. */
+const headTimeout = 60_000;
+
+/** Where requests go first; what they are redirected to gets no credentials. */
+export class Transport {
+  readonly endpoint: Endpoint;
+  private readonly tls: TlsOptions;
+
+  constructor(endpoint: Endpoint, certificates?: string[]) {
+    this.endpoint = endpoint;
+    this.tls = tlsOptions(new URL(endpoint.url).host, endpoint.secure, certificates);
+  }
+
+  /** Any answer is a response; only no answer at all rejects, with a RegistryError of status 0. */
+  async fetch(url: string, options: RequestOptions): Promise<Response> {
+    const { method = "GET", headers = {}, body, signal } = options;
+    const origin = new URL(url).origin;
+    let target = url;
+    for (let redirects = 0; ; redirects++) {
+      const { Authorization: _, ...anonymous } = headers;
+      const sent = new URL(target).origin === origin ? headers : anonymous;
+      const response = await this.send(target, method, sent, body?.(), signal);
+      const location = response.headers.get("Location");
+      if (![301, 302, 303, 307, 308].includes(response.status) || location === null || body) return response;
+      await response.body?.cancel();
+      if (redirects >= maxRedirects) throw failure(method, url, "stopped after 10 redirects");
+      target = new URL(location, target).href;
+    }
+  }
+
+  private async send(
+    url: string,
+    method: string,
+    headers: Record<string, string>,
+    body: Uint8Array | string | AsyncIterable<Uint8Array> | undefined,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    signal.throwIfAborted();
+    // Long uploads may take as long as they like: their server answers only at the end.
+    const slow = new AbortController();
+    const streamed = body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
+    const timer = streamed ? undefined : setTimeout(() => slow.abort(), headTimeout);
+    try {
+      return await fetch(url, {
+        method,
+        headers: { "User-Agent": "gantry", ...headers },
+        redirect: "manual",
+        decompress: false,
+        tls: this.tls,
+        signal: AbortSignal.any([signal, slow.signal]),
+        ...(body === undefined ? {} : { body: body as NonNullable<RequestInit["body"]> }),
+      });
+    } catch (error) {
+      if (signal.aborted) throw canceled("context canceled", { cause: error });
+      if (slow.signal.aborted) throw failure(method, url, "net/http: timeout awaiting response headers");
+      throw failure(method, url, reason(error, url));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function failure(method: string, url: string, why: string): RegistryError {
+  const verb = method.charAt(0) + method.slice(1).toLowerCase();
+  return new RegistryError(0, "", `${verb} ${JSON.stringify(url)}: ${why}`);
+}
+
+const certificateReasons: Record<string, string> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "x509: certificate signed by unknown authority",
+  SELF_SIGNED_CERT_IN_CHAIN: "x509: certificate signed by unknown authority",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "x509: certificate signed by unknown authority",
+  UNABLE_TO_GET_ISSUER_CERT: "x509: certificate signed by unknown authority",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "x509: certificate signed by unknown authority",
+  CERT_HAS_EXPIRED: "x509: certificate has expired or is not yet valid",
+  CERT_NOT_YET_VALID: "x509: certificate has expired or is not yet valid",
+  ERR_TLS_CERT_ALTNAME_INVALID: "x509: certificate is not valid for this name",
+};
+
+function reason(error: unknown, url: string): string {
+  const { hostname, host, port, protocol } = new URL(url);
+  const address = port === "" ? `${host}:${protocol === "https:" ? 443 : 80}` : host;
+  const code = errorCode(error) ?? "";
+  const certificate = certificateReasons[code];
+  if (certificate) return `tls: failed to verify certificate: ${certificate}`;
+  if (code === "EPROTO") return "http: server gave HTTP response to HTTPS client";
+  if (code === "ECONNREFUSED" || code === "ConnectionRefused")
+    return `dial tcp ${address}: connect: connection refused`;
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${hostname}: no such host`;
+  if (code === "ECONNRESET" || code === "ConnectionClosed") return "EOF";
+  return errorMessage(error);
+}
