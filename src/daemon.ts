@@ -60,8 +60,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const id = engineId(engine.database);
   const requests = new RequestMetrics();
   const system = createSystem({ config, engine, host, events, requests, id });
-  const { containers, execs, images, volumes, networks } = engine;
-  const backends: Backends = { containers, execs, images, volumes, networks: networks.catalog, system };
+  const { containers, execs, images, volumes, networks, registries } = engine;
+  const backends: Backends = { containers, execs, images, registries, volumes, networks: networks.catalog, system };
   const handler = createApiHandler({ backends, version, log, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
@@ -109,6 +109,8 @@ function engineOptions(
     instance: config.instance,
     cgroupParent: config.cgroupParent,
     network: config.network,
+    registry: config.registry,
+    transfers: config.transfers,
     defaults: config.defaults,
     runtimes: new OciRuntimes(new Map(runtimes), config.defaults.runtime),
     initPath: config.initPath ?? findInit(),
@@ -150,6 +152,7 @@ function createSystem(parts: {
       logDriver: config.defaults.logDriver,
       initBinary: config.initPath ?? findInit(),
       firewall: config.network.iptables !== false,
+      registry: config.registry,
     },
     containerStates: () => engine.store.list().map(({ record }) => record.state.status),
     imageCount: () => engine.images.records().length,

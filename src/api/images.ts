@@ -47,6 +47,14 @@ export interface ImageHistoryItem {
   Comment: string;
 }
 
+export interface SearchResult {
+  name: string;
+  description: string;
+  star_count: number;
+  is_official: boolean;
+  is_automated: boolean;
+}
+
 export interface ImageDeleteItem {
   Untagged?: string;
   Deleted?: string;

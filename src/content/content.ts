@@ -39,6 +39,8 @@ export interface Ingest {
   /** Bytes that are already here. */
   readonly offset: number;
   write(chunk: Uint8Array): Promise<void>;
+  /** Up to `length` of the bytes that are here, from `position` on; fewer at the end. May be called while another write runs. */
+  read(position: number, length: number): Promise<Uint8Array>;
   /** Forgets what was written, to start again at offset 0. */
   truncate(): Promise<void>;
   /**

@@ -190,6 +190,12 @@ class LocalIngest implements Ingest {
     this.offset += chunk.length;
   }
 
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const chunk = new Uint8Array(Math.max(0, Math.min(length, this.offset - position)));
+    const { bytesRead } = await this.file.read(chunk, 0, chunk.length, position);
+    return chunk.subarray(0, bytesRead);
+  }
+
   async truncate(): Promise<void> {
     await this.file.truncate(0);
     this.offset = 0;

@@ -64,6 +64,15 @@ export function contentStoreSuite(name: string, make: () => Promise<ContentStore
       expect(text(store.read(digestOf("abcd")))).toBe("abcd");
     });
 
+    test("an ingest can be read while it grows", async () => {
+      const store = await make();
+      const ingest = await store.ingest("k");
+      await ingest.write(bytes("abc"));
+      expect(text(await ingest.read(1, 10))).toBe("bc");
+      expect(text(await ingest.read(3, 10))).toBe("");
+      await ingest.abort();
+    });
+
     test("a truncated ingest starts again", async () => {
       const store = await make();
       const first = await store.ingest("k");

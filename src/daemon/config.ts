@@ -6,7 +6,9 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { LogLevel } from "../base/log.ts";
+import type { TransferLimits } from "../engine/images/images.ts";
 import type { NetworkConfig } from "../engine/networks/network-config.ts";
+import type { RegistryConfig } from "../remote/endpoints.ts";
 import type { DaemonDefaults } from "../runtime/spec/input.ts";
 import { readConfigFile, refuseConflicts } from "./config-file.ts";
 import { parseFlags, type Values } from "./flags.ts";
@@ -48,6 +50,8 @@ export interface DaemonConfig {
   /** Always has `crun` and `runc`. */
   runtimes: Record<string, RuntimeConfig>;
   network: NetworkConfig;
+  registry: RegistryConfig;
+  transfers: TransferLimits;
   defaults: DaemonDefaults;
 }
 
@@ -133,8 +137,24 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
     initPath: text("init-path"),
     runtimes,
     network: toNetwork(get),
+    registry: {
+      mirrors: (get("registry-mirror") as string[] | undefined) ?? [],
+      insecure: (get("insecure-registry") as string[] | undefined) ?? [],
+    },
+    transfers: {
+      downloads: limit("max-concurrent-downloads", get, 3),
+      uploads: limit("max-concurrent-uploads", get, 5),
+      attempts: limit("max-download-attempts", get, 5),
+    },
     defaults: toDefaults(get, runtimes),
   };
+}
+
+/** 0 is the default, as in dockerd. */
+function limit(flag: string, get: (flag: string) => unknown, standard: number): number {
+  const value = (get(flag) as number | undefined) || standard;
+  if (value < 0) throw new ConfigError(`invalid ${flag.replaceAll("-", " ")}: ${value}`);
+  return value;
 }
 
 function toNetwork(get: (flag: string) => unknown): NetworkConfig {

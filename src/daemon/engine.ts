@@ -27,7 +27,7 @@ import { Updater } from "../engine/containers/update.ts";
 import { ContainerViews } from "../engine/containers/views/views.ts";
 import type { EventBus } from "../engine/events/event-bus.ts";
 import { Execs } from "../engine/exec/execs.ts";
-import { Images } from "../engine/images/images.ts";
+import { Images, type TransferLimits } from "../engine/images/images.ts";
 import { linkStats } from "../engine/networks/link-stats.ts";
 import type { NetworkConfig } from "../engine/networks/network-config.ts";
 import { NetworkManager } from "../engine/networks/network-manager.ts";
@@ -40,6 +40,8 @@ import { readCgroupStats } from "../linux/cgroup-stats.ts";
 import { cgroupPids, freeze, removeEmptyCgroup, thaw } from "../linux/cgroups.ts";
 import type { HostFacts } from "../linux/host-facts.ts";
 import { Database } from "../metadata/database.ts";
+import type { RegistryConfig } from "../remote/endpoints.ts";
+import { Registries } from "../remote/registries.ts";
 import type { OciRuntimes } from "../runtime/oci-runtime.ts";
 import type { ShimPool } from "../runtime/shim-pool.ts";
 import type { DaemonDefaults } from "../runtime/spec/input.ts";
@@ -57,6 +59,8 @@ export interface EngineOptions {
   cgroupParent: string;
   host: HostFacts;
   network: NetworkConfig;
+  registry: RegistryConfig;
+  transfers: TransferLimits;
   defaults: DaemonDefaults;
   runtimes: OciRuntimes;
   shims: ShimPool;
@@ -69,6 +73,7 @@ export interface Engine {
   containers: Containers;
   execs: Execs;
   images: Images;
+  registries: Registries;
   volumes: Volumes;
   networks: NetworkManager;
   store: ContainerStore;
@@ -108,12 +113,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const store = new ContainerStore(database);
   const snapshotter = new OverlaySnapshotter(dataRoot, layers, trash);
   const spoolDirectory = join(dataRoot, "spool");
+  const registries = new Registries(options.registry);
   const images = new Images({
     database,
     content,
     layers,
     events,
     spoolDirectory,
+    registries,
+    transfers: options.transfers,
     version,
     usage: () => imageUsage(store),
   });
@@ -131,6 +139,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await images.reconcile();
   return {
     ...engine.parts,
+    registries,
     startByPolicy: engine.startByPolicy,
     close: () => closeEngine(base, engine.lifecycle, layers),
   };

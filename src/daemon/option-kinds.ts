@@ -258,3 +258,16 @@ export const oneOf =
   (values: readonly string[], complaint: (value: string) => string): Check =>
   (value) =>
     values.includes(value) ? undefined : complaint(value);
+
+/** The URL of a registry mirror; dockerd's words for what is none. */
+export function mirrorUrl(value: string): string | undefined {
+  const shown = JSON.stringify(value);
+  if (!URL.canParse(value)) return `invalid mirror: ${shown} is not a valid URI`;
+  const url = new URL(value);
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    return `invalid mirror: no scheme specified for ${shown}: must use either 'https://' or 'http://'`;
+  }
+  if (url.search !== "" || url.hash !== "") return `invalid mirror: query or fragment at end of the URI ${shown}`;
+  if (url.username !== "") return `invalid mirror: username/password not allowed in URI ${shown}`;
+  return undefined;
+}

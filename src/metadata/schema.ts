@@ -6,6 +6,7 @@
  *   tags          reference (normalised `docker.io/library/debian:12`) → image id
  *   digests       reference (`docker.io/library/debian@sha256:…`) → image id
  *   layers        diff_id → size · state: `unpacking` (intent) | `ready` | `removing`
+ *   layer_blobs   (diff_id, digest, repository) → size · seen: gzipped forms of a layer, and where a registry had them
  *   blobs         digest → size · media type
  *   volumes       name → doc (VolumeRecord)
  *   networks      id → name · doc (NetworkRecord)
@@ -38,5 +39,10 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (protocol, host_ip, host_port)) STRICT;
   CREATE INDEX ports_by_container ON ports (container);
   CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  `,
+  `
+  CREATE TABLE layer_blobs (
+    diff_id TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, repository TEXT NOT NULL, seen INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, digest, repository)) STRICT;
   `,
 ];

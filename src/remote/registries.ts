@@ -1,5 +1,6 @@
 /** The registries as the engine sees them: repositories to pull from and push to, login, search, and a look at a manifest. */
 
+import type { SearchResult } from "../api/images.ts";
 import { errorMessage, internal, invalidArgument, unauthorized } from "../base/errors.ts";
 import { asObject, asString, optional, parseJson } from "../oci/json.ts";
 import { type Descriptor, parseManifest } from "../oci/manifest.ts";
@@ -10,14 +11,6 @@ import { endpointsOf, hostOf, type RegistryConfig } from "./endpoints.ts";
 import { RegistryError, statusLine } from "./registry-error.ts";
 import { Repository } from "./repository.ts";
 import { Transport } from "./transport.ts";
-
-export interface SearchResult {
-  name: string;
-  description: string;
-  star_count: number;
-  is_official: boolean;
-  is_automated: boolean;
-}
 
 const hubAddress = "index.docker.io";
 const maxConfig = 4 << 20;
@@ -163,25 +156,4 @@ export class Registries {
     }
     throw failure;
   }
-}
-
-/** Base64 (URL alphabet or not) of JSON, as `X-Registry-Auth` has it; what cannot be read is no credentials, as with dockerd. */
-export function decodeCredentials(header: string | undefined): Credentials {
-  if (!header) return {};
-  try {
-    const value = JSON.parse(Buffer.from(header, "base64").toString()) as Record<string, string | undefined>;
-    return toCredentials(value);
-  } catch {
-    return {};
-  }
-}
-
-/** From Docker's AuthConfig. */
-export function toCredentials(value: Record<string, string | undefined>): Credentials {
-  return {
-    username: value["username"],
-    password: value["password"],
-    identityToken: value["identitytoken"],
-    registryToken: value["registrytoken"],
-  };
 }

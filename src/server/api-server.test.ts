@@ -50,11 +50,7 @@ describe("every answer", () => {
     ["POST /containers/c/exec", 400, message("No exec command specified")],
     ["DELETE /images/%20", 400, message("image name cannot be blank")],
     ["GET /system/df?type=foo", 400, message("unknown object type: foo")],
-    [
-      "POST /images/create?fromImage=debian",
-      501,
-      message("pulling images is not built yet: use docker load or docker import"),
-    ],
+    ["GET /images/search?term=x&limit=a", 400, message('strconv.Atoi: parsing "a": invalid syntax')],
     ["POST /networks/create", 400, message("invalid name: name is empty")],
     ["POST /swarm/leave", 503, message("This node is not part of a swarm")],
     ["GET /plugins/x/json", 404, message('plugin "x" not found')],

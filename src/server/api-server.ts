@@ -13,6 +13,7 @@ import { execRoutes } from "./routes/execs.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { networkRoutes } from "./routes/networks.ts";
 import { notBuiltRoutes } from "./routes/not-built.ts";
+import { registryRoutes } from "./routes/registries.ts";
 import { systemRoutes } from "./routes/system.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 
@@ -33,6 +34,7 @@ export function apiRoutes(backends: Backends): Route[] {
     ...execRoutes(backends.execs),
     ...notBuiltRoutes(),
     ...containerRoutes(backends.containers),
+    ...registryRoutes(backends.registries),
     ...imageRoutes(backends.images, backends.containers),
     ...volumeRoutes(backends.volumes),
     ...networkRoutes(backends.networks),

@@ -127,6 +127,27 @@ export interface ImageBackend {
   prune(filters: S.Filters): Promise<I.PruneImagesResponse>;
   /** `POST /images/load`; an EngineError after progress has begun becomes the stream's last message. */
   load(archive: Bytes, options: { quiet: boolean; progress: Progress; signal: AbortSignal }): Promise<void>;
+  /** `POST /images/create?fromImage=`; an error before the first progress is a status. */
+  pull(
+    name: string,
+    options: {
+      tag?: string | undefined;
+      platform?: string | undefined;
+      credentials: RegistryCredentials;
+      progress: Progress;
+      signal: AbortSignal;
+    },
+  ): Promise<void>;
+  push(
+    name: string,
+    options: {
+      tag?: string | undefined;
+      platform?: string | undefined;
+      credentials: RegistryCredentials;
+      progress: Progress;
+      signal: AbortSignal;
+    },
+  ): Promise<void>;
   save(names: string[], options: { signal: AbortSignal }): Promise<Bytes>;
   /** `POST /images/create?fromSrc=`; `source` is `-` with a body, or a URL. Reports the new image's id as progress. */
   import(
@@ -142,6 +163,30 @@ export interface ImageBackend {
       signal: AbortSignal;
     },
   ): Promise<void>;
+}
+
+/** As in `X-Registry-Auth` and the body of `POST /auth`. */
+export interface RegistryCredentials {
+  username?: string | undefined;
+  password?: string | undefined;
+  identityToken?: string | undefined;
+  registryToken?: string | undefined;
+}
+
+export interface RegistryBackend {
+  login(
+    address: string,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<{ status: string; token: string }>;
+  /** `GET /distribution/{name}/json` */
+  inspect(name: string, credentials: RegistryCredentials, signal: AbortSignal): Promise<unknown>;
+  search(
+    term: string,
+    limit: number | undefined,
+    credentials: RegistryCredentials,
+    signal: AbortSignal,
+  ): Promise<I.SearchResult[]>;
 }
 
 export interface VolumeBackend {
@@ -181,6 +226,7 @@ export interface Backends {
   containers: ContainerBackend;
   execs: ExecBackend;
   images: ImageBackend;
+  registries: RegistryBackend;
   volumes: VolumeBackend;
   networks: NetworkBackend;
   system: SystemBackend;

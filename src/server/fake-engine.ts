@@ -12,6 +12,7 @@ export function fakeBackends(fakes: FakeBackends): Backends {
     containers: refusing("containers", fakes.containers),
     execs: refusing("execs", fakes.execs),
     images: refusing("images", fakes.images),
+    registries: refusing("registries", fakes.registries),
     volumes: refusing("volumes", fakes.volumes),
     networks: refusing("networks", fakes.networks),
     system: refusing("system", fakes.system),

@@ -2,9 +2,13 @@
 import type { ContentStore } from "../../content/content.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { familiarString, type Reference } from "../../oci/reference.ts";
+import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { LayerCollector } from "./layer-collector.ts";
+import type { Downloads } from "./transfer/downloads.ts";
+import type { LayerBlobs } from "./transfer/layer-blobs.ts";
+import type { Uploads } from "./transfer/uploads.ts";
 
 export interface EventSink {
   publish(event: { type: string; action: string; id: string; attributes?: Record<string, string> }): void;
@@ -24,6 +28,10 @@ export interface ImageContext {
   readonly layers: LayerStore;
   readonly collector: LayerCollector;
   readonly events: EventSink;
+  readonly registries: Registries;
+  readonly blobs: LayerBlobs;
+  readonly downloads: Downloads;
+  readonly uploads: Uploads;
   usage(): ContainerUsage;
   /** A directory for archives on their way in, on the disk of the layers; emptied at start. */
   readonly spoolDirectory: string;

@@ -16,6 +16,7 @@ import type { ContentStore } from "../../content/content.ts";
 import type { Database } from "../../metadata/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
+import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import { type LoadOptions, loadImages } from "./archive/load.ts";
 import { saveImages } from "./archive/save.ts";
@@ -31,6 +32,20 @@ import { type ListOptions, listImages } from "./list.ts";
 import { pruneImages } from "./prune.ts";
 import { type RemoveOptions, removeImage } from "./remove.ts";
 import { resolveImage } from "./resolve.ts";
+import { Downloads } from "./transfer/downloads.ts";
+import { LayerBlobs } from "./transfer/layer-blobs.ts";
+import { type PullOptions, pullImage } from "./transfer/pull.ts";
+import { type PushOptions, pushImage } from "./transfer/push.ts";
+import { Uploads } from "./transfer/uploads.ts";
+
+export interface TransferLimits {
+  /** Layers at once, over all pulls. */
+  downloads: number;
+  /** Layers at once, over all pushes. */
+  uploads: number;
+  /** Of a download that makes no progress. */
+  attempts: number;
+}
 
 export interface ImagesDependencies {
   database: Database;
@@ -41,6 +56,8 @@ export interface ImagesDependencies {
   usage: () => ContainerUsage;
   /** For archives on their way in, on the disk of the layers. Belongs to this object alone. */
   spoolDirectory: string;
+  registries: Registries;
+  transfers: TransferLimits;
   /** The engine's version, for the configs of new images. */
   version: string;
 }
@@ -49,14 +66,23 @@ export class Images {
   private readonly context: ImageContext;
 
   constructor(dependencies: ImagesDependencies) {
-    const { content, layers, usage } = dependencies;
-    const store = new ImageStore(dependencies.database, content);
-    this.context = { ...dependencies, store, collector: new LayerCollector(store, content, layers, usage) };
+    const { content, layers, usage, transfers, database } = dependencies;
+    const store = new ImageStore(database, content);
+    const { downloads: atOnce, attempts } = transfers;
+    this.context = {
+      ...dependencies,
+      store,
+      collector: new LayerCollector(store, content, layers, usage),
+      blobs: new LayerBlobs(database),
+      downloads: new Downloads(layers, content, { atOnce, attempts }),
+      uploads: new Uploads(layers, dependencies.spoolDirectory, transfers.uploads),
+    };
   }
 
   /** Removes what an earlier daemon left half done. Call once, after the layer store's own and when the containers are known. */
   async reconcile(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
     await rm(this.context.spoolDirectory, { recursive: true, force: true });
+    this.context.blobs.reconcile();
     return this.context.collector.sweep();
   }
 
@@ -149,6 +175,16 @@ export class Images {
 
   async save(names: string[], options: { signal: AbortSignal }): Promise<Bytes> {
     return saveImages(this.context, names, options);
+  }
+
+  /** `docker pull`; without tag or digest all tags of the repository. */
+  pull(name: string, options: PullOptions): Promise<void> {
+    return pullImage(this.context, name, options);
+  }
+
+  /** `docker push`; without tag all tags of the repository. */
+  push(name: string, options: PushOptions): Promise<void> {
+    return pushImage(this.context, name, options);
   }
 
   import(source: string, body: Bytes, options: ImportOptions): Promise<void> {

@@ -7,6 +7,7 @@ import { Logger } from "../../base/log.ts";
 import { LocalContentStore } from "../../content/local-content-store.ts";
 import { Database } from "../../metadata/database.ts";
 import { digestOf, hexOf } from "../../oci/digest.ts";
+import { Registries } from "../../remote/registries.ts";
 import { DirectoryLayerStore } from "../../snapshots/directory-layer-store.ts";
 import { Trash } from "../../snapshots/trash.ts";
 import { Images } from "./images.ts";
@@ -24,7 +25,19 @@ async function withImages(
   const usage = () => ({ usingImage: () => [], layersInUse: () => [] });
   const spoolDirectory = join(root, "spool");
   const events = { publish: () => {} };
-  const images = new Images({ database, content, layers, events, usage, spoolDirectory, version: "test" });
+  const registries = new Registries({ mirrors: [], insecure: [] });
+  const transfers = { downloads: 3, uploads: 5, attempts: 3 };
+  const images = new Images({
+    database,
+    content,
+    layers,
+    events,
+    usage,
+    spoolDirectory,
+    registries,
+    transfers,
+    version: "test",
+  });
   try {
     await work({ images, layers, root });
   } finally {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { ProgressMessage } from "../../api/system.ts";
 import { LocalContentStore } from "../../content/local-content-store.ts";
 import { Database } from "../../metadata/database.ts";
+import { Registries } from "../../remote/registries.ts";
 import { tarEnd, tarHeader, tarPadding } from "./archive/tar-write.ts";
 import { Images } from "./images.ts";
 import { MemoryLayers } from "./memory-layers.ts";
@@ -39,6 +40,8 @@ export class TestImages implements Disposable {
       layersInUse: () => this.containers.map((container) => container.layers),
     }),
     spoolDirectory: join(this.root, "spool"),
+    registries: new Registries({ mirrors: [], insecure: [] }),
+    transfers: { downloads: 3, uploads: 5, attempts: 3 },
     version: "test",
   });
 

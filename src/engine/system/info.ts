@@ -17,6 +17,7 @@ export interface ShownConfig {
   initBinary: string;
   /** Packet filter rules are in use. */
   firewall: boolean;
+  registry: { mirrors: string[]; insecure: string[] };
 }
 
 export interface InfoInput {
@@ -65,7 +66,7 @@ export function toInfo(input: InfoInput): SystemInfo {
     OSVersion: identity.osVersion,
     OSType: "linux",
     Architecture: identity.machine,
-    ...registryFields,
+    ...registryFields(config.registry),
     NCPU: host.cpus,
     MemTotal: host.memory,
     GenericResources: null,
@@ -100,15 +101,22 @@ export function toInfo(input: InfoInput): SystemInfo {
   };
 }
 
-/** What clients expect of a daemon that knows the Docker Hub; no mirror and no insecure registry can be configured yet. */
-const registryFields = {
-  IndexServerAddress: "https://index.docker.io/v1/",
-  RegistryConfig: {
-    IndexConfigs: { "docker.io": { Mirrors: [], Name: "docker.io", Official: true, Secure: true } },
-    InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"],
-    Mirrors: null,
-  },
-};
+function registryFields({ mirrors, insecure }: { mirrors: string[]; insecure: string[] }) {
+  const urls = mirrors.map((url) => `${url.replace(/\/+$/, "")}/`);
+  const hosts = insecure.filter((entry) => !entry.includes("/"));
+  const unsafe = hosts.map((Name) => [Name, { Mirrors: [], Name, Official: false, Secure: false }]);
+  return {
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: {
+      IndexConfigs: {
+        "docker.io": { Mirrors: urls, Name: "docker.io", Official: true, Secure: true },
+        ...Object.fromEntries(unsafe),
+      },
+      InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8", ...insecure.filter((entry) => entry.includes("/"))],
+      Mirrors: urls.length > 0 ? urls : null,
+    },
+  };
+}
 
 function limitFields(limits: CgroupLimits): Record<string, boolean> {
   return {

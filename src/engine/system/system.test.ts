@@ -56,6 +56,7 @@ function newSystem(more: Partial<SystemOptions> = {}): System {
       logDriver: "json-file",
       initBinary: "/init",
       firewall: true,
+      registry: { mirrors: [], insecure: [] },
     },
     host,
     events: new EventBus(),

@@ -1,6 +1,6 @@
-/** `/images` and `/commit`. Spec: Docker Engine API, "Image". Pull, push, build and search are in `not-built.ts`. */
+/** `/images` and `/commit`. Spec: Docker Engine API, "Image". Search and login are in `registries.ts`, build in `not-built.ts`. */
 import type { ContainerConfig } from "../../api/container-config.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import { downgradeImage, downgradeImageInspect } from "../answer-versions.ts";
 import type { ContainerBackend, ImageBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
@@ -9,6 +9,7 @@ import type { Query } from "../query.ts";
 import { containerConfig } from "../request-schemas.ts";
 import { bytes, empty, json, progressStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
+import { decodeCredentials, platformText } from "./registries.ts";
 
 const listFilters = ["before", "dangling", "label", "label!", "reference", "since", "until"];
 
@@ -30,7 +31,10 @@ export function imageRoutes(images: ImageBackend, containers: ContainerBackend):
       const options = { quiet: query.bool("quiet", true), signal: request.signal };
       return progressStream((progress) => images.load(request.body, { ...options, progress }), { always: true });
     }),
-    route("POST", "/images/create", (context) => importImage(images, context)),
+    route("POST", "/images/create", (context) =>
+      context.query.optional("fromImage") ? pull(images, context) : importImage(images, context),
+    ),
+    route("POST", "/images/{name}/push", (context) => push(images, context)),
     route("POST", "/images/prune", async ({ query }) =>
       json(await images.prune(query.filters(["dangling", "label", "label!", "until"]))),
     ),
@@ -71,10 +75,28 @@ async function save(images: ImageBackend, names: string[], signal: AbortSignal):
   return bytes("application/x-tar", await images.save(names, { signal }));
 }
 
+async function pull(images: ImageBackend, { query, request, version }: RouteContext): Promise<HttpResponse> {
+  const options = {
+    tag: query.optional("tag"),
+    platform: version >= 32 ? query.optional("platform") : undefined,
+    credentials: decodeCredentials(request.headers.get("x-registry-auth")),
+    signal: request.signal,
+  };
+  return await progressStream((progress) => images.pull(query.text("fromImage"), { ...options, progress }));
+}
+
+/** 1.46: `platform`, as JSON. */
+async function push(images: ImageBackend, { params, query, request, version }: RouteContext): Promise<HttpResponse> {
+  const options = {
+    tag: query.optional("tag"),
+    platform: version >= 46 ? platformText(query.optional("platform")) : undefined,
+    credentials: decodeCredentials(request.headers.get("x-registry-auth")),
+    signal: request.signal,
+  };
+  return await progressStream((progress) => images.push(params["name"] as string, { ...options, progress }));
+}
+
 async function importImage(images: ImageBackend, { query, request, version }: RouteContext): Promise<HttpResponse> {
-  if (query.optional("fromImage")) {
-    throw notImplemented("pulling images is not built yet: use docker load or docker import");
-  }
   const source = query.text("fromSrc");
   if (source === "") throw invalidArgument("one of fromImage and fromSrc must be given");
   const options = {

@@ -14,12 +14,9 @@ const experimental =
 
 /** Method and path → what is not built. */
 const unbuilt: [string, string, string][] = [
-  ["POST", "/images/{name}/push", "pushing images is not built yet: use docker save"],
-  ["GET", "/images/search", "searching images is not built yet"],
   ["POST", "/build", "building images is not built yet: use docker commit or docker import"],
   ["POST", "/build/prune", "building images is not built yet: there is no build cache"],
   ["POST", "/build/cancel", "building images is not built yet"],
-  ["GET", "/distribution/{name}/json", "asking registries is not built yet"],
   ["POST", "/session", "BuildKit is not built yet"],
   ["POST", "/grpc", "BuildKit is not built yet"],
   ["POST", "/swarm/init", "swarm mode is not built yet"],

@@ -1,5 +1,5 @@
 /** `/_ping`, `/version`, `/info`, `/events`, `/system/df`, `/metrics`. Spec: Docker Engine API, "System". */
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import { downgradeDiskUsage, downgradeInfo } from "../answer-versions.ts";
 import type { SystemBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
@@ -35,9 +35,6 @@ export function systemRoutes(system: SystemBackend): Route[] {
       headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
       body: await system.metrics(),
     })),
-    route("POST", "/auth", () => {
-      throw notImplemented("logging in to a registry is not built yet");
-    }),
   ];
 }
 

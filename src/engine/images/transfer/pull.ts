@@ -1,0 +1,247 @@
+/** `docker pull`, with dockerd's messages and errors. */
+import type { ProgressMessage } from "../../../api/system.ts";
+import { internal, invalidArgument, notFound } from "../../../base/errors.ts";
+import { shortId } from "../../../base/ids.ts";
+import { type Digest, isDigest } from "../../../oci/digest.ts";
+import { type ImageConfig, parseImageConfig } from "../../../oci/image-config.ts";
+import {
+  type Descriptor,
+  type Index,
+  isIndexType,
+  type Manifest,
+  mediaTypes,
+  parseManifest,
+} from "../../../oci/manifest.ts";
+import { formatPlatform, hostPlatform, matchesPlatform, type Platform, parsePlatform } from "../../../oci/platform.ts";
+import {
+  familiarName,
+  familiarString,
+  parseReference,
+  type Reference,
+  repositoryOf,
+  withDigest,
+  withTag,
+} from "../../../oci/reference.ts";
+import type { Credentials } from "../../../remote/auth.ts";
+import { RegistryError } from "../../../remote/registry-error.ts";
+import type { RemoteManifest, Repository } from "../../../remote/repository.ts";
+import type { ImageContext } from "../context.ts";
+import { platformOf, toRecord } from "../image-record.ts";
+import { layerProgress } from "./progress.ts";
+
+export interface PullOptions {
+  /** A tag or digest, instead of one in the name. */
+  tag?: string | undefined;
+  platform?: string | undefined;
+  credentials: Credentials;
+  progress: (message: ProgressMessage) => void;
+  signal: AbortSignal;
+}
+
+const maxConfigSize = 8 << 20;
+const maxIndexDepth = 4;
+const schema1 = /^application\/(vnd\.docker\.distribution\.manifest\.v1\+(prettyjws|json)|json)$/;
+
+/** Rejects `not-found` for what the registry does not have. What was downloaded when it fails stays for the next pull. */
+export async function pullImage(context: ImageContext, name: string, options: PullOptions): Promise<void> {
+  const reference = pullReference(name, options.tag);
+  if (options.platform) parsePlatform(options.platform);
+  const { credentials, signal } = options;
+  try {
+    await context.registries.visit(reference, "pull", credentials, signal, (repository) =>
+      pullFrom(context, repository, reference, options),
+    );
+  } catch (error) {
+    throw inDockersWords(error, reference);
+  }
+  const id = context.store.findByReference(reference);
+  const labels = id && context.store.find(id) ? context.store.config(id).config?.Labels : undefined;
+  const attributes = { ...labels, name: familiarName(reference) };
+  context.events.publish({ type: "image", action: "pull", id: familiarString(reference), attributes });
+}
+
+function pullReference(name: string, tag: string | undefined): Reference {
+  const parsed = parseReference(name);
+  const reference = !tag ? parsed : isDigest(tag) ? withDigest(parsed, tag) : withTag(parsed, tag);
+  if (familiarName(reference) === "scratch") throw invalidArgument("'scratch' is a reserved name");
+  return reference;
+}
+
+async function pullFrom(
+  context: ImageContext,
+  repository: Repository,
+  reference: Reference,
+  options: PullOptions,
+): Promise<void> {
+  const all = reference.tag === undefined && reference.digest === undefined;
+  const tags = all ? await repository.tags(options.signal) : [];
+  const wanted = all ? tags.map((tag) => withTag(reference, tag)) : [reference];
+  let newer = false;
+  for (const one of wanted) newer = (await pullOne(context, repository, one, options)) || newer;
+  const status = newer ? "Downloaded newer image" : "Image is up to date";
+  options.progress({ status: `Status: ${status} for ${familiarString(reference)}` });
+}
+
+/** Returns whether the name means another image than before. */
+async function pullOne(
+  context: ImageContext,
+  repository: Repository,
+  reference: Reference,
+  options: PullOptions,
+): Promise<boolean> {
+  const { progress, signal, platform } = options;
+  const version = reference.digest ?? reference.tag ?? "";
+  const top = await repository.manifest(version, signal).catch((error: unknown) => {
+    throw inDockersWords(error, reference);
+  });
+  progress({ status: `Pulling from ${repository.name}`, id: version });
+  using _hold = context.collector.hold();
+  const target = platform ? parsePlatform(platform) : hostPlatform();
+  const manifest = await chooseManifest(repository, top, target, reference, signal);
+  const id = manifest.config.digest;
+  if (!context.store.find(id)) await fetchImage(context, repository, manifest, reference, options);
+  // Beside the names: whoever asks for the manifest gets the very bytes that the digest names.
+  await context.content.put(top.bytes, top.mediaType);
+  progress({ status: `Digest: ${top.digest}` });
+  const before = context.store.findByReference(reference);
+  context.store.setReference(withDigest(reference, top.digest), id);
+  if (reference.digest === undefined) context.store.setReference(reference, id);
+  if (platform) warnOfPlatform(context, id, reference, target, progress);
+  return before !== id;
+}
+
+function warnOfPlatform(
+  context: ImageContext,
+  id: Digest,
+  reference: Reference,
+  wanted: Platform,
+  progress: PullOptions["progress"],
+): void {
+  const offered = platformOf(context.store.config(id));
+  if (matchesPlatform(wanted, offered)) return;
+  const [has, not] = [formatPlatform(offered), formatPlatform(wanted)];
+  progress({
+    status: `WARNING: image with reference ${familiarString(reference)} was found but its platform (${has}) does not match the specified platform (${not})`,
+  });
+}
+
+/** Of an index, the manifest for the platform. */
+async function chooseManifest(
+  repository: Repository,
+  top: RemoteManifest,
+  platform: Platform,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  let found = top;
+  for (let depth = 0; depth < maxIndexDepth; depth++) {
+    if (schema1.test(found.mediaType)) throw schema1Removed(reference);
+    const parsed = parseManifest(found.bytes);
+    if ("manifest" in parsed) return checked(parsed.manifest);
+    found = await repository.manifest(chooseEntry(parsed.index, platform).digest, signal);
+  }
+  throw invalidArgument(`indexes are nested more than ${maxIndexDepth} deep`);
+}
+
+function chooseEntry({ manifests }: Index, platform: Platform): Descriptor {
+  const suitable = manifests.filter((item) =>
+    item.platform ? matchesPlatform(platform, item.platform) : isIndexType(item.mediaType),
+  );
+  const exact = suitable.find((item) => item.platform?.variant === platform.variant);
+  const chosen = exact ?? suitable[0];
+  if (chosen) return chosen;
+  throw notFound(`no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);
+}
+
+function checked(manifest: Manifest): Manifest {
+  const { mediaType } = manifest.config;
+  const known: string[] = [mediaTypes.dockerConfig, mediaTypes.ociConfig, "application/octet-stream", ""];
+  if (known.includes(mediaType)) return manifest;
+  const kind = mediaType === "application/vnd.docker.plugin.v1+json" ? "plugin" : "unknown";
+  throw invalidArgument(`Encountered remote ${JSON.stringify(mediaType)}(${kind}) when fetching`);
+}
+
+function schema1Removed(reference: Reference): Error {
+  return invalidArgument(
+    `Docker Image Format v1 and Docker Image manifest version 2, schema 1 support has been removed. Suggest the author of ${familiarString(reference)} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2. More information at https://docs.docker.com/go/deprecated-image-specs/`,
+  );
+}
+
+/** Config and layers; the image is recorded when all of them are here. */
+async function fetchImage(
+  context: ImageContext,
+  repository: Repository,
+  manifest: Manifest,
+  reference: Reference,
+  options: PullOptions,
+): Promise<void> {
+  const id = manifest.config.digest;
+  const bytes = await repository.blob(id, maxConfigSize, options.signal);
+  const config = parseImageConfig(bytes);
+  if (config.os && config.os !== "linux") {
+    throw invalidArgument(
+      `image operating system ${JSON.stringify(config.os)} cannot be used on this platform: operating system is not supported`,
+    );
+  }
+  const size = await fetchLayers(context, repository, manifest, config, options);
+  await context.store.create(toRecord(id, config, size), bytes);
+  // A mirror's repositories cannot be mounted from: what counts is the registry of the name.
+  for (const [index, { digest, size: blobSize, mediaType }] of manifest.layers.entries()) {
+    const blob = { digest, size: blobSize };
+    if (mediaType.endsWith("gzip"))
+      context.blobs.remember(config.rootfs.diff_ids[index] as Digest, blob, repositoryOf(reference));
+  }
+}
+
+async function fetchLayers(
+  context: ImageContext,
+  repository: Repository,
+  manifest: Manifest,
+  config: ImageConfig,
+  options: PullOptions,
+): Promise<number> {
+  const diffIds = config.rootfs.diff_ids;
+  if (diffIds.length !== manifest.layers.length) {
+    throw invalidArgument("failed to register layer: mismatched image rootfs and manifest layers");
+  }
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  try {
+    const layers = await Promise.all(
+      manifest.layers.map(async ({ digest, size }, index) => {
+        const diffId = diffIds[index] as Digest;
+        const tell = layerProgress(options.progress, shortId(digest));
+        if (context.layers.has(diffId)) {
+          tell({ status: "Already exists" });
+          return context.layers.get(diffId);
+        }
+        tell({ status: "Pulling fs layer" });
+        return context.downloads.fetch({ repository, digest, size, diffId }, tell, signal);
+      }),
+    );
+    return layers.reduce((sum, layer) => sum + layer.size, 0);
+  } catch (error) {
+    failed.abort();
+    throw error;
+  } finally {
+    context.collector.release(diffIds);
+  }
+}
+
+/** dockerd's `translatePullError`. */
+export function inDockersWords(error: unknown, reference: Reference): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  const { message: cause, code } = error;
+  const name = familiarName(reference);
+  if (code === "DENIED") {
+    return notFound(
+      `pull access denied for ${name}, repository does not exist or may require 'docker login': ${cause}`,
+      { cause: error },
+    );
+  }
+  if (code === "MANIFEST_UNKNOWN") {
+    return notFound(`manifest for ${familiarString(reference)} not found: ${cause}`, { cause: error });
+  }
+  if (code === "NAME_UNKNOWN") return notFound(`repository ${name} not found: ${cause}`, { cause: error });
+  return internal(cause, { cause: error });
+}
