@@ -221,8 +221,8 @@ export class Repository {
       if (response.status !== 401 || attempt > 0) return response;
       this.auth.learn(response);
       this.auth.forget();
-      const renewed = await this.authorization(url, options).catch(() => undefined);
-      if (!renewed || renewed["Authorization"] === authorization["Authorization"]) return response;
+      const renewed = await this.authorization(url, options);
+      if (renewed["Authorization"] === authorization["Authorization"]) return response;
       await response.body?.cancel();
     }
   }
