@@ -18,7 +18,7 @@ export interface CompressedLayer extends AsyncDisposable {
 
 /** igzip (package isal) compresses several times as fast as gzip, to about the same size. Neither writes names or times. */
 const compressors = [
-  ["igzip", "-c", "-3"],
+  ["igzip", "-cn", "-3"],
   ["gzip", "-cn", "-6"],
 ];
 

@@ -1,0 +1,129 @@
+/** Pull, push and login against Debian's docker-registry, with the stock CLI; what was pushed is read by skopeo. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { useTarget } from "./lib/journey.ts";
+import { type Outcome, until } from "./lib/run.ts";
+
+const registries: Bun.Subprocess[] = [];
+
+// Before the target is looked after, which must find nothing left on its network.
+afterAll(async () => {
+  for (const registry of registries) {
+    registry.kill();
+    await registry.exited;
+  }
+});
+
+const target = useTarget();
+
+/** `ann`, `secret`. */
+const passwords = "ann:$2b$05$B0SuLP/TlUTSgW4WtrpixOqUQrr6njco0ESvQgFtj9znGvtPcTFKq\n";
+const open = "localhost:5981";
+const locked = "localhost:5982";
+
+/** On the test host's network, with everything in the target's directory. */
+async function startRegistry(name: string, address: string, more: Record<string, unknown>): Promise<void> {
+  const { root, host } = target();
+  const config = {
+    version: "0.1",
+    log: { level: "error" },
+    storage: { filesystem: { rootdirectory: join(root, name) } },
+    http: { addr: address.replace("localhost", "127.0.0.1") },
+    ...more,
+  };
+  const path = join(root, `${name}.yml`);
+  writeFileSync(path, JSON.stringify(config));
+  registries.push(Bun.spawn(host.command(["docker-registry", "serve", path]), { stdout: "ignore", stderr: "ignore" }));
+  await until("the registry to answer", async () => {
+    const { stdout } = await host.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", `http://${address}/v2/`);
+    return stdout === "200" || stdout === "401";
+  });
+}
+
+beforeAll(async () => {
+  const htpasswd = join(target().root, "htpasswd");
+  writeFileSync(htpasswd, passwords);
+  await startRegistry("open", open, {});
+  await startRegistry("locked", locked, { auth: { htpasswd: { realm: "r", path: htpasswd } } });
+}, 60_000);
+
+function lines({ stdout, stderr }: Outcome): string[] {
+  return `${stdout}${stderr}`.split("\n").filter((line) => line !== "");
+}
+
+test("tag, push, remove, pull, run; a second image sends only its own layer", async () => {
+  const docker = target().docker.bind(target());
+  const must = target().must.bind(target());
+  await must("tag", "busybox", `${open}/team/bb:1`);
+  const pushed = lines(await docker("push", `${open}/team/bb:1`));
+  expect(pushed[0]).toBe(`The push refers to repository [${open}/team/bb]`);
+  expect(pushed.some((line) => line.endsWith(": Pushed"))).toBe(true);
+  expect(pushed.at(-1)).toMatch(/^1: digest: sha256:[0-9a-f]{64} size: \d+$/);
+  expect(lines(await docker("push", `${open}/team/bb:1`))).toContainEqual(
+    expect.stringMatching(/: Layer already exists$/),
+  );
+  await must("tag", "busybox", `${open}/other:2`);
+  expect(lines(await docker("push", `${open}/other:2`))).toContainEqual(
+    expect.stringMatching(/: Mounted from team\/bb$/),
+  );
+  await must("run", "--name", "client", "--network", "none", `${open}/team/bb:1`, "sh", "-c", "echo mine >/mine");
+  await must("commit", "client", `${open}/team/bb:2`);
+  const second = lines(await docker("push", `${open}/team/bb:2`));
+  expect(second.filter((line) => line.endsWith(": Pushed"))).toHaveLength(1);
+  expect(second.filter((line) => line.endsWith(": Layer already exists"))).toHaveLength(1);
+  await must("rm", "client");
+  await must("rmi", `${open}/team/bb:1`, `${open}/team/bb:2`, `${open}/other:2`, "busybox");
+  const pulled = lines(await docker("pull", `${open}/team/bb:2`));
+  expect(pulled[0]).toBe("2: Pulling from team/bb");
+  expect(pulled).toContain(`Status: Downloaded newer image for ${open}/team/bb:2`);
+  expect(await must("run", "--rm", "--network", "none", `${open}/team/bb:2`, "cat", "/mine")).toBe("mine");
+  const all = lines(await docker("pull", "-a", `${open}/team/bb`));
+  expect(all).toContain("1: Pulling from team/bb");
+  const digest = await must("inspect", "-f", "{{index .RepoDigests 0}}", `${open}/team/bb:2`);
+  expect(lines(await docker("pull", digest)).at(-1)).toBe(digest);
+});
+
+test("skopeo reads what was pushed", async () => {
+  const { host, root } = target();
+  const from = `docker://${open}/team/bb:2`;
+  const copied = await host.run(
+    "skopeo",
+    "--insecure-policy",
+    "copy",
+    "--src-tls-verify=false",
+    from,
+    `oci:${root}/copy:1`,
+  );
+  expect(copied.stderr).toBe("");
+  const inspected = await host.run("skopeo", "inspect", "--tls-verify=false", from);
+  expect((JSON.parse(inspected.stdout) as { Layers: string[] }).Layers).toHaveLength(2);
+});
+
+test("login, and what is refused without", async () => {
+  const { docker, must } = { docker: target().docker.bind(target()), must: target().must.bind(target()) };
+  const name = `${locked}/bb:1`;
+  await must("tag", `${open}/team/bb:1`, name);
+  expect(lines(await docker("push", name)).at(-1)).toBe("no basic auth credentials");
+  expect(lines(await docker("pull", name)).at(-1)).toEndWith("no basic auth credentials");
+  const login = (input: string) => target().dockerWith({ input }, "login", "-u", "ann", "--password-stdin", locked);
+  expect((await login("wrong")).stderr).toContain(
+    `login attempt to http://${locked}/v2/ failed with status: 401 Unauthorized`,
+  );
+  expect((await login("secret")).stdout).toContain("Login Succeeded");
+  expect((await docker("push", name)).code).toBe(0);
+  await must("rmi", name);
+  await must("pull", "-q", name);
+  await must("logout", locked);
+});
+
+test("what is not there", async () => {
+  const docker = target().docker.bind(target());
+  const says = async (...args: string[]) => (await docker(...args)).stderr.trim();
+  expect(await says("pull", `${open}/team/bb:no`)).toBe(
+    `Error response from daemon: manifest for ${open}/team/bb:no not found: manifest unknown: manifest unknown`,
+  );
+  expect(await says("pull", "localhost:5983/x")).toContain("connect: connection refused");
+  expect(await says("push", `${open}/never`)).toBe(`An image does not exist locally with the tag: ${open}/never`);
+  expect(await says("push", `${open}/team/bb:never`)).toBe(`tag does not exist: ${open}/team/bb:never`);
+});
