@@ -240,7 +240,8 @@ async function prepareImages(engines: Engine[]): Promise<void> {
   );
   await sh(`tar -C ${rootfs} -cf ${scratch}/busybox.tar .`);
   const debian = process.env["BENCH_DEBIAN"] ?? join(tmpdir(), "gantry-bench-debian.tar");
-  if (!(await Bun.file(debian).exists())) await sh(`. /etc/os-release; mmdebstrap --quiet --variant=important $VERSION_CODENAME ${debian}`);
+  if (!(await Bun.file(debian).exists()))
+    await sh(`. /etc/os-release; mmdebstrap --quiet --variant=important $VERSION_CODENAME ${debian}`);
   for (const engine of engines) {
     await docker(engine, ["import", `${scratch}/busybox.tar`, image]);
     await docker(engine, ["import", "-c", "CMD bash", debian, bigImage]);
