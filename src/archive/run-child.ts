@@ -45,18 +45,24 @@ export function startChild(verb: ChildVerb, job: object, options: ChildOptions =
   const kill = () => child.kill("SIGKILL");
   signal?.addEventListener("abort", kill, { once: true });
   const head = Promise.withResolvers<unknown>();
-  const feeding = input ? feed(options.stdin as Bytes, input.writeEnd, kill) : Promise.resolve(undefined);
+  const succeeded = Promise.withResolvers<boolean>();
+  const feeding = input
+    ? feed(options.stdin as Bytes, input.writeEnd, { kill, succeeded: succeeded.promise })
+    : Promise.resolve(undefined);
   const result = (async () => {
     try {
       const outcome = await readOutcome(child.stderr as ReadableStream<Uint8Array>, head.resolve);
       await child.exited;
       if (signal?.aborted) throw canceled("context canceled");
-      const inputError = await Promise.race([feeding, Promise.resolve(undefined)]);
+      const success = outcome !== undefined && "result" in outcome;
+      succeeded.resolve(success);
+      const inputError = await (success ? feeding : Promise.race([feeding, Promise.resolve(undefined)]));
       if (inputError !== undefined) throw inputError;
       if (outcome === undefined) throw internal(`a ${verb} process ended with ${child.signalCode ?? child.exitCode}`);
       if ("error" in outcome) throw new EngineError(outcome.error.kind, outcome.error.message);
       return outcome.result;
     } finally {
+      succeeded.resolve(false);
       signal?.removeEventListener("abort", kill);
     }
   })();
@@ -93,10 +99,15 @@ const gatherLimit = 1 << 20;
 
 /**
  * Passes a stream on to a child through the writing end of a pipe, which it closes. The writing is done by the thread pool, which
- * waits for the child, while the next bytes are fetched. A child that stops reading ends it silently: its own result tells why.
+ * waits for the child, while the next bytes are fetched. A child that stops reading ends it silently: its own result tells why; if
+ * that is success, what still comes (an archive goes on behind its end) is taken and forgotten, as senders expect.
  * Resolves with the error of the stream itself, after ending the child.
  */
-async function feed(source: Bytes, descriptor: number, kill: () => void): Promise<unknown> {
+async function feed(
+  source: Bytes,
+  descriptor: number,
+  { kill, succeeded }: { kill: () => void; succeeded: Promise<boolean> },
+): Promise<unknown> {
   let gathered: Uint8Array[] = [];
   let size = 0;
   let refused = false;
@@ -117,7 +128,10 @@ async function feed(source: Bytes, descriptor: number, kill: () => void): Promis
   };
   try {
     for await (const chunk of source) {
-      if (refused) break;
+      if (refused) {
+        if (!(await succeeded)) break;
+        continue;
+      }
       gathered.push(chunk);
       size += chunk.length;
       if (size >= gatherLimit) await writing;

@@ -14,6 +14,7 @@ import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { CgroupLayout } from "../../linux/cgroups.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
+import type { SpecProcess } from "../../oci/runtime-spec.ts";
 import { execArgv, type OciRuntimes } from "../../runtime/oci-runtime.ts";
 import { RuntimeStartError, type Shim } from "../../runtime/shim.ts";
 import type { ShimPool } from "../../runtime/shim-pool.ts";
@@ -74,8 +75,10 @@ export class Execs {
     this.requireRunning(container, containerId);
     if (!request.Cmd?.length) throw invalidArgument("No exec command specified");
     const id = newId();
+    const exec: Exec = { id, container, request, state: "created", pid: 0, exitCode: null, shim: undefined };
+    this.process(exec, {}); // An unknown user is refused here, as dockerd does.
     this.forgetOldest();
-    this.execs.set(id, { id, container, request, state: "created", pid: 0, exitCode: null, shim: undefined });
+    this.execs.set(id, exec);
     container.execIds.add(id);
     this.deps.events.publish(container, `exec_create: ${request.Cmd.join(" ")}`, { execID: id });
     return { Id: id };
@@ -84,21 +87,23 @@ export class Execs {
   async startDetached(execId: string, request: ExecStartRequest): Promise<void> {
     const exec = this.get(execId);
     this.requireStartable(exec);
-    await this.launch(exec, request, undefined);
+    await this.launch(exec, this.process(exec, request), request, undefined);
   }
 
   async start(execId: string, request: ExecStartRequest) {
     const exec = this.get(execId);
     this.requireStartable(exec);
+    const process = this.process(exec, request);
     return {
       multiplexed: exec.request.Tty !== true,
-      serve: (client: Duplex) => this.serve(exec, request, client),
+      serve: (client: Duplex) => this.serve(exec, process, request, client),
     };
   }
 
   async inspect(execId: string): Promise<ExecInspect> {
     const { id, container, request, state, pid, exitCode } = this.get(execId);
     const [entrypoint = "", ...args] = request.Cmd ?? [];
+    const user = request.User || container.record.config.User;
     return {
       ID: id,
       Running: state === "running",
@@ -108,12 +113,12 @@ export class Execs {
         entrypoint,
         arguments: args,
         privileged: request.Privileged === true,
-        ...(request.User ? { user: request.User } : {}),
+        ...(user ? { user } : {}),
       },
       OpenStdin: request.AttachStdin === true,
       OpenStderr: request.AttachStderr === true,
       OpenStdout: request.AttachStdout === true,
-      CanRemove: state === "exited",
+      CanRemove: false,
       ContainerID: container.id,
       DetachKeys: request.DetachKeys ?? "",
       Pid: pid,
@@ -135,7 +140,11 @@ export class Execs {
       Tty: false,
     });
     const exec = this.get(Id);
-    const { shim, served } = await this.launch(exec, {}, undefined, { stdin: false, stdout: true, stderr: true });
+    const { shim, served } = await this.launch(exec, this.process(exec, {}), {}, undefined, {
+      stdin: false,
+      stdout: true,
+      stderr: true,
+    });
     const output = new OutputCollector();
     const collected = output.collect(shim);
     let expired = false;
@@ -159,9 +168,9 @@ export class Execs {
   }
 
   /** What keeps a process from starting is told in its output, as the header is sent by then. */
-  private async serve(exec: Exec, request: ExecStartRequest, client: Duplex): Promise<void> {
+  private async serve(exec: Exec, process: SpecProcess, request: ExecStartRequest, client: Duplex): Promise<void> {
     try {
-      const { served } = await this.launch(exec, request, client);
+      const { served } = await this.launch(exec, process, request, client);
       await served;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
@@ -193,13 +202,14 @@ export class Execs {
   /** Starts the process with the client (if any) attached from its first byte on. */
   private async launch(
     exec: Exec,
+    process: SpecProcess,
     start: ExecStartRequest,
     client: Duplex | undefined,
     collect?: AttachStreams,
   ): Promise<Started> {
     const { container, request } = exec;
     exec.state = "running";
-    const shim = this.spawn(exec, start, client !== undefined || collect !== undefined ? 1 : 0);
+    const shim = this.spawn(exec, process, start, client !== undefined || collect !== undefined ? 1 : 0);
     const streams = {
       stdin: request.AttachStdin === true,
       stdout: request.AttachStdout === true,
@@ -234,13 +244,13 @@ export class Execs {
     return { shim, served };
   }
 
-  private spawn(exec: Exec, start: ExecStartRequest, waitAttach: number): Shim {
+  private spawn(exec: Exec, process: SpecProcess, start: ExecStartRequest, waitAttach: number): Shim {
     const { container, request } = exec;
     const { paths, runtimes, shims, host, cgroups } = this.deps;
     const directory = paths.exec(container.id, exec.id);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const processFile = join(directory, "process.json");
-    writeFileSync(processFile, goJson(this.process(exec, start)), { mode: 0o600 });
+    writeFileSync(processFile, goJson(process), { mode: 0o600 });
     const runtime = runtimes.get(container.record.hostConfig.Runtime);
     const [rows, cols] = start.ConsoleSize ?? request.ConsoleSize ?? [0, 0];
     const unified = host.cgroupMode === "hybrid" ? cgroups.cgroupUnified : undefined;
@@ -253,12 +263,23 @@ export class Execs {
       waitAttach,
       ...(unified === undefined ? {} : { hideCgroup2: unified }),
       cwd: directory,
-      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
+      env: { PATH: Bun.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     return exec.shim;
   }
 
-  private process({ container, request }: Exec, start: ExecStartRequest) {
+  /** Throws `invalid-argument` for a user that the container does not know; the exec is over then. */
+  private process(exec: Exec, start: ExecStartRequest): SpecProcess {
+    try {
+      return this.buildProcess(exec, start);
+    } catch (error) {
+      Object.assign(exec, { state: "exited", exitCode: 126 });
+      exec.container.execIds.delete(exec.id);
+      throw error;
+    }
+  }
+
+  private buildProcess({ container, request }: Exec, start: ExecStartRequest): SpecProcess {
     const { record } = container;
     const root = `/proc/${record.state.pid}/root`;
     const user = resolveUser(root, request.User || record.config.User || "", record.hostConfig.GroupAdd ?? []);

@@ -10,8 +10,9 @@ import { RequestBody } from "./request-body.ts";
 import { HttpProtocolError, maxHeadBytes, parseRequestHead, type RequestHead } from "./request-head.ts";
 import { ResponseWriter } from "./response-writer.ts";
 
-/** A body that the handler did not want is read up to here to keep the connection; beyond, the connection is closed. */
+/** A body that the handler did not want is read up to here, and for so long, to keep the connection; beyond, it is closed. */
 const maxDiscard = 256 * 1024;
+const discardMillis = 1000;
 
 /** How long a client may take for the rest of a request's head, and to notice that we close. */
 const headTimeoutMillis = 30_000;
@@ -111,7 +112,8 @@ export class Connection {
   }
 
   private async respond(response: HttpResponse, head: RequestHead, body: RequestBody): Promise<boolean> {
-    const keepAlive = head.keepAlive && !this.closing && (await this.bodyDone(head, body));
+    // Before the head, as Go's server does: a client that is answered while it still sends takes that for a failure.
+    const keepAlive = (await this.bodyDone(head, body)) && head.keepAlive && !this.closing;
     const framing = { headOnly: head.method === "HEAD", http11: head.http11, keepAlive };
     try {
       return await this.writer.send(response, framing);
@@ -127,8 +129,9 @@ export class Connection {
    */
   private async bodyDone(head: RequestHead, body: RequestBody): Promise<boolean> {
     if (body.complete) return true;
-    if (body.started || head.expectsContinue || body.length === undefined) return false;
-    return await body.discard(maxDiscard);
+    if (body.started || head.expectsContinue) return false;
+    const patience = Bun.sleep(discardMillis).then(() => false);
+    return await Promise.race([body.discard(maxDiscard).catch(() => false), patience]);
   }
 
   private async takeOver(response: HttpResponse, serve: NonNullable<HttpResponse["upgrade"]>): Promise<void> {

@@ -37,6 +37,12 @@ function explain(text: string, command: string): { message: string; exitCode: nu
   if (/open executable.*no such file|exec(?:ve)?\b.*no such file or directory/i.test(text)) {
     return { message: start("no such file or directory"), exitCode: 127 };
   }
+  const directory = /chdir `([^`]*)`: no such file/i.exec(text)?.[1];
+  if (directory !== undefined) {
+    if (!directory.startsWith("/")) return { message: "Cwd must be an absolute path", exitCode: 128 };
+    const reason = `chdir to cwd (${JSON.stringify(directory)}) set in config.json failed: no such file or directory`;
+    return { message: `unable to start container process: ${reason}`, exitCode: 127 };
+  }
   if (/is a directory/i.test(text)) return { message: start("is a directory"), exitCode: 126 };
   if (/(?:executable|exec).*(?:permission denied|operation not permitted)|is not executable/i.test(text)) {
     return { message: start("permission denied"), exitCode: 126 };
