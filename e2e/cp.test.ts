@@ -54,7 +54,7 @@ test("both ways, running and stopped", async () => {
     docker cp cc:/proc/version - | tar -t
     docker cp -q src/f cc:/tmp/quiet
     docker diff cc | sort
-    docker rm -fv c
+    docker rm -fv cc
     docker volume rm cpvol
     docker create --name ro --read-only -v rovol:/vol:ro busybox true
     docker cp src/f ro:/tmp/x

@@ -63,7 +63,7 @@ test("a terminal in a running container", async () => {
   await session.expect("31 101");
   session.type("\x10\x11");
   expect(await session.exit()).toBe(1);
-  expect(await target().must("top", "shell", "-o", "pid,args")).toContain("sh");
+  expect(await target().must("top", "shell", "-eo", "pid,args")).toContain("sh");
   await target().must("rm", "-f", "shell");
 });
 
