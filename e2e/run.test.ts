@@ -162,7 +162,7 @@ test("limits are where the kernel reads them", async () => {
     docker inspect -f '{{.HostConfig.RestartPolicy.Name}}' limited
     docker update limited
     docker rm -f limited
-    docker run --name oom --memory 16m busybox sh -c 'cat /dev/zero | head -c 200m | tail' >/dev/null; echo $?
+    docker run --name oom --memory 16m busybox sh -c 'cat /dev/zero | head -c 200m | tail' >/dev/null 2>&1; echo $?
     docker inspect -f '{{.State.OOMKilled}}' oom
     docker rm oom
     docker run --rm --pids-limit 3 busybox sh -c 'sleep 5 & sleep 5 & sleep 5 & sleep 5 & wait' 2>&1 | grep -c fork

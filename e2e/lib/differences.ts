@@ -35,7 +35,8 @@ export const differences: Difference[] = [
   },
   {
     golden: "cp/cp",
-    docker: "! Error response from daemon: Could not find the file /proc/version in container cc\n! tar: This does not look like a tar archive\n! tar: Exiting with failure status due to previous errors\n[2]\n",
+    docker:
+      "! Error response from daemon: Could not find the file /proc/version in container cc\n! tar: This does not look like a tar archive\n! tar: Exiting with failure status due to previous errors\n[2]\n",
     gantry: "version\n",
     why: "the same: /proc of a running container is there",
   },

@@ -53,9 +53,10 @@ export function createContainer(
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
   if (!given.Image) throw invalidArgument("config cannot be empty in order to create a container");
   const image = deps.resolveImage(given.Image, options.platform);
-  const config = normalizeConfig(mergeConfig(given, image.config));
-  if (commandOf(config).length === 0) throw invalidArgument("no command specified");
-  const warnings = validateCreate(config, givenHost ?? {}, deps.host, deps.defaults);
+  const merged = mergeConfig(given, image.config);
+  if (commandOf(merged).length === 0) throw invalidArgument("no command specified");
+  const warnings = validateCreate(merged, givenHost ?? {}, deps.host, deps.defaults);
+  const config = normalizeConfig(merged);
   const hostConfig = normalizeHostConfig(givenHost ?? {}, deps.host, deps.defaults);
   const id = newId();
   const record = draft({

@@ -239,7 +239,7 @@ export class Launcher {
   private donor(nameOrId: string, kind: "PID" | "IPC"): Container {
     const container = this.deps.findContainer(nameOrId);
     const failed = `failed to join ${kind} namespace: `;
-    if (!container) throw invalidArgument(`${failed}No such container: ${nameOrId}`);
+    if (!container) throw invalidArgument(`No such container: ${nameOrId}`);
     if (!container.isRunning) throw conflict(`${failed}container ${container.id} is not running`);
     const { IpcMode } = container.record.hostConfig;
     if (kind === "IPC" && IpcMode !== "shareable" && IpcMode !== "host") {
