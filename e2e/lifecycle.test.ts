@@ -75,7 +75,6 @@ test("start, stop, kill, pause, rename, remove", async () => {
     docker rm int
     echo hello | docker run -i --name in busybox cat
     echo again | docker start -a -i in
-    docker start -a in </dev/null
     docker rm in
     docker run --name gone --rm busybox true
     docker inspect gone
@@ -91,15 +90,15 @@ test("start, stop, kill, pause, rename, remove", async () => {
 test("wait's conditions", async () => {
   const session = new Session(target());
   await session.play(`
-    docker create --name w busybox sh -c 'sleep 1; exit 8'
-    api POST /v1.41/containers/w/wait
-    api POST '/v1.41/containers/w/wait?condition=next-exit' & sleep 0.5; docker start w; wait
-    docker start w; api POST '/v1.41/containers/w/wait?condition=removed' & sleep 2; docker rm w; wait
-    api POST '/v1.41/containers/w/wait?condition=removed'
-    api POST '/v1.41/containers/w/wait?condition=nonsense'
-    docker run -d --name w busybox true | wc -c
-    api POST '/v1.41/containers/w/wait?condition=nonsense'
-    docker rm w
+    docker create --name w1 busybox sh -c 'sleep 1; exit 8'
+    api POST /v1.41/containers/w1/wait
+    api POST '/v1.41/containers/w1/wait?condition=next-exit' & sleep 0.5; docker start w1; wait
+    docker start w1; api POST '/v1.41/containers/w1/wait?condition=removed' & sleep 2; docker rm w1; wait
+    api POST '/v1.41/containers/w1/wait?condition=removed'
+    api POST '/v1.41/containers/w1/wait?condition=nonsense'
+    docker run -d --name w1 busybox true | wc -c
+    api POST '/v1.41/containers/w1/wait?condition=nonsense'
+    docker rm w1
   `);
   await session.matches("lifecycle/wait");
 });
@@ -146,19 +145,19 @@ test("restart policies", async () => {
 test("health", async () => {
   const session = new Session(target());
   await session.play(`
-    docker run -d --name h --health-cmd 'cat /healthy' --health-interval 200ms --health-retries 2 --health-timeout 5s --health-start-period 0s busybox sh -c 'touch /healthy; sleep 1000'
-    until_health h healthy
+    docker run -d --name h1 --health-cmd 'cat /healthy' --health-interval 200ms --health-retries 2 --health-timeout 5s --health-start-period 0s busybox sh -c 'touch /healthy; sleep 1000'
+    until_health h1 healthy
     docker ps --filter health=healthy --format '{{.Names}} {{.Status}}'
-    docker inspect -f '{{.State.Health.FailingStreak}} {{(index .State.Health.Log 0).ExitCode}} {{json (index .State.Health.Log 0).Output}}' h
-    docker exec h rm /healthy
-    until_health h unhealthy
-    docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 4).ExitCode}} {{json (index .State.Health.Log 4).Output}}' h
-    docker inspect -f '{{json .Config.Healthcheck}}' h
-    docker exec h touch /healthy
-    until_health h healthy
-    docker stop -t 0 h
-    docker inspect -f '{{.State.Health.Status}}' h
-    docker rm h
+    docker inspect -f '{{.State.Health.FailingStreak}} {{(index .State.Health.Log 0).ExitCode}} {{json (index .State.Health.Log 0).Output}}' h1
+    docker exec h1 rm /healthy
+    until_health h1 unhealthy
+    docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 4).ExitCode}} {{json (index .State.Health.Log 4).Output}}' h1
+    docker inspect -f '{{json .Config.Healthcheck}}' h1
+    docker exec h1 touch /healthy
+    until_health h1 healthy
+    docker stop -t 0 h1
+    docker inspect -f '{{.State.Health.Status}}' h1
+    docker rm h1
     docker run -d --name slow --health-cmd 'sleep 10' --health-interval 100ms --health-timeout 200ms --health-retries 1 busybox sleep 1000
     until_health slow unhealthy
     docker inspect -f '{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}' slow
@@ -177,22 +176,22 @@ test("events and prune", async () => {
   const since = (Date.now() / 1000).toFixed(3);
   const session = new Session(target());
   await session.play(`
-    docker run --name e --label color=red busybox true
-    docker start -a e
-    docker rename e f
-    docker run -d --name g busybox sleep 1000
-    docker exec g true
-    docker pause g
-    docker unpause g
-    docker update --cpu-shares 100 g
-    docker kill g
-    docker rm f g
+    docker run --name e1 --label color=red busybox true
+    docker start -a e1
+    docker rename e1 f1
+    docker run -d --name g1 busybox sleep 1000
+    docker exec g1 true
+    docker pause g1
+    docker unpause g1
+    docker update --cpu-shares 100 g1
+    docker kill g1
+    docker rm f1 g1
     docker container prune -f
-    docker volume create v
-    docker volume rm v
+    docker volume create vv
+    docker volume rm vv
     docker tag busybox other:1
     docker rmi other:1
-    docker create --name p busybox true
+    docker create --name p1 busybox true
     docker container prune -f --filter label=none
     docker container prune -f --filter 'until=1h'
     docker container prune -f | sed 1d | grep -v '^<\\|^[0-9a-f]'
@@ -204,7 +203,7 @@ test("events and prune", async () => {
   const format = "{{.Type}} {{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}";
   session.note("events", await target().must("events", ...range, "--format", format));
   for (const filter of [
-    "container=f",
+    "container=f1",
     "event=die",
     "type=volume",
     "label=color=red",

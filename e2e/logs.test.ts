@@ -9,27 +9,27 @@ const target = useTarget();
 test("what was written is told, as asked", async () => {
   const session = new Session(target());
   await session.play(`
-    docker run --name l busybox sh -c 'echo one; echo two >&2; sleep 1.5; echo three; printf unfinished'
-    docker logs l
-    docker logs l 2>/dev/null
-    docker logs --tail 2 l
-    docker logs --tail 0 l
-    docker logs --tail all l | wc -l
-    docker logs -n 1 l
-    docker logs --tail nonsense l | wc -l
-    docker logs -t l 2>&1 | cut -c1-4 | sort -u | wc -l
-    docker logs -t --tail 1 l | sed 's/^[^ ]*Z /T /'
-    docker logs --since $(docker inspect -f '{{.State.StartedAt}}' l | cut -c1-19)Z l
-    docker logs --since 1h l | wc -l
-    docker logs --since 0s l
-    docker logs --until 1h l
-    docker logs --since nonsense l
-    docker logs --since 2001-01-01 --until 2002-01-01 l
+    docker run --name l1 busybox sh -c 'echo one; echo two >&2; sleep 1.5; echo three; printf unfinished'
+    docker logs l1
+    docker logs l1 2>/dev/null
+    docker logs --tail 2 l1
+    docker logs --tail 0 l1
+    docker logs --tail all l1 | wc -l
+    docker logs -n 1 l1
+    docker logs --tail nonsense l1 | wc -l
+    docker logs -t l1 2>&1 | cut -c1-4 | sort -u | wc -l
+    docker logs -t --tail 1 l1 | sed 's/^[^ ]*Z /T /'
+    docker logs --since $(docker inspect -f '{{.State.StartedAt}}' l1 | cut -c1-19)Z l1
+    docker logs --since 1h l1 | wc -l
+    docker logs --since 0s l1
+    docker logs --until 1h l1
+    docker logs --since nonsense l1
+    docker logs --since 2001-01-01 --until 2002-01-01 l1
     docker logs -f l
     docker logs nothere
-    docker start -a l >/dev/null 2>&1; docker logs l 2>&1 | wc -l
-    docker rm l
-    docker logs l
+    docker start -a l1 >/dev/null 2>&1; docker logs l1 2>&1 | wc -l
+    docker rm l1
+    docker logs l1
     docker run --name big busybox sh -c 'head -c 100000 /dev/zero | tr "\\0" z; echo; echo end' >/dev/null
     docker logs big | wc
     docker logs --tail 1 big
@@ -50,10 +50,10 @@ test("what was written is told, as asked", async () => {
 test("drivers and their options", async () => {
   const session = new Session(target());
   await session.play(`
-    docker run --name n --log-driver none busybox echo unseen
-    docker logs n
-    docker inspect -f '{{.HostConfig.LogConfig.Type}} {{.LogPath}}' n
-    docker rm n
+    docker run --name n1 --log-driver none busybox echo unseen
+    docker logs n1
+    docker inspect -f '{{.HostConfig.LogConfig.Type}} {{.LogPath}}' n1
+    docker rm n1
     docker run --name lo --log-driver local busybox sh -c 'echo out; echo err >&2'
     docker logs lo
     docker logs -t lo 2>&1 | cut -c1-2 | sort -u
@@ -68,18 +68,18 @@ test("drivers and their options", async () => {
     docker create --log-opt mode=nonsense busybox true
     docker create --log-driver local --log-opt nothing=1 busybox true
     docker ps -aq
-    docker run --name r --log-opt max-size=20k --log-opt max-file=3 busybox sh -c 'for i in $(seq 1 2000); do echo line $i; done' >/dev/null
-    docker logs r | tail -1
-    [ $(docker logs r | wc -l) -lt 2000 ] && echo rotated
+    docker run --name r1 --log-opt max-size=20k --log-opt max-file=3 busybox sh -c 'for i in $(seq 1 2000); do echo line $i; done' >/dev/null
+    docker logs r1 | tail -1
+    [ $(docker logs r1 | wc -l) -lt 2000 ] && echo rotated
     ls $(dirname $(docker inspect -f '{{.LogPath}}' r)) | grep -c json.log
-    docker inspect -f '{{json .HostConfig.LogConfig}}' r
-    docker rm r
-    docker run --name c --log-opt max-size=20k --log-opt max-file=3 --log-opt compress=true busybox sh -c 'for i in $(seq 1 2000); do echo line $i; done' >/dev/null
-    docker logs c | tail -1
-    docker rm c
-    docker run --name j busybox echo '"quoted" é <&>'
+    docker inspect -f '{{json .HostConfig.LogConfig}}' r1
+    docker rm r1
+    docker run --name c1 --log-opt max-size=20k --log-opt max-file=3 --log-opt compress=true busybox sh -c 'for i in $(seq 1 2000); do echo line $i; done' >/dev/null
+    docker logs c1 | tail -1
+    docker rm c1
+    docker run --name j1 busybox echo '"quoted" é <&>'
     cat $(docker inspect -f '{{.LogPath}}' j)
-    docker rm j
+    docker rm j1
   `);
   await session.matches("logs/drivers");
 });
@@ -87,19 +87,19 @@ test("drivers and their options", async () => {
 test("following", async () => {
   const session = new Session(target());
   await session.play(`
-    docker run -d --name f busybox sh -c 'for i in 1 2 3 4 5; do echo $i; sleep 0.3; done'
-    docker logs -f f
-    docker run -d --name g busybox sh -c 'echo old; sleep 1; echo new'
-    until_logged g old
-    docker logs -f --tail 0 g
-    docker logs -f --since 0s g
-    docker rm f g
+    docker run -d --name f1 busybox sh -c 'for i in 1 2 3 4 5; do echo $i; sleep 0.3; done'
+    docker logs -f f1
+    docker run -d --name g1 busybox sh -c 'echo old; sleep 1; echo new'
+    until_logged g1 old
+    docker logs -f --tail 0 g1
+    docker logs -f --since 0s g1
+    docker rm f1 g1
   `);
   await session.matches("logs/following");
-  await target().must("run", "-d", "--name", "h", "busybox", "sh", "-c", "while :; do echo x; sleep 0.05; done");
-  const followers = [1, 2, 3].map(() => target().spawn("logs", "-f", "h"));
+  await target().must("run", "-d", "--name", "h1", "busybox", "sh", "-c", "while :; do echo x; sleep 0.05; done");
+  const followers = [1, 2, 3].map(() => target().spawn("logs", "-f", "h1"));
   await Bun.sleep(1000);
-  await target().must("rm", "-f", "h");
+  await target().must("rm", "-f", "h1");
   const codes = await until("followers to end", () =>
     followers.every(({ exitCode }) => exitCode !== null) ? followers.map(({ exitCode }) => exitCode) : undefined,
   );

@@ -27,11 +27,11 @@ test("ping, info, version, df", async () => {
   await session.play(`
     docker info --format '{{.Containers}} {{.ContainersRunning}} {{.Images}} {{.MemoryLimit}} {{.IPv4Forwarding}} {{.LoggingDriver}} {{.CgroupDriver}} {{.OSType}} {{.Architecture}} {{json .SecurityOptions}} {{.Swarm.LocalNodeState}} {{.LiveRestoreEnabled}} {{.ExperimentalBuild}}'
     docker version --format '{{.Server.Os}} {{.Server.Arch}} {{.Server.Experimental}}'
-    docker run -d --name d -v dv:/x busybox sh -c 'echo hello >/x/f; echo hi >/f; sleep 1000'
+    docker run -d --name d1 -v dv:/x busybox sh -c 'echo hello >/x/f; echo hi >/f; sleep 1000'
     sleep 1
     docker system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'
     docker system df -v --format '{{json .}}' | wc -c | grep -c .
-    docker rm -f d
+    docker rm -f d1
     docker system prune -f --volumes | grep -v '[0-9a-f]\\{64\\}' | sed 's/[0-9.]*k*B$/N/'
     docker volume rm dv
     docker system events --since 0s --until 0s

@@ -21,13 +21,13 @@ test("volumes", async () => {
     docker volume ls -q -f nothing=1
     docker volume inspect v2 | sed 's/"CreatedAt": ".*"/"CreatedAt": "T"/; s/"Mountpoint": ".*volumes/"Mountpoint": "volumes/'
     docker volume inspect nothere
-    docker run --name w -v v1:/data busybox sh -c 'echo kept >/data/f'
+    docker run --name w1 -v v1:/data busybox sh -c 'echo kept >/data/f'
     docker run --rm -v v1:/data busybox cat /data/f
     docker run --rm -v v1:/data:ro busybox sh -c 'touch /data/g'
     docker volume rm v1
     docker volume rm -f v1
     docker volume ls -q -f dangling=false
-    docker rm w
+    docker rm w1
     docker volume rm v1
     docker volume rm v1
     docker volume rm -f v1
@@ -79,10 +79,10 @@ test("binds and tmpfs", async () => {
     docker run --rm -v $PWD/bind:/x -v $PWD/bind/sub:/x/inner busybox ls /x
     docker run --rm -v $PWD/bind/sub:/x/sub -v $PWD/bind:/x busybox cat /x/f
     docker run --rm -v $PWD/bind/f:/dev/null/x busybox true 2>&1 | grep -c 'docker: Error'
-    docker run --name i -v $PWD/bind:/b:ro --mount type=bind,src=$PWD/bind,dst=/c --tmpfs /t busybox true
-    docker inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Tmpfs}}' i
-    docker inspect -f '{{range .Mounts}}{{println .Type .Destination .RW .Mode .Propagation}}{{end}}' i | sort
-    docker rm i
+    docker run --name i1 -v $PWD/bind:/b:ro --mount type=bind,src=$PWD/bind,dst=/c --tmpfs /t busybox true
+    docker inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Tmpfs}}' i1
+    docker inspect -f '{{range .Mounts}}{{println .Type .Destination .RW .Mode .Propagation}}{{end}}' i1 | sort
+    docker rm i1
     docker run --rm -v $PWD/bind:/b --user 1234 busybox touch /b/denied
   `);
   await session.matches("volumes/binds");
