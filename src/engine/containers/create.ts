@@ -150,7 +150,8 @@ export function mergeConfig(user: ContainerConfig, image: ContainerConfig): Cont
   };
   merged.User = user.User || image.User || "";
   merged.WorkingDir = user.WorkingDir || image.WorkingDir || "";
-  merged.Env = mergeEnv(user.Env ?? [], image.Env ?? []);
+  const env = mergeEnv(user.Env ?? [], image.Env ?? []);
+  merged.Env = env.length > 0 ? env : null;
   merged.Labels = { ...image.Labels, ...user.Labels };
   const exposed = { ...image.ExposedPorts, ...user.ExposedPorts };
   if (Object.keys(exposed).length > 0) merged.ExposedPorts = exposed;

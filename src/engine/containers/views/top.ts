@@ -11,7 +11,7 @@ export async function topOf(pids: readonly number[], psArgs: string): Promise<Co
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  if (code !== 0) throw invalidArgument(`ps: ${complaint.trim() || `exit status ${code}`}`);
+  if (code !== 0) throw invalidArgument(`ps: ${complaint.trim().split("\n")[0] || `exit status ${code}`}`);
   return filterPs(output, new Set(pids));
 }
 
