@@ -107,7 +107,8 @@ export class Session {
       return;
     }
     const expected = readFileSync(isOld && existsSync(old) ? old : common, "utf8");
-    expect(actual).toBe(this.target.kind === "gantry" ? gantryDiffers(name, expected) : expected);
+    const wanted = this.target.kind === "gantry" ? gantryDiffers(name, expected) : expected;
+    expect(withoutRaces(actual)).toBe(withoutRaces(wanted));
   }
 }
 
@@ -127,4 +128,9 @@ async function dockerdMajor(target: Target): Promise<number> {
     await must([dockerCli, "version", "-f", "{{.Server.Version}}"], { env: target.cliEnvironment }),
     10,
   );
+}
+
+/** `docker cp` logs that its archive was cut off, or not: it depends on how far it came before it had its answer. */
+function withoutRaces(transcript: string): string {
+  return transcript.replace(/^! time="<time>" level=error msg="Can't (?:add file|close tar writer)[^\n]*\n/gm, "");
 }
