@@ -68,8 +68,8 @@ async function readHead({ path, offset, size }: FileRange): Promise<Uint8Array> 
   }
 }
 
-/** The first bytes of a stream, and the whole stream. */
-async function peek(source: Bytes): Promise<{ head: Uint8Array; whole: Bytes }> {
+/** The first bytes of a stream, enough to tell its compression, and the whole stream. */
+export async function peek(source: Bytes): Promise<{ head: Uint8Array; whole: Bytes }> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   for (let size = 0; size < magicSize; ) {

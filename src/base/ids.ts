@@ -12,7 +12,3 @@ export function newId(): string {
 export function shortId(id: string): string {
   return id.replace(/^sha256:/, "").slice(0, 12);
 }
-
-export function isFullId(text: string): boolean {
-  return /^[a-f0-9]{64}$/.test(text);
-}

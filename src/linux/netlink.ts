@@ -191,13 +191,6 @@ export function u32Attribute(type: number, value: number): Buffer {
   return attribute(type, bytes);
 }
 
-/** Network byte order, as nfnetlink has it. */
-export function u32beAttribute(type: number, value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value >>> 0);
-  return attribute(type, bytes);
-}
-
 export function nestedAttribute(type: number, ...children: Uint8Array[]): Buffer {
   return attribute(type | 0x8000, Buffer.concat(children));
 }

@@ -151,14 +151,6 @@ export class NetworkHost {
     return this.foreignChanges();
   }
 
-  /** A namespace with nothing but its loopback. Undone when a step fails. */
-  makeEmptySandbox(path: string): void {
-    createNetns(path, () => {
-      using socket = new RouteSocket();
-      socket.setLink(1, { up: true });
-    });
-  }
-
   /**
    * Hangs a further interface, named by the lowest free `eth` number, into a namespace in use. Undone when a step fails.
    * Returns `foreignChanges`.

@@ -64,13 +64,6 @@ export class Repository {
     if (response.status !== 200 && response.status !== 401) throw await toRegistryError(response);
   }
 
-  /** The digest that a tag has now, without counting as a pull; undefined when the registry does not say. */
-  async resolve(tag: string, signal: AbortSignal): Promise<Digest | undefined> {
-    const response = await this.ask(`/manifests/${tag}`, { method: "HEAD", headers: { Accept: accepted }, signal });
-    const digest = response.headers.get("Docker-Content-Digest");
-    return response.ok && digest && isDigest(digest) ? digest : undefined;
-  }
-
   /** By tag or digest; verified. Rejects RegistryError with the registry's code. */
   async manifest(reference: string, signal: AbortSignal): Promise<RemoteManifest> {
     const response = await this.good(`/manifests/${reference}`, { headers: { Accept: accepted }, signal });

@@ -27,6 +27,9 @@ export class OciRuntimes {
   }
 }
 
+/** All of the daemon's environment that shims and runtimes see. */
+export const runtimeEnvironment = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+
 /** Where a shim has the sealed copy of the default runtime (shim/PROTOCOL.md). */
 export const sealedProgram = "/proc/self/fd/3";
 

@@ -18,26 +18,26 @@ afterAll(() => rmSync(state, { recursive: true }));
 
 test("a compiled filter comes back for the same profile and no other", () => {
   const cache = new SeccompCache();
-  cache.learn(specWith("A"), crun, state);
-  expect(cache.annotate(specWith("A"), crun).annotations).toEqual({
+  cache.prepare(specWith("A"), crun).learn(state);
+  expect(cache.prepare(specWith("A"), crun).spec.annotations).toEqual({
     mine: "1",
     "run.oci.seccomp_bpf_data": Buffer.from("program").toString("base64"),
   });
-  expect(cache.annotate(specWith("B"), crun)).toEqual(specWith("B"));
+  expect(cache.prepare(specWith("B"), crun).spec).toEqual(specWith("B"));
 });
 
 test("other runtimes and containers without a profile are left alone", () => {
   const cache = new SeccompCache();
   const runc = { path: "/usr/sbin/runc", args: [] };
-  cache.learn(specWith("A"), runc, state);
-  expect(cache.annotate(specWith("A"), runc)).toEqual(specWith("A"));
+  cache.prepare(specWith("A"), runc).learn(state);
+  expect(cache.prepare(specWith("A"), runc).spec).toEqual(specWith("A"));
   const unconfined = { linux: {} } as unknown as RuntimeSpec;
-  cache.learn(unconfined, crun, state);
-  expect(cache.annotate(unconfined, crun)).toEqual(unconfined);
+  cache.prepare(unconfined, crun).learn(state);
+  expect(cache.prepare(unconfined, crun).spec).toEqual(unconfined);
 });
 
 test("a container that is gone already teaches nothing", () => {
   const cache = new SeccompCache();
-  cache.learn(specWith("A"), crun, join(state, "missing"));
-  expect(cache.annotate(specWith("A"), crun)).toEqual(specWith("A"));
+  cache.prepare(specWith("A"), crun).learn(join(state, "missing"));
+  expect(cache.prepare(specWith("A"), crun).spec).toEqual(specWith("A"));
 });

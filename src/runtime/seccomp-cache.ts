@@ -13,21 +13,29 @@ const annotation = "run.oci.seccomp_bpf_data";
 /** Profiles differ by capabilities and by what users bring; the oldest are forgotten. */
 const maxPrograms = 64;
 
+export interface PreparedSpec {
+  spec: RuntimeSpec;
+  /** Call after the start, with the runtime's own state directory of this container: keeps what the runtime compiled. */
+  learn(stateDirectory: string): void;
+}
+
 export class SeccompCache {
   /** Runtime and profile → the program in base64. */
   private readonly programs = new Map<string, string>();
 
-  /** The spec with its compiled filter, when that is known. The profile stays in it: execs and readers need it. */
-  annotate(spec: RuntimeSpec, runtime: OciRuntime): RuntimeSpec {
-    const program = this.programs.get(keyOf(spec, runtime) ?? "");
-    if (program === undefined) return spec;
-    return { ...spec, annotations: { ...spec.annotations, [annotation]: program } };
+  /**
+   * For one start: the spec with its compiled filter, when that is known, else what is to be done after the start to know it.
+   * The profile stays in the spec: execs and readers need it.
+   */
+  prepare(spec: RuntimeSpec, runtime: OciRuntime): PreparedSpec {
+    const key = keyOf(spec, runtime);
+    const program = key === undefined ? undefined : this.programs.get(key);
+    if (key === undefined) return { spec, learn: () => undefined };
+    if (program === undefined) return { spec, learn: (stateDirectory) => this.learn(key, stateDirectory) };
+    return { spec: { ...spec, annotations: { ...spec.annotations, [annotation]: program } }, learn: () => undefined };
   }
 
-  /** After a start: keeps what the runtime compiled. `stateDirectory` is the runtime's own of this container. */
-  learn(spec: RuntimeSpec, runtime: OciRuntime, stateDirectory: string): void {
-    const key = keyOf(spec, runtime);
-    if (key === undefined || this.programs.has(key)) return;
+  private learn(key: string, stateDirectory: string): void {
     try {
       this.programs.set(key, readFileSync(join(stateDirectory, "seccomp.bpf")).toString("base64"));
     } catch (error) {

@@ -13,13 +13,13 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runtimeEnvironment } from "./oci-runtime.ts";
 import { Shim, type ShimStart } from "./shim.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 /** Another build, say one with sanitizers, may be tested instead. */
 export const shimPath = process.env["GANTRY_TEST_SHIM"] ?? join(repository, "build/gantry-shim");
 const hybrid = existsSync("/sys/fs/cgroup/unified/cgroup.procs") ? "/sys/fs/cgroup/unified" : undefined;
-const environment = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
 
 export interface ContainerOptions extends Partial<ShimStart> {
   args: string[];
@@ -80,7 +80,7 @@ export class ShimFixture {
       stdin: "none",
       waitAttach: 0,
       cwd: "/",
-      env: environment,
+      env: runtimeEnvironment,
       log: { path: join(start.directory, "log"), maxSize: 0, maxFile: 1, compress: false },
       ...(hybrid === undefined ? {} : { hideCgroup2: hybrid }),
       ...start,

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { conflict, errorCode, internal, notFound } from "../base/errors.ts";
 import { lines } from "../base/streams.ts";
+import { runtimeEnvironment } from "./oci-runtime.ts";
 import {
   type ExitRecord,
   encodeStart,
@@ -45,10 +46,9 @@ export class ShimLost extends Error {
 export type IdleShim = Bun.Subprocess<"pipe", "pipe", "ignore">;
 
 export function spawnIdle(shimPath: string, program?: number): IdleShim {
-  const env = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
   return Bun.spawn([shimPath], {
     stdio: ["pipe", "pipe", "ignore", ...(program === undefined ? [] : [program])],
-    env,
+    env: runtimeEnvironment,
   }) as IdleShim;
 }
 

@@ -1,5 +1,6 @@
 /** `docker container prune`: all that is stopped, or what the filters say of it. */
 import type { PruneContainersResponse } from "../../api/containers.ts";
+import { labelsMatch } from "../../api/filters.ts";
 import type { Filters } from "../../api/system.ts";
 import { fromRfc3339 } from "../../base/clock.ts";
 import { invalidArgument, isNotFound } from "../../base/errors.ts";
@@ -46,11 +47,6 @@ function selector(filters: Filters): (container: Container) => boolean {
     const { record } = container;
     if (container.isRunning || container.isRestarting || record.removing) return false;
     if (until !== undefined && (fromRfc3339(record.created) ?? 0n) >= until) return false;
-    const labels = record.config.Labels ?? {};
-    const has = (filter: string) => {
-      const [key = "", ...value] = filter.split("=");
-      return Object.hasOwn(labels, key) && (value.length === 0 || labels[key] === value.join("="));
-    };
-    return (filters["label"] ?? []).every(has) && !(filters["label!"] ?? []).some(has);
+    return labelsMatch(filters, record.config.Labels);
   };
 }

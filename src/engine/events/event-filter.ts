@@ -1,4 +1,5 @@
 /** Which events a `filters` query lets through: dockerd's own rules (daemon/events/filter.go), exact for some names, by prefix for others. */
+import { matchesLabel } from "../../api/filters.ts";
 import type { EventMessage, Filters } from "../../api/system.ts";
 
 /** Event types that are also filter names, matched by prefix against the actor's id and name. */
@@ -34,11 +35,7 @@ function matchesImage(event: EventMessage, wanted: string[] | undefined): boolea
 }
 
 function matchesLabels(attributes: Record<string, string>, wanted: string[] | undefined): boolean {
-  return (wanted ?? []).every((label) => {
-    const equals = label.indexOf("=");
-    if (equals < 0) return Object.hasOwn(attributes, label);
-    return attributes[label.slice(0, equals)] === label.slice(equals + 1);
-  });
+  return (wanted ?? []).every((label) => matchesLabel(attributes, label));
 }
 
 function exact(wanted: string[] | undefined, value: string): boolean {

@@ -15,13 +15,13 @@ import type { Logger } from "../../base/log.ts";
 import type { CgroupLayout } from "../../linux/cgroups.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
-import { execArgv, type OciRuntimes } from "../../runtime/oci-runtime.ts";
+import { execArgv, type OciRuntimes, runtimeEnvironment } from "../../runtime/oci-runtime.ts";
 import { RuntimeStartError, type Shim } from "../../runtime/shim.ts";
 import type { ShimPool } from "../../runtime/shim-pool.ts";
 import { containerEnv } from "../../runtime/spec/env.ts";
 import type { DaemonDefaults } from "../../runtime/spec/input.ts";
 import { buildExecProcess } from "../../runtime/spec/process.ts";
-import { resolveUser } from "../../runtime/spec/user.ts";
+import { type ResolvedUser, resolveUser } from "../../runtime/spec/user.ts";
 import { type AttachStreams, splice } from "../containers/attach/attach.ts";
 import { defaultDetachKeys } from "../containers/attach/detach-scanner.ts";
 import type { Container } from "../containers/container.ts";
@@ -35,6 +35,7 @@ interface Exec {
   id: string;
   container: Container;
   request: ExecCreateRequest;
+  user: ResolvedUser;
   state: "created" | "running" | "exited";
   pid: number;
   exitCode: number | null;
@@ -75,8 +76,8 @@ export class Execs {
     this.requireRunning(container, containerId);
     if (!request.Cmd?.length) throw invalidArgument("No exec command specified");
     const id = newId();
-    const exec: Exec = { id, container, request, state: "created", pid: 0, exitCode: null, shim: undefined };
-    this.process(exec, {}); // An unknown user is refused here, as dockerd does.
+    const user = userOf(container, request); // An unknown one is refused here, as dockerd does.
+    const exec: Exec = { id, container, request, user, state: "created", pid: 0, exitCode: null, shim: undefined };
     this.forgetOldest();
     this.execs.set(id, exec);
     container.execIds.add(id);
@@ -87,16 +88,15 @@ export class Execs {
   async startDetached(execId: string, request: ExecStartRequest): Promise<void> {
     const exec = this.get(execId);
     this.requireStartable(exec);
-    await this.launch(exec, this.process(exec, request), request, undefined);
+    await this.launch(exec, request, undefined);
   }
 
   async start(execId: string, request: ExecStartRequest) {
     const exec = this.get(execId);
     this.requireStartable(exec);
-    const process = this.process(exec, request);
     return {
       multiplexed: exec.request.Tty !== true,
-      serve: (client: Duplex) => this.serve(exec, process, request, client),
+      serve: (client: Duplex) => this.serve(exec, request, client),
     };
   }
 
@@ -140,7 +140,7 @@ export class Execs {
       Tty: false,
     });
     const exec = this.get(Id);
-    const { shim, served } = await this.launch(exec, this.process(exec, {}), {}, undefined, {
+    const { shim, served } = await this.launch(exec, {}, undefined, {
       stdin: false,
       stdout: true,
       stderr: true,
@@ -168,9 +168,9 @@ export class Execs {
   }
 
   /** What keeps a process from starting is told in its output, as the header is sent by then. */
-  private async serve(exec: Exec, process: SpecProcess, request: ExecStartRequest, client: Duplex): Promise<void> {
+  private async serve(exec: Exec, request: ExecStartRequest, client: Duplex): Promise<void> {
     try {
-      const { served } = await this.launch(exec, process, request, client);
+      const { served } = await this.launch(exec, request, client);
       await served;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
@@ -202,14 +202,13 @@ export class Execs {
   /** Starts the process with the client (if any) attached from its first byte on. */
   private async launch(
     exec: Exec,
-    process: SpecProcess,
     start: ExecStartRequest,
     client: Duplex | undefined,
     collect?: AttachStreams,
   ): Promise<Started> {
     const { container, request } = exec;
     exec.state = "running";
-    const shim = this.spawn(exec, process, start, client !== undefined || collect !== undefined ? 1 : 0);
+    const shim = this.spawn(exec, start, client !== undefined || collect !== undefined ? 1 : 0);
     const streams = {
       stdin: request.AttachStdin === true,
       stdout: request.AttachStdout === true,
@@ -244,13 +243,13 @@ export class Execs {
     return { shim, served };
   }
 
-  private spawn(exec: Exec, process: SpecProcess, start: ExecStartRequest, waitAttach: number): Shim {
+  private spawn(exec: Exec, start: ExecStartRequest, waitAttach: number): Shim {
     const { container, request } = exec;
     const { paths, runtimes, shims, host, cgroups } = this.deps;
     const directory = paths.exec(container.id, exec.id);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const processFile = join(directory, "process.json");
-    writeFileSync(processFile, goJson(process), { mode: 0o600 });
+    writeFileSync(processFile, goJson(this.process(exec, start)), { mode: 0o600 });
     const runtime = runtimes.get(container.record.hostConfig.Runtime);
     const [rows, cols] = start.ConsoleSize ?? request.ConsoleSize ?? [0, 0];
     const unified = host.cgroupMode === "hybrid" ? cgroups.cgroupUnified : undefined;
@@ -263,26 +262,13 @@ export class Execs {
       waitAttach,
       ...(unified === undefined ? {} : { hideCgroup2: unified }),
       cwd: directory,
-      env: { PATH: Bun.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
+      env: runtimeEnvironment,
     });
     return exec.shim;
   }
 
-  /** Throws `invalid-argument` for a user that the container does not know; the exec is over then. */
-  private process(exec: Exec, start: ExecStartRequest): SpecProcess {
-    try {
-      return this.buildProcess(exec, start);
-    } catch (error) {
-      Object.assign(exec, { state: "exited", exitCode: 126 });
-      exec.container.execIds.delete(exec.id);
-      throw error;
-    }
-  }
-
-  private buildProcess({ container, request }: Exec, start: ExecStartRequest): SpecProcess {
+  private process({ container, request, user }: Exec, start: ExecStartRequest): SpecProcess {
     const { record } = container;
-    const root = `/proc/${record.state.pid}/root`;
-    const user = resolveUser(root, request.User || record.config.User || "", record.hostConfig.GroupAdd ?? []);
     return buildExecProcess(
       {
         config: record.config,
@@ -333,6 +319,12 @@ export class Execs {
       if (state === "exited") return void this.execs.delete(id);
     }
   }
+}
+
+/** As the container's own files have it. Throws `invalid-argument` for a user that they do not know. */
+function userOf({ record }: Container, request: ExecCreateRequest): ResolvedUser {
+  const root = `/proc/${record.state.pid}/root`;
+  return resolveUser(root, request.User || record.config.User || "", record.hostConfig.GroupAdd ?? []);
 }
 
 /** Keeps the beginning of what a probe prints, streams mixed, without its framing. */

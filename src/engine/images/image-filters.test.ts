@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { booleanFilter, labelsMatch, matchPath, parseTimestamp, untilFilter } from "./image-filters.ts";
+import { labelsMatch } from "../../api/filters.ts";
+import { booleanFilter, matchPath, parseTimestamp, untilFilter } from "./image-filters.ts";
 
 const second = 1_000_000_000n;
 const now = 1_700_000_000n * second;

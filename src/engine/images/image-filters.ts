@@ -48,16 +48,6 @@ export function parseTimestamp(value: string, now: bigint): bigint {
   return BigInt(millis) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
-/** All `label` values must match and no `label!` value may: `key`, or `key=value`. */
-export function labelsMatch(filters: Filters, labels: Record<string, string> | null | undefined): boolean {
-  const has = (wanted: string) => {
-    const equals = wanted.indexOf("=");
-    if (equals < 0) return labels?.[wanted] !== undefined;
-    return labels?.[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-  };
-  return (filters["label"] ?? []).every(has) && !(filters["label!"] ?? []).some(has);
-}
-
 /** Go's path.Match: `*` and `?` do not cross slashes. Throws `syntax error in pattern`. */
 export function matchPath(pattern: string, name: string): boolean {
   let expression = "";

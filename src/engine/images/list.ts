@@ -1,10 +1,12 @@
 /** `docker images`: summaries, filtered and newest first. */
+
+import { labelsMatch } from "../../api/filters.ts";
 import type { ImageSummary } from "../../api/images.ts";
 import type { Filters } from "../../api/system.ts";
 import { chainIdsOf, type Digest } from "../../oci/digest.ts";
 import { familiarName, familiarString, type Reference } from "../../oci/reference.ts";
 import type { ImageContext } from "./context.ts";
-import { booleanFilter, checkFilterNames, labelsMatch, matchPath, untilFilter } from "./image-filters.ts";
+import { booleanFilter, checkFilterNames, matchPath, untilFilter } from "./image-filters.ts";
 import { createdNanos, type ImageRecord } from "./image-record.ts";
 import { resolveImage } from "./resolve.ts";
 

@@ -1,11 +1,13 @@
 /** `docker image prune`: dangling images, or with `dangling=false` all that no container uses. */
+
+import { labelsMatch } from "../../api/filters.ts";
 import type { ImageDeleteItem, PruneImagesResponse } from "../../api/images.ts";
 import type { Filters } from "../../api/system.ts";
 import { errorKind } from "../../base/errors.ts";
 import { chainIdsOf, type Digest, hexOf } from "../../oci/digest.ts";
 import { formatReference } from "../../oci/reference.ts";
 import type { ImageContext } from "./context.ts";
-import { booleanFilter, checkFilterNames, labelsMatch, untilFilter } from "./image-filters.ts";
+import { booleanFilter, checkFilterNames, untilFilter } from "./image-filters.ts";
 import { createdNanos, type ImageRecord } from "./image-record.ts";
 import { removeImage } from "./remove.ts";
 

@@ -1,4 +1,6 @@
 /** The `networks` noun of the API: the three predefined networks and those that users make. */
+
+import { labelsMatch } from "../../api/filters.ts";
 import type { EndpointSettings, NetworkCreateRequest, NetworkInspect } from "../../api/networks.ts";
 import type { Filters } from "../../api/system.ts";
 import { fromRfc3339, nowRfc3339Nano } from "../../base/clock.ts";
@@ -8,7 +10,7 @@ import { Mutex } from "../../base/mutex.ts";
 import type { Prefix } from "../../linux/inet.ts";
 import { parseUntil } from "../events/until.ts";
 import type { ResolvedNetworkConfig } from "./network-config.ts";
-import { matchesNetwork, matchesPrune } from "./network-filters.ts";
+import { matchesNetwork } from "./network-filters.ts";
 import type { NetworkNames } from "./network-names.ts";
 import { planNetwork } from "./network-plan.ts";
 import type { EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
@@ -156,7 +158,7 @@ export class NetworkCatalog {
       for (const record of this.visible()) {
         if (predefined.some(({ name }) => name === record.name)) continue;
         if (until !== undefined && (fromRfc3339(record.created) ?? 0n) >= until) continue;
-        if (!matchesPrune(record, filters) || this.endpoints.listByNetwork(record.id).length > 0) continue;
+        if (!labelsMatch(filters, record.labels) || this.endpoints.listByNetwork(record.id).length > 0) continue;
         await this.removeRecord(record);
         deleted.push(record.name);
       }

@@ -1,4 +1,5 @@
 /** `docker network ls --filter`. Pure. */
+import { matchesLabel } from "../../api/filters.ts";
 import type { Filters } from "../../api/system.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { NetworkRecord } from "./network-store.ts";
@@ -19,16 +20,8 @@ export function matchesNetwork(record: NetworkRecord, filters: Filters, isUsed: 
     any(filters["id"], (value) => record.id.startsWith(value)) &&
     any(filters["scope"], (value) => value === "local") &&
     (builtin.length === 0 || builtin.includes(isPredefined)) &&
-    (filters["label"] ?? []).every((value) => hasLabel(record, value)) &&
+    (filters["label"] ?? []).every((value) => matchesLabel(record.labels, value)) &&
     dangling.every((value) => value === (!isPredefined && !isUsed))
-  );
-}
-
-/** `docker network prune --filter label…`. */
-export function matchesPrune(record: NetworkRecord, filters: Filters): boolean {
-  return (
-    (filters["label"] ?? []).every((value) => hasLabel(record, value)) &&
-    !(filters["label!"] ?? []).some((value) => hasLabel(record, value))
   );
 }
 
@@ -39,11 +32,6 @@ function any(values: string[] | undefined, test: (value: string) => boolean): bo
 function isBuiltin(type: string): boolean {
   if (type !== "builtin" && type !== "custom") throw invalidArgument(`invalid filter: 'type'='${type}'`);
   return type === "builtin";
-}
-
-function hasLabel({ labels }: NetworkRecord, wanted: string): boolean {
-  const [name = "", ...rest] = wanted.split("=");
-  return name in labels && (rest.length === 0 || labels[name] === rest.join("="));
 }
 
 function danglingValues(values: string[] = []): boolean[] {

@@ -1,4 +1,5 @@
 /** Filters of `volume ls` and `volume prune`, with Docker's messages. */
+import { labelsMatch, matchesLabel } from "../../api/filters.ts";
 import type { Filters } from "../../api/system.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { anonymousLabel, type VolumeRecord } from "./volume-store.ts";
@@ -17,7 +18,7 @@ export function matchesList(record: VolumeRecord, filters: Filters, inUse: (name
   if (name?.length && !name.some((pattern) => matchesPattern(record.name, pattern))) return false;
   if (driver?.length && !driver.includes(record.driver)) return false;
   if (dangling?.length && !dangling.some((value) => bools.get(value) === !inUse(record.name))) return false;
-  return (label ?? []).every((wanted) => hasLabel(record, wanted));
+  return (label ?? []).every((wanted) => matchesLabel(record.labels, wanted));
 }
 
 /** Which volumes a prune may take. Throws Docker's messages. */
@@ -29,10 +30,7 @@ export function parsePruneFilters(filters: Filters): (record: VolumeRecord) => b
     throw invalidArgument(`invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
   }
   const all = given.some((value) => bools.get(value));
-  return (record) =>
-    (all || record.labels?.[anonymousLabel] !== undefined) &&
-    (filters["label"] ?? []).every((label) => hasLabel(record, label)) &&
-    !(filters["label!"] ?? []).some((label) => hasLabel(record, label));
+  return (record) => (all || record.labels?.[anonymousLabel] !== undefined) && labelsMatch(filters, record.labels);
 }
 
 /** Go's strconv.ParseBool. */
@@ -44,13 +42,6 @@ const bools = new Map<string, boolean>([
 function checkNames(filters: Filters, known: string[]): void {
   const unknown = Object.keys(filters).find((name) => !known.includes(name));
   if (unknown !== undefined) throw invalidArgument(`invalid filter '${unknown}'`);
-}
-
-/** `key` or `key=value`. */
-function hasLabel({ labels }: VolumeRecord, wanted: string): boolean {
-  const at = wanted.indexOf("=");
-  const value = labels?.[at < 0 ? wanted : wanted.slice(0, at)];
-  return value !== undefined && (at < 0 || value === wanted.slice(at + 1));
 }
 
 /** Docker matches names by regular expression; what is none is taken literally. */

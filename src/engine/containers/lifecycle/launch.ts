@@ -11,7 +11,7 @@ import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cg
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mount.ts";
 import type { RuntimeSpec, SpecMount } from "../../../oci/runtime-spec.ts";
-import { type OciRuntime, type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
+import { type OciRuntime, type OciRuntimes, runArgv, runtimeEnvironment } from "../../../runtime/oci-runtime.ts";
 import { SeccompCache } from "../../../runtime/seccomp-cache.ts";
 import { RuntimeStartError, type Shim } from "../../../runtime/shim.ts";
 import type { ShimPool } from "../../../runtime/shim-pool.ts";
@@ -96,12 +96,11 @@ export class Launcher {
     const links = isDefault ? resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer) : [];
     this.writeNetworkFiles(container, settings, links);
     const runtime = this.deps.runtimes.get(record.hostConfig.Runtime);
-    const spec = this.buildSpec(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
-    writeFileSync(join(paths.task(record.id), "config.json"), goJson(this.seccomp.annotate(spec, runtime)), {
-      mode: 0o600,
-    });
+    const built = this.buildSpec(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
+    const { spec, learn } = this.seccomp.prepare(built, runtime);
+    writeFileSync(join(paths.task(record.id), "config.json"), goJson(spec), { mode: 0o600 });
     const { shim, pid } = await this.startTask(container, runtime);
-    this.seccomp.learn(spec, runtime, join(paths.runtimeState(), record.id));
+    learn(join(paths.runtimeState(), record.id));
     undo.move();
     return { shim, pid, networkSettings: settings };
   }
@@ -284,7 +283,7 @@ export class Launcher {
       ...(oomFile === undefined ? {} : { oomFile }),
       ...(unified === undefined ? {} : { hideCgroup2: unified }),
       cwd: task,
-      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
+      env: runtimeEnvironment,
     });
     try {
       await shim.ready;

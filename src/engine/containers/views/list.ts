@@ -1,5 +1,6 @@
 /** `docker ps`: which containers a listing shows, and how each looks in it. */
 import type { ContainerSummary, MountPoint } from "../../../api/containers.ts";
+import { matchesLabel } from "../../../api/filters.ts";
 import type { Filters } from "../../../api/system.ts";
 import { fromRfc3339 } from "../../../base/clock.ts";
 import { invalidArgument } from "../../../base/errors.ts";
@@ -27,8 +28,8 @@ const healths = ["starting", "healthy", "unhealthy", "none"];
 const tests: Record<string, Test> = {
   id: ({ id }, value) => id.startsWith(value) || matches(id, value),
   name: ({ record }, value) => matches(`/${record.name}`, value) || matches(record.name, value),
-  label: ({ record }, value) => matchesLabel(record.config.Labels ?? {}, value),
-  "label!": ({ record }, value) => !matchesLabel(record.config.Labels ?? {}, value),
+  label: ({ record }, value) => matchesLabel(record.config.Labels, value),
+  "label!": ({ record }, value) => !matchesLabel(record.config.Labels, value),
   status: ({ record }, value) => record.state.status === value,
   exited: ({ record }, value) => record.state.status === "exited" && record.state.exitCode === Number(value),
   ancestor: ({ record }, value, context) => context.descendants(value).has(record.imageId),
@@ -115,12 +116,6 @@ function matches(text: string, pattern: string): boolean {
   } catch {
     return text.includes(pattern);
   }
-}
-
-function matchesLabel(labels: Record<string, string>, filter: string): boolean {
-  const [key, ...rest] = filter.split("=");
-  if (key === undefined || !Object.hasOwn(labels, key)) return false;
-  return rest.length === 0 || labels[key] === rest.join("=");
 }
 
 function matchesPort(ports: Record<string, unknown>, filter: string, side: "public" | "private"): boolean {

@@ -1,5 +1,6 @@
 /** A whole image archive that came compressed, as a plain stream; the work is done by a child process. */
-import { decompressionError, decompressor, detectCompression, magicSize } from "../../../archive/compression.ts";
+import { decompressionError, decompressor, detectCompression } from "../../../archive/compression.ts";
+import { peek } from "../../../archive/read-archive.ts";
 import { type Bytes, collectText } from "../../../base/streams.ts";
 
 /** Passes a plain archive through as it is. */
@@ -42,25 +43,4 @@ async function feed(source: Bytes, sink: Bun.FileSink): Promise<undefined> {
     await sink.flush();
   }
   await sink.end();
-}
-
-/** The first bytes of a stream, and the whole stream. */
-async function peek(source: Bytes): Promise<{ head: Uint8Array; whole: Bytes }> {
-  const iterator = source[Symbol.asyncIterator]();
-  const chunks: Uint8Array[] = [];
-  for (let size = 0; size < magicSize; ) {
-    const next = await iterator.next();
-    if (next.done) break;
-    chunks.push(next.value);
-    size += next.value.length;
-  }
-  async function* whole() {
-    try {
-      yield* chunks;
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-    } finally {
-      await iterator.return?.();
-    }
-  }
-  return { head: Buffer.concat(chunks), whole: whole() };
 }
