@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -141,6 +141,17 @@ describe("the lock", () => {
       `failed to start daemon, ensure gantry is not running or delete ${options.pidfile}: process with PID 1 is still running`,
     );
     writeFileSync(options.pidfile, "4194304999");
+    lockDaemon(options).release();
+  });
+
+  test("replaces the pidfile of a process that has ended and that nobody has reaped", async () => {
+    const options = { dataRoot: join(directory, "data"), pidfile: join(directory, "pid") };
+    // `sleep` inherits a child that it does not wait for.
+    await using parent = Bun.spawn(["sh", "-c", "true & echo $!; exec sleep 60"], { stdout: "pipe" });
+    const { value } = await parent.stdout.getReader().read();
+    const pid = new TextDecoder().decode(value).trim();
+    while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await Bun.sleep(5);
+    writeFileSync(options.pidfile, pid);
     lockDaemon(options).release();
   });
 });

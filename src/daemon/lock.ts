@@ -4,7 +4,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { conflict } from "../base/errors.ts";
+import { conflict, errorCode } from "../base/errors.ts";
 import { check, libc, SyscallError } from "../linux/libc.ts";
 
 const LOCK_EX = 2;
@@ -49,13 +49,23 @@ function acquire(descriptor: number, dataRoot: string): void {
 
 function writePidfile(path: string): void {
   const pid = readPid(path);
-  if (pid !== undefined && pid !== process.pid && existsSync(`/proc/${pid}`)) {
+  if (pid !== undefined && pid !== process.pid && isAlive(pid)) {
     throw conflict(
       `failed to start daemon, ensure gantry is not running or delete ${path}: process with PID ${pid} is still running`,
     );
   }
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, String(process.pid), { mode: 0o644 });
+}
+
+/** A zombie has ended: after `kill -9` it stays until its parent, or a slow init, reaps it. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\t[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes(errorCode(error) ?? "")) return false;
+    throw error;
+  }
 }
 
 function readPid(path: string): number | undefined {
