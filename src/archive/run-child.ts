@@ -46,9 +46,12 @@ export function startChild(verb: ChildVerb, job: object, options: ChildOptions =
   signal?.addEventListener("abort", kill, { once: true });
   const head = Promise.withResolvers<unknown>();
   const succeeded = Promise.withResolvers<boolean>();
-  const feeding = input
-    ? feed(options.stdin as Bytes, input.writeEnd, { kill, succeeded: succeeded.promise })
-    : Promise.resolve(undefined);
+  let inputError: unknown;
+  const fail = (error: unknown) => {
+    inputError = error;
+    kill();
+  };
+  const feeding = input && feed(options.stdin as Bytes, input.writeEnd, { fail, succeeded: succeeded.promise });
   const result = (async () => {
     try {
       const outcome = await readOutcome(child.stderr as ReadableStream<Uint8Array>, head.resolve);
@@ -56,7 +59,7 @@ export function startChild(verb: ChildVerb, job: object, options: ChildOptions =
       if (signal?.aborted) throw canceled("context canceled");
       const success = outcome !== undefined && "result" in outcome;
       succeeded.resolve(success);
-      const inputError = await (success ? feeding : Promise.race([feeding, Promise.resolve(undefined)]));
+      if (success) await feeding;
       if (inputError !== undefined) throw inputError;
       if (outcome === undefined) throw internal(`a ${verb} process ended with ${child.signalCode ?? child.exitCode}`);
       if ("error" in outcome) throw new EngineError(outcome.error.kind, outcome.error.message);
@@ -101,13 +104,13 @@ const gatherLimit = 1 << 20;
  * Passes a stream on to a child through the writing end of a pipe, which it closes. The writing is done by the thread pool, which
  * waits for the child, while the next bytes are fetched. A child that stops reading ends it silently: its own result tells why; if
  * that is success, what still comes (an archive goes on behind its end) is taken and forgotten, as senders expect.
- * Resolves with the error of the stream itself, after ending the child.
+ * An error of the stream itself goes to `fail`, which ends the child.
  */
 async function feed(
   source: Bytes,
   descriptor: number,
-  { kill, succeeded }: { kill: () => void; succeeded: Promise<boolean> },
-): Promise<unknown> {
+  { fail, succeeded }: { fail: (error: unknown) => void; succeeded: Promise<boolean> },
+): Promise<void> {
   let gathered: Uint8Array[] = [];
   let size = 0;
   let refused = false;
@@ -138,8 +141,7 @@ async function feed(
       if (!writing) flush();
     }
   } catch (error) {
-    kill();
-    return error ?? internal("the stream ended with an error");
+    fail(error ?? internal("the stream ended with an error"));
   } finally {
     await writing;
     if (!refused && size > 0) {
@@ -148,7 +150,6 @@ async function feed(
     }
     closeSync(descriptor);
   }
-  return undefined;
 }
 
 async function writeAll(descriptor: number, chunks: Uint8Array[]): Promise<void> {

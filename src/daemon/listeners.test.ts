@@ -146,8 +146,8 @@ describe("the lock", () => {
 
   test("replaces the pidfile of a process that has ended and that nobody has reaped", async () => {
     const options = { dataRoot: join(directory, "data"), pidfile: join(directory, "pid") };
-    // `sleep` inherits a child that it does not wait for.
-    await using parent = Bun.spawn(["sh", "-c", "true & echo $!; exec sleep 60"], { stdout: "pipe" });
+    // `sleep` inherits a child that it does not wait for; the child outlives the shell, which would reap it.
+    await using parent = Bun.spawn(["sh", "-c", "sleep 0.2 & echo $!; exec sleep 60"], { stdout: "pipe" });
     const { value } = await parent.stdout.getReader().read();
     const pid = new TextDecoder().decode(value).trim();
     while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) await Bun.sleep(5);

@@ -57,7 +57,7 @@ export interface HostFacts extends CgroupLayout {
   cgroupNamespaces: boolean;
   limits: CgroupLimits;
   /** `net.ipv4.ip_forward` is 1. */
-  ipForward: boolean;
+  readonly ipForward: boolean;
 }
 
 /** Reads the facts of this machine and process. */
@@ -83,7 +83,10 @@ export function readHostFacts(): HostFacts {
     selinux: existsSync("/sys/fs/selinux/enforce"),
     cgroupNamespaces: existsSync("/proc/self/ns/cgroup"),
     limits: layout.cgroupMode === "v2" ? limitsOfV2(layout) : limitsOfV1(layout),
-    ipForward: readText("/proc/sys/net/ipv4/ip_forward") === "1",
+    // Read when asked: the daemon itself turns it on.
+    get ipForward() {
+      return readText("/proc/sys/net/ipv4/ip_forward") === "1";
+    },
   };
 }
 

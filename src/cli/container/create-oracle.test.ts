@@ -297,7 +297,8 @@ type Json = Record<string, unknown>;
 /** What differs from a plain body. Order that Go's maps make random does not count, nor does what an API version drops. */
 function difference(body: unknown): Json {
   const plain = createBody(...plainInput()) as unknown as Json;
-  const copy = structuredClone(body) as Json & { Env?: string[]; HostConfig: Json };
+  // Sorted once the paths of this run are out of it.
+  const copy = JSON.parse(portable(JSON.stringify(body))) as Json & { Env?: string[]; HostConfig: Json };
   copy.Env?.sort();
   delete copy.HostConfig["KernelMemory"];
   for (const key of ["Binds", "Ulimits"]) {
@@ -306,7 +307,7 @@ function difference(body: unknown): Json {
   }
   const host = changed(copy.HostConfig, plain["HostConfig"] as Json);
   const rest = changed({ ...copy, HostConfig: undefined }, { ...plain, HostConfig: undefined });
-  return JSON.parse(portable(JSON.stringify({ ...rest, HostConfig: host })));
+  return { ...rest, HostConfig: host };
 }
 
 function changed(from: Json, base: Json): Json {
