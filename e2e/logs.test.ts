@@ -21,7 +21,7 @@ test("what was written is told, as asked", async () => {
     docker logs -t --tail 1 l1 | sed 's/^[^ ]*Z /T /'
     docker logs --since $(docker inspect -f '{{.State.StartedAt}}' l1 | cut -c1-19)Z l1
     docker logs --since 1h l1 | wc -l
-    docker logs --since 0s l1
+    sleep 1; docker logs --since 0s l1
     docker logs --until 1h l1
     docker logs --since nonsense l1
     docker logs --since 2001-01-01 --until 2002-01-01 l1
@@ -71,14 +71,14 @@ test("drivers and their options", async () => {
     docker run --name r1 --log-opt max-size=20k --log-opt max-file=3 busybox sh -c 'for i in $(seq 1 2000); do echo line $i; done' >/dev/null
     docker logs r1 | tail -1
     [ $(docker logs r1 | wc -l) -lt 2000 ] && echo rotated
-    ls $(dirname $(docker inspect -f '{{.LogPath}}' r)) | grep -c json.log
+    ls $(dirname $(docker inspect -f '{{.LogPath}}' r1)) | grep -c json.log
     docker inspect -f '{{json .HostConfig.LogConfig}}' r1
     docker rm r1
     docker run --name c1 --log-opt max-size=20k --log-opt max-file=3 --log-opt compress=true busybox sh -c 'for i in $(seq 1 2000); do echo line $i; done' >/dev/null
     docker logs c1 | tail -1
     docker rm c1
     docker run --name j1 busybox echo '"quoted" é <&>'
-    cat $(docker inspect -f '{{.LogPath}}' j)
+    cat $(docker inspect -f '{{.LogPath}}' j1)
     docker rm j1
   `);
   await session.matches("logs/drivers");
@@ -92,7 +92,7 @@ test("following", async () => {
     docker run -d --name g1 busybox sh -c 'echo old; sleep 1; echo new'
     until_logged g1 old
     docker logs -f --tail 0 g1
-    docker logs -f --since 0s g1
+    sleep 1; docker logs -f --since 0s g1
     docker rm f1 g1
   `);
   await session.matches("logs/following");
