@@ -20,6 +20,7 @@ struct log {
   size_t tail_length; // bytes of the text that ends each entry of the burst at hand
   pid_t gzip_pid;
   uint64_t gzip_inode; // what gzip is reading, wherever rotation has moved it since
+  int gzip_source; // the same, held open so that the inode is no other file's before gzip is reaped
 };
 
 // One stream's unfinished line.

@@ -64,11 +64,13 @@ static void compress_newest(struct log *log) {
       child_gzip(in, out);
     log->gzip_pid = pid > 0 ? pid : 0;
     log->gzip_inode = st.st_ino;
+    log->gzip_source = in;
   }
-  if (!log->gzip_pid)
+  if (!log->gzip_pid) {
     unlink(target);
-  if (in >= 0)
-    close(in);
+    if (in >= 0)
+      close(in);
+  }
   if (out >= 0)
     close(out);
 }
@@ -111,7 +113,8 @@ void log_child_exited(struct log *log, pid_t pid, int status) {
     name(target, log, i, ".gz");
     if (!rename(temporary, target))
       unlink(source);
-    return;
+    break;
   }
-  unlink(temporary); // failed, or fell off the end meanwhile
+  close(log->gzip_source);
+  unlink(temporary); // still there when gzip failed, or fell off the end meanwhile
 }
