@@ -68,7 +68,7 @@ test("the root of the hierarchies is never removed", async () => {
     await expect(removeCgroup(layout, wrong)).rejects.toThrow("refusing");
 });
 
-test("limits are applied up and down, and stats show them", () => {
+test("limits are applied up and down, and stats show them", async () => {
   const stats = () => readCgroupStats(layout, path, 8 * 2 ** 30);
   applyResources(layout, path, {
     memory: { limit: 40 << 20, swap: 80 << 20 },
@@ -85,8 +85,13 @@ test("limits are applied up and down, and stats show them", () => {
   const now = stats();
   expect(now.memory_stats.limit).toBe(20 << 20);
   expect(now.pids_stats).toEqual({ current: 1, limit: 2 ** 64 });
-  expect(now.cpu_stats.cpu_usage.total_usage).toBeGreaterThan(0);
-  expect(now.cpu_stats.system_cpu_usage).toBeGreaterThan(now.cpu_stats.cpu_usage.total_usage);
+  // `sleep` may have used all that it needs before it came into the cgroup.
+  await using busy = Bun.spawn(["sh", "-c", "read line; while :; do :; done"], { stdin: "pipe" });
+  for (const root of roots) writeFileSync(join(root, path, "cgroup.procs"), String(busy.pid));
+  busy.stdin.write("go\n");
+  busy.stdin.flush();
+  while (stats().cpu_stats.cpu_usage.total_usage === 0) await Bun.sleep(5);
+  expect(now.cpu_stats.system_cpu_usage).toBeGreaterThan(stats().cpu_stats.cpu_usage.total_usage);
   expect(() => applyResources(layout, path, { pids: { limit: 2 ** 60 } })).toThrow("failed to write");
 });
 

@@ -42,7 +42,8 @@ export class ShimFixture {
   constructor() {
     const build = Bun.spawnSync(["make", "-C", join(repository, "shim"), "all"], { stdout: "pipe", stderr: "pipe" });
     if (build.exitCode !== 0) throw new Error(build.stderr.toString());
-    mkdirSync(join(this.base, "rootfs/bin"), { recursive: true });
+    // With the mount points: containers that start at once on one root would race to make them.
+    for (const name of ["bin", "dev", "proc", "sys"]) mkdirSync(join(this.base, "rootfs", name), { recursive: true });
     copyFileSync("/bin/busybox", join(this.base, "rootfs/bin/busybox"));
     for (const name of ["sh", "cat", "sleep", "stty", "dd", "head", "yes", "seq", "sed"]) {
       symlinkSync("busybox", join(this.base, "rootfs/bin", name));
