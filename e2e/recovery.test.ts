@@ -1,0 +1,107 @@
+/** A daemon that is killed: containers run on, nothing of what they said or how they ended is lost, and nothing is left behind. */
+import { expect, test } from "bun:test";
+import { useTarget } from "./lib/journey.ts";
+import { until } from "./lib/run.ts";
+import { dockerCli } from "./lib/settings.ts";
+import { Target } from "./lib/target.ts";
+
+const target = useTarget();
+const counting = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done";
+
+async function restart(signal: NodeJS.Signals, pauseMillis: number): Promise<void> {
+  await target().stopDaemon(signal);
+  await Bun.sleep(pauseMillis);
+  await target().startDaemon();
+}
+
+/** Each line is one more than the line before. */
+function expectCounted(log: string): number {
+  const lines = log.trimEnd().split("\n");
+  expect(lines).toEqual(lines.map((_, index) => String(index)));
+  return lines.length;
+}
+
+test("20 containers outlive kill -9: no line lost or doubled, exit codes kept, policies honoured", async () => {
+  const names = Array.from({ length: 16 }, (_, index) => `count${index}`);
+  for (const name of names) await target().must("run", "-d", "--name", name, "busybox", "sh", "-c", counting);
+  await target().must("run", "-d", "--name", "ends", "busybox", "sh", "-c", "echo begin; sleep 2; echo end; exit 7");
+  await target().must("run", "-d", "--name", "again", "--restart", "always", "busybox", "sh", "-c", "sleep 2; exit 3");
+  await target().must("run", "-d", "--name", "gone", "--rm", "busybox", "sleep", "2");
+  await target().must("run", "-d", "-t", "-i", "--name", "shell", "busybox");
+  await restart("SIGKILL", 2500);
+  const before = await Promise.all(
+    names.map(async (name) => expectCounted((await target().docker("logs", name)).stdout)),
+  );
+  expect(await target().inspect<{ State: object }>("ends")).toMatchObject({ State: { Status: "exited", ExitCode: 7 } });
+  expect((await target().docker("logs", "ends")).stdout).toBe("begin\nend\n");
+  await until("the policy", async () => {
+    const { RestartCount, State } = await target().inspect<{ RestartCount: number; State: { Running: boolean } }>(
+      "again",
+    );
+    return RestartCount > 0 && State.Running;
+  });
+  await until("--rm", async () => (await target().docker("inspect", "gone")).code !== 0);
+  expect(await target().must("exec", "count0", "echo", "alive")).toBe("alive");
+  const session = target().pty(["attach", "shell"]);
+  session.type("echo $((6*7))\n");
+  await session.expect("42");
+  session.type("exit 5\n");
+  expect(await session.exit()).toBe(5);
+  await restart("SIGTERM", 0);
+  await Bun.sleep(300);
+  for (const [index, name] of names.entries()) {
+    const { stdout } = await target().docker("logs", name);
+    expect(expectCounted(stdout)).toBeGreaterThan(before[index] as number);
+  }
+  await target().must("stop", "-t", "1", ...names);
+  await target().must("rm", "-f", ...names, "ends", "again", "shell");
+});
+
+test("killed at any instant: every container is whole or not there", async () => {
+  const script = `
+    $DOCKER run -d --name w$N busybox sleep 1000
+    $DOCKER run --rm busybox true
+    $DOCKER exec w$N true
+    $DOCKER restart -t 0 w$N
+    $DOCKER commit w$N i$N
+    $DOCKER create --name c$N -v vol$N:/x busybox true
+    $DOCKER rm -f w$N c$N
+    $DOCKER rmi i$N
+  `;
+  for (let round = 0; round < 8; round++) {
+    const env = { ...target().cliEnvironment, N: String(round), DOCKER: dockerCli };
+    const work = Bun.spawn(["sh", "-c", script], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    // Spread over the whole of the script, which takes one to two seconds.
+    await Bun.sleep(100 + round * 170);
+    await target().stopDaemon("SIGKILL");
+    work.kill("SIGKILL");
+    await work.exited;
+    await target().startDaemon();
+    const ids = (await target().must("ps", "-aq", "--no-trunc")).split("\n").filter(Boolean);
+    for (const id of ids) {
+      const { State } = await target().inspect<{ State: { Status: string; Pid: number } }>(id);
+      expect(["created", "running", "exited"]).toContain(State.Status);
+      if (State.Status === "running") expect(await target().must("exec", id, "echo", "whole")).toBe("whole");
+      else if (State.Status === "exited") await target().must("start", id);
+    }
+    if (ids.length > 0) await target().must("rm", "-f", "-v", ...ids);
+    expect(await target().must("run", "--rm", "busybox", "echo", "works")).toBe("works");
+  }
+});
+
+test("two daemons side by side do not touch each other's", async () => {
+  const other = await Target.start();
+  try {
+    await target().must("run", "-d", "--name", "here", "-p", "127.0.0.1::80", "busybox", "sleep", "1000");
+    await other.must("run", "-d", "--name", "there", "busybox", "sleep", "1000");
+    await other.stopDaemon("SIGKILL");
+    await other.startDaemon();
+    expect(await target().must("ps", "--format", "{{.Names}}")).toBe("here");
+    expect(await other.must("ps", "--format", "{{.Names}}")).toBe("there");
+    await other.must("rm", "-f", "there");
+    expect(await target().must("exec", "here", "echo", "still")).toBe("still");
+    await target().must("rm", "-f", "here");
+  } finally {
+    await other.stop();
+  }
+});
