@@ -7,6 +7,7 @@ const ranks: Record<string, number> = {
   base: 0,
   oci: 10,
   api: 11,
+  dockerfile: 12,
   linux: 20,
   archive: 30,
   metadata: 31,

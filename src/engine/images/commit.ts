@@ -5,7 +5,7 @@ import { internal, notFound } from "../../base/errors.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import type { Layer } from "../../snapshots/layer-store.ts";
-import { applyChanges } from "./changes/changes.ts";
+import { applyChanges } from "./changes.ts";
 import { type ImageContext, publishImageEvent, tagImage } from "./context.ts";
 import { toRecord } from "./image-record.ts";
 import { targetReference } from "./import.ts";

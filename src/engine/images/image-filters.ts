@@ -2,7 +2,7 @@
 import type { Filters } from "../../api/system.ts";
 import { fromRfc3339, nowNanos } from "../../base/clock.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import { parseGoDuration } from "./changes/health.ts";
+import { parseGoDuration } from "../../base/go-duration.ts";
 
 /** Throws `invalid filter 'x'` for a name that is not one of these. */
 export function checkFilterNames(filters: Filters, accepted: readonly string[]): void {

@@ -7,7 +7,7 @@ import { digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiarName, parseReference, type Reference, withDefaultTag, withTag } from "../../oci/reference.ts";
-import { applyChanges } from "./changes/changes.ts";
+import { applyChanges } from "./changes.ts";
 import { type ImageContext, publishImageEvent, tagImage } from "./context.ts";
 import { toRecord } from "./image-record.ts";
 

@@ -2,25 +2,38 @@
  * Quotes, escapes and `$variables` in the words of Dockerfile instructions, as BuildKit's shell lexer treats them.
  * https://github.com/moby/buildkit/blob/master/frontend/dockerfile/shell/lex.go
  */
-import { EngineError, invalidArgument } from "../../../base/errors.ts";
+import { EngineError, invalidArgument } from "../base/errors.ts";
 import { replacePattern, trimPattern } from "./shell-patterns.ts";
 
 /** Value of a variable; undefined when it is not set. */
 export type Lookup = (name: string) => string | undefined;
 
+/** The character that takes the meaning off the next one: `# escape=` changes it. */
+export type Escape = "\\" | "`";
+
 /** One word: quotes removed, variables replaced. Throws when a quote or brace is open, in BuildKit's words. */
-export function expandWord(word: string, lookup: Lookup): string {
-  return run(word, lookup).text;
+export function expandWord(word: string, lookup: Lookup, token: Escape = "\\"): string {
+  return run(word, lookup, { escape: token }).text;
+}
+
+/** Variables replaced, quotes left as they are: the text of a heredoc. */
+export function expandText(text: string, lookup: Lookup, token: Escape = "\\"): string {
+  return run(text, lookup, { escape: token, rawQuotes: true }).text;
 }
 
 /** As `expandWord`, then split at white space that was not quoted. */
-export function expandWords(word: string, lookup: Lookup): string[] {
-  return run(word, lookup).words;
+export function expandWords(word: string, lookup: Lookup, token: Escape = "\\"): string[] {
+  return run(word, lookup, { escape: token }).words;
 }
 
-function run(word: string, lookup: Lookup): { text: string; words: string[] } {
+interface LexerOptions {
+  escape: Escape;
+  rawQuotes?: boolean;
+}
+
+function run(word: string, lookup: Lookup, options: LexerOptions): { text: string; words: string[] } {
   try {
-    const lexer = new Lexer(word, lookup);
+    const lexer = new Lexer(word, lookup, options);
     const text = lexer.until(undefined);
     return { text, words: lexer.finish() };
   } catch (error) {
@@ -32,14 +45,16 @@ function run(word: string, lookup: Lookup): { text: string; words: string[] } {
 class Lexer {
   private readonly source: string[];
   private readonly lookup: Lookup;
+  private readonly options: LexerOptions;
   private position = 0;
   private readonly words: string[] = [];
   private current = "";
   private started = false;
 
-  constructor(source: string, lookup: Lookup) {
+  constructor(source: string, lookup: Lookup, options: LexerOptions) {
     this.source = [...source];
     this.lookup = lookup;
+    this.options = options;
   }
 
   /** Reads up to the given character (which is consumed), or to the end. */
@@ -51,10 +66,13 @@ class Lexer {
         this.position++;
         return result;
       }
-      if (char === "'") result += this.add(this.singleQuoted());
+      if (this.options.rawQuotes && (char === "'" || char === '"')) {
+        this.position++;
+        result += this.add(char);
+      } else if (char === "'") result += this.add(this.singleQuoted());
       else if (char === '"') result += this.add(this.doubleQuoted());
       else if (char === "$") result += this.addSplit(this.variable());
-      else if (char === "\\") result += this.escaped();
+      else if (char === this.options.escape) result += this.escaped();
       else {
         this.position++;
         result += this.addSplit(char);
@@ -72,7 +90,11 @@ class Lexer {
   private escaped(): string {
     this.position++;
     const next = this.source[this.position++];
-    return next === undefined ? "" : this.add(next);
+    if (next === undefined) return "";
+    // In a text only a variable needs to be escaped.
+    return this.add(
+      this.options.rawQuotes && next !== "$" && next !== this.options.escape ? this.options.escape + next : next,
+    );
   }
 
   private singleQuoted(): string {
@@ -100,7 +122,8 @@ class Lexer {
       }
       this.position++;
       if (char === '"') return result;
-      if (char !== "\\") {
+      const token = this.options.escape;
+      if (char !== token) {
         result += char;
         continue;
       }
@@ -108,7 +131,7 @@ class Lexer {
       if (next === undefined) {
         throw invalidArgument("unexpected end of statement while looking for matching double-quote");
       }
-      result += next === '"' || next === "$" || next === "\\" ? next : `\\${next}`;
+      result += next === '"' || next === "$" || next === token ? next : token + next;
     }
   }
 
@@ -148,7 +171,7 @@ class Lexer {
       const char = this.source[this.position++];
       if (char === undefined) throw invalidArgument("syntax error: missing '}'");
       if (char === stop) return raw;
-      raw += char === "\\" ? char + (this.source[this.position++] ?? "") : char;
+      raw += char === this.options.escape ? char + (this.source[this.position++] ?? "") : char;
     }
   }
 
@@ -167,7 +190,7 @@ class Lexer {
 
   /** The word of a `${x:-word}`: it may hold variables of its own. */
   private nested(): string {
-    const inner = new Lexer("", this.lookup);
+    const inner = new Lexer("", this.lookup, this.options);
     inner.source.push(...this.source.slice(this.position));
     try {
       const word = inner.until("}");

@@ -1,5 +1,5 @@
 /** Ports of EXPOSE: `80`, `80/udp`, `90-92/tcp`, and what go-connections' nat.ParsePortSpec tolerates before them. */
-import { invalidArgument } from "../../../base/errors.ts";
+import { invalidArgument } from "../base/errors.ts";
 
 const protocols = new Set(["tcp", "udp", "sctp"]);
 

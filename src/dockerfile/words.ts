@@ -1,51 +1,5 @@
-/**
- * Lines of Dockerfile text into instructions with their arguments: continuation lines, comments, flags, JSON arrays, name=value lists.
- * https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser (parser.go, line_parsers.go)
- */
-import { invalidArgument } from "../../../base/errors.ts";
-
-export interface Instruction {
-  /** As written. */
-  name: string;
-  /** `--interval=3s`, … */
-  flags: string[];
-  /** Everything after name and flags. */
-  rest: string;
-}
-
-/** Splits text into instructions. Throws `invalid-argument` when there is none. */
-export function parseInstructions(text: string): Instruction[] {
-  const instructions: Instruction[] = [];
-  let pending = "";
-  const finish = () => {
-    if (pending.trim() !== "") instructions.push(parseInstruction(pending));
-    pending = "";
-  };
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*#/.test(line)) continue;
-    if (pending !== "" && line.trim() === "") continue;
-    const continued = /\\[ \t]*$/.test(line);
-    pending += (pending === "" ? line.trimStart() : line).replace(/\\[ \t]*$/, "");
-    if (!continued) finish();
-  }
-  finish();
-  if (instructions.length === 0) throw invalidArgument("file with no instructions");
-  return instructions;
-}
-
-export function parseInstruction(line: string): Instruction {
-  const [, name = "", args = ""] = /^(\S*)\s*(.*)$/s.exec(line.trim()) ?? [];
-  const flags: string[] = [];
-  let rest = args;
-  for (;;) {
-    const flag = /^(--[^\s]*)(\s+|$)/.exec(rest);
-    if (!flag || flag[1] === undefined) break;
-    rest = rest.slice(flag[0].length);
-    if (flag[1] === "--") break;
-    flags.push(flag[1]);
-  }
-  return { name, flags, rest };
-}
+/** The arguments of an instruction: JSON arrays, name=value lists, words. buildkit frontend/dockerfile/parser/line_parsers.go */
+import { invalidArgument } from "../base/errors.ts";
 
 /** A JSON array of strings, or undefined when the text is not an array. */
 export function parseJsonWords(text: string): string[] | undefined {

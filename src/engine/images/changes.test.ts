@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are variables of Dockerfiles.
 /** The expected values are what dockerd 28.5 answered to `POST /images/create?fromSrc=-&changes=…`. */
 import { expect, test } from "bun:test";
-import type { ContainerConfig } from "../../../api/container-config.ts";
-import { errorKind } from "../../../base/errors.ts";
+import type { ContainerConfig } from "../../api/container-config.ts";
+import { errorKind } from "../../base/errors.ts";
 import { applyChanges } from "./changes.ts";
 
 test.each<[string, ContainerConfig]>([
