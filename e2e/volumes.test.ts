@@ -59,6 +59,8 @@ test("binds and tmpfs", async () => {
   await session.play(`
     mkdir -p bind/sub; echo host >bind/f
     docker run --rm -v $PWD/bind:/b busybox cat /b/f
+    echo f >file; docker run --rm -v $PWD/file:/f:ro busybox sh -c 'cat /f; echo x >/f'
+    docker run --rm -v $SOCKET:/s.sock:ro busybox stat -c %F /s.sock
     docker run --rm -v $PWD/bind:/b:ro busybox touch /b/g
     docker run --rm -v $PWD/bind:/b busybox sh -c 'echo container >/b/new'; cat bind/new
     docker run --rm -v $PWD/bind/f:/etc/motd busybox cat /etc/motd

@@ -57,6 +57,12 @@ const plan = (hostConfig: HostConfig, volumes: Record<string, object> = {}) =>
 
 const start = (hostConfig: HostConfig) => mounts.toSpecMounts(plan(hostConfig), rootfs, "c1");
 
+test("a read-only file is not recursively so: the runtime would take it for a directory", async () => {
+  const file = join(directory, "file");
+  writeFileSync(file, "");
+  expect((await start({ Binds: [`${file}:/f:ro`] }))[0]?.options).toEqual(["rbind", "ro", "rprivate"]);
+});
+
 test("spec mounts come outermost first, read-only ones recursively so", async () => {
   const shown = await start({
     Binds: [`${rootfs}:/a/b:ro`, `${directory}/made/here:/a`],

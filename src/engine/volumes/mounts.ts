@@ -89,17 +89,19 @@ export class ContainerMounts {
     const { destination, type } = plan;
     if (type === "bind" && plan.createSource) createSource(plan.source);
     const propagation = effectivePropagation(plan);
+    const source = this.sourceOf(plan, containerId, index);
     const options = [
       plan.nonRecursive ? "bind" : "rbind",
-      ...(plan.rw ? [] : [this.readOnlyOption(plan)]),
+      ...(plan.rw ? [] : [this.readOnlyOption(plan, source)]),
       ...(propagation === "" ? [] : [propagation]),
     ];
     if (plan.name !== undefined) this.publishMount(plan, containerId);
-    return { destination, type: "bind", source: this.sourceOf(plan, containerId, index), options };
+    return { destination, type: "bind", source, options };
   }
 
-  /** Mounts below a read-only one are read-only too where the kernel can do that (5.12). */
-  private readOnlyOption(plan: MountPlan): "ro" | "rro" {
+  /** Mounts below a read-only one are read-only too where the kernel can do that (5.12). Below a file there are none: crun fails there. */
+  private readOnlyOption(plan: MountPlan, source: string): "ro" | "rro" {
+    if (statSync(source, { throwIfNoEntry: false })?.isDirectory() === false) return "ro";
     if (plan.readOnlyNonRecursive) {
       if (!plan.readOnlyForceRecursive) return "ro";
       throw internal("mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive");
