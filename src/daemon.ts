@@ -60,8 +60,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const id = engineId(engine.database);
   const requests = new RequestMetrics();
   const system = createSystem({ config, engine, host, events, requests, id });
-  const { containers, execs, images, volumes, networks, registries } = engine;
-  const backends: Backends = { containers, execs, images, registries, volumes, networks: networks.catalog, system };
+  const { networks, ...nouns } = engine;
+  const backends: Backends = { ...nouns, networks: networks.catalog, system };
   const handler = createApiHandler({ backends, version, log, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));

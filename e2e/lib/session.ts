@@ -67,6 +67,11 @@ export class Session {
     }
   }
 
+  /** Runs a script that is no part of the transcript. */
+  async prepare(script: string): Promise<void> {
+    await must(["bash", "-e", "-c", script], { cwd: this.directory });
+  }
+
   private async step(line: string): Promise<void> {
     const { root, host, socket, cliEnvironment } = this.target;
     const env = {

@@ -16,6 +16,9 @@ export const dockerCli = process.env["DOCKER_CLI"] ?? "docker";
 /** Directory with another dockerd (`usr/sbin/dockerd`, `usr/bin/containerd`, …), as Debian's packages unpack; undefined: the system's. */
 export const dockerdRoot = process.env["DOCKERD_ROOT"];
 
+/** The CLI's compose plugin (version 2 or newer), which Debian 12 does not have: without it, its part of the journey is skipped. */
+export const composePlugin = process.env["COMPOSE_PLUGIN"];
+
 /** What takes long to make (a Debian root) is kept here between runs. */
 export const cacheDirectory = process.env["E2E_CACHE"] ?? join(tmpdir(), "gantry-e2e-cache");
 

@@ -1,5 +1,7 @@
 /** The hidden verb `__archive`: jobs with archives (child-protocol.ts says how they are called). */
+
 import { type Jobs, runJob } from "./child-protocol.ts";
+import { copyPack, copyScan, ignoreContext, unpackContext } from "./copy-jobs.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
 import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 
@@ -11,6 +13,10 @@ const jobs: Jobs = {
   "tree-get": treeGet,
   "tree-put": treePut,
   "tree-export": treeExport,
+  "unpack-context": unpackContext,
+  "ignore-context": ignoreContext,
+  "copy-scan": copyScan,
+  "copy-pack": copyPack,
 };
 
 export function archiveMain(argv: string[]): Promise<number> {

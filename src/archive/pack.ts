@@ -23,7 +23,7 @@ export class Packer {
     this.writer = writer;
   }
 
-  /** Adds what is at `path` under `name` (without a trailing slash). Sockets, and what has vanished meanwhile, are left out. */
+  /** Adds what is at `path` under `name` (without a trailing slash), owner and mode as `stat` says. Sockets, and what has vanished meanwhile, are left out. */
   add(path: string, name: string, stat: files.FileStat): void {
     const type = entryTypes[stat.mode & files.fileType.mask];
     if (!type) return;
@@ -53,7 +53,8 @@ export class Packer {
     try {
       const now = files.statOf(descriptor);
       if ((now.mode & files.fileType.mask) !== files.fileType.regular) return;
-      this.writer.addFile(toEntry(path, name, "file", now, ""), descriptor, now.blocks);
+      const shown = { ...now, uid: stat.uid, gid: stat.gid, mode: stat.mode };
+      this.writer.addFile(toEntry(path, name, "file", shown, ""), descriptor, now.blocks);
     } finally {
       closeSync(descriptor);
     }

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { ChildContainerTree } from "../archive/child-container-tree.ts";
 import type { Logger } from "../base/log.ts";
 import { version } from "../base/version.ts";
+import { Builder } from "../builder/builder.ts";
+import { stepAnnotation } from "../builder/run-step.ts";
 import { LocalContentStore } from "../content/local-content-store.ts";
 import { Committer } from "../engine/containers/commit.ts";
 import type { Container } from "../engine/containers/container.ts";
@@ -70,6 +72,7 @@ export interface EngineOptions {
 }
 
 export interface Engine {
+  builder: Builder;
   containers: Containers;
   execs: Execs;
   images: Images;
@@ -133,12 +136,22 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await volumes.store.recover();
   const base = assembleBase({ options, database, store, snapshotter, images, volumes });
   const engine = assemble(base);
+  const builder = new Builder({
+    images,
+    containers: engine.parts.containers,
+    snapshots: snapshotter,
+    database,
+    directory: join(dataRoot, "build"),
+  });
   await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));
   const live = await engine.restore();
+  await engine.removeSteps();
   await base.networks.reconcile(live);
   await images.reconcile();
+  builder.reconcile();
   return {
     ...engine.parts,
+    builder,
     registries,
     startByPolicy: engine.startByPolicy,
     close: () => closeEngine(base, engine.lifecycle, layers),
@@ -244,8 +257,15 @@ function assemble(base: Base) {
     lifecycle,
     parts: { containers, execs, images, volumes: base.volumes, networks, store, views, database: base.database },
     restore: () => restoreContainers(restoring),
+    removeSteps: () => removeSteps(store, containers),
     startByPolicy: () => startByPolicy(restoring),
   };
+}
+
+/** The daemon was ended in the middle of builds: nobody waits for their containers. */
+async function removeSteps(store: ContainerStore, containers: Containers): Promise<void> {
+  const left = store.list().filter(({ record }) => record.hostConfig.Annotations?.[stepAnnotation] !== undefined);
+  for (const { id } of left) await containers.remove(id, { force: true, volumes: true, link: false });
 }
 
 function createDependencies({

@@ -12,6 +12,7 @@
  *   networks      id → name · doc (NetworkRecord)
  *   endpoints     (network id, container id) → ipv4 (unique per network) · ipv6 · mac · doc
  *   ports         (protocol, host ip, host port) → container id · container port
+ *   build_cache   key of a build step → image it led to · description · created · used (ms since 1970) · uses
  *   settings      key → value (engine id …)
  *
  * Every multi-step change records its intent here first, acts, then commits; start-up reconciles what is half done.
@@ -44,5 +45,11 @@ export const migrations: readonly string[] = [
   CREATE TABLE layer_blobs (
     diff_id TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, repository TEXT NOT NULL, seen INTEGER NOT NULL,
     PRIMARY KEY (diff_id, digest, repository)) STRICT;
+  `,
+  `
+  CREATE TABLE build_cache (
+    key TEXT PRIMARY KEY, image TEXT NOT NULL, description TEXT NOT NULL,
+    created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT;
+  CREATE INDEX build_cache_by_image ON build_cache (image);
   `,
 ];

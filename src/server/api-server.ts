@@ -6,6 +6,7 @@ import type { HttpHandler, HttpRequest, HttpResponse } from "./http/message.ts";
 import { errorResponse, isUnexpected } from "./http-error.ts";
 import { text } from "./responses.ts";
 import { type Match, type Route, Router, TooOldError } from "./router.ts";
+import { buildRoutes } from "./routes/build.ts";
 import { containerArchiveRoutes } from "./routes/container-archive.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
@@ -32,6 +33,7 @@ export function apiRoutes(backends: Backends): Route[] {
     ...containerStreamRoutes(backends.containers),
     ...containerArchiveRoutes(backends.containers),
     ...execRoutes(backends.execs),
+    ...buildRoutes(backends.builder),
     ...notBuiltRoutes(),
     ...containerRoutes(backends.containers),
     ...registryRoutes(backends.registries),

@@ -3,7 +3,7 @@
  * is where the compiler checks it. All methods reject with EngineError; ids are names, full ids or unique id prefixes.
  */
 import type { Duplex } from "node:stream";
-import type { ContainerConfig } from "../api/container-config.ts";
+import type { ContainerConfig, HostConfig } from "../api/container-config.ts";
 import type * as C from "../api/containers.ts";
 import type * as I from "../api/images.ts";
 import type * as N from "../api/networks.ts";
@@ -173,6 +173,38 @@ export interface RegistryCredentials {
   registryToken?: string | undefined;
 }
 
+/** As the query of `POST /build` says. */
+export interface BuildRequest {
+  context: Bytes | undefined;
+  remote: string;
+  dockerfile: string;
+  tags: string[];
+  /** null: named without a value. */
+  args: Record<string, string | null>;
+  labels: Record<string, string>;
+  target: string;
+  platform: string | undefined;
+  cacheFrom: string[];
+  noCache: boolean;
+  pull: boolean;
+  remove: boolean;
+  forceRemove: boolean;
+  host: HostConfig;
+  logins: Record<string, RegistryCredentials>;
+  signal: AbortSignal;
+}
+
+export interface BuildBackend {
+  /** Resolves with the image's id. An error before the first message is a status. */
+  build(request: BuildRequest, progress: Progress): Promise<string>;
+  /** `keepStorage`: bytes that may stay. */
+  prune(request: {
+    all: boolean;
+    keepStorage: number;
+    filters: S.Filters;
+  }): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>;
+}
+
 export interface RegistryBackend {
   login(
     address: string,
@@ -223,6 +255,7 @@ export interface SystemBackend {
 }
 
 export interface Backends {
+  builder: BuildBackend;
   containers: ContainerBackend;
   execs: ExecBackend;
   images: ImageBackend;

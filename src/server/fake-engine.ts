@@ -9,6 +9,7 @@ export type FakeBackends = { [Noun in keyof Backends]?: Partial<Backends[Noun]> 
 
 export function fakeBackends(fakes: FakeBackends): Backends {
   return {
+    builder: refusing("builder", fakes.builder),
     containers: refusing("containers", fakes.containers),
     execs: refusing("execs", fakes.execs),
     images: refusing("images", fakes.images),

@@ -3,6 +3,7 @@ import type { ProgressMessage } from "../api/system.ts";
 import { errorMessage } from "../base/errors.ts";
 import { goJson } from "../base/go-json.ts";
 import type { Bytes } from "../base/streams.ts";
+import { StepFailure } from "../builder/step-failure.ts";
 import type { BodyChunk, HttpResponse } from "./http/message.ts";
 
 export function json(value: unknown, status = 200): HttpResponse {
@@ -37,7 +38,8 @@ async function* jsonLines(values: AsyncIterable<unknown>): AsyncGenerator<string
 /** Docker's message for an error after the head was sent. */
 export function streamError(error: unknown): string {
   const message = errorMessage(error);
-  return `${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`;
+  const errorDetail = { ...(error instanceof StepFailure ? { code: error.exitCode } : {}), message };
+  return `${JSON.stringify({ errorDetail, error: message })}\r\n`;
 }
 
 /**

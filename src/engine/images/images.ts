@@ -16,10 +16,12 @@ import type { ContentStore } from "../../content/content.ts";
 import type { Database } from "../../metadata/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
+import type { Reference } from "../../oci/reference.ts";
 import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import { type LoadOptions, loadImages } from "./archive/load.ts";
 import { saveImages } from "./archive/save.ts";
+import { type BuildStepRequest, createBuildStep } from "./build-step.ts";
 import { ensureBundled } from "./bundled.ts";
 import { type CommitRequest, checkCommit, commitImage } from "./commit.ts";
 import { type ContainerUsage, type EventSink, type ImageContext, tagImage } from "./context.ts";
@@ -140,6 +142,21 @@ export class Images {
   /** `docker commit`; returns the new image's id. The caller holds (`hold`) from before the layer was made. */
   createFromContainer(request: CommitRequest): Promise<Digest> {
     return commitImage(this.context, request);
+  }
+
+  /** A step of a build becomes an image; returns its id. The caller holds (`hold`) from before its layer was made. */
+  createBuildStep(request: Omit<BuildStepRequest, "created"> & { created?: string | undefined }): Promise<Digest> {
+    return createBuildStep(this.context, { ...request, created: request.created ?? nowRfc3339Nano() });
+  }
+
+  /** The image's tags and digests. */
+  references(id: Digest): Reference[] {
+    return this.context.store.references(id);
+  }
+
+  /** Images that were made on top of this one. */
+  children(id: Digest): Digest[] {
+    return this.context.store.children(id);
   }
 
   async list(options: ListOptions): Promise<ImageSummary[]> {

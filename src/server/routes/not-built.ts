@@ -14,8 +14,6 @@ const experimental =
 
 /** Method and path → what is not built. */
 const unbuilt: [string, string, string][] = [
-  ["POST", "/build", "building images is not built yet: use docker commit or docker import"],
-  ["POST", "/build/cancel", "building images is not built yet"],
   ["POST", "/session", "BuildKit is not built yet"],
   ["POST", "/grpc", "BuildKit is not built yet"],
   ["POST", "/swarm/init", "swarm mode is not built yet"],
@@ -53,8 +51,6 @@ export function notBuiltRoutes(): Route[] {
     route("POST", "/swarm/leave", () => {
       throw unavailable("This node is not part of a swarm");
     }),
-    // There is no build cache to prune, which is no reason for `system prune` to fail.
-    route("POST", "/build/prune", () => json({ CachesDeleted: null, SpaceReclaimed: 0 })),
     route("GET", "/plugins", () => json([])),
     ...["GET", "POST", "DELETE"].map((method) =>
       route(method, "/plugins/{name}", ({ params }) => {

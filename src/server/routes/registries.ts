@@ -71,6 +71,21 @@ export function platformText(text: string | undefined): string | undefined {
   return [os, architecture, variant].map(textOf).filter(Boolean).join("/");
 }
 
+/** X-Registry-Config: registry address → AuthConfig; what cannot be read is no logins. */
+export function decodeLogins(header: string | undefined): Record<string, RegistryCredentials> {
+  if (!header) return {};
+  try {
+    const logins = parseObject(Buffer.from(header, "base64").toString());
+    const entries = Object.entries(logins).map(([address, login]) => [
+      address,
+      toCredentials(login as Record<string, unknown>),
+    ]);
+    return Object.fromEntries(entries);
+  } catch {
+    return {};
+  }
+}
+
 /** From Docker's AuthConfig. */
 function toCredentials(value: Record<string, unknown>): RegistryCredentials {
   return {

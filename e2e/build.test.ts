@@ -1,0 +1,242 @@
+/** Images from Dockerfiles, by the classic builder's API. */
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { useTarget } from "./lib/journey.ts";
+import { Session } from "./lib/session.ts";
+
+const target = useTarget();
+
+/** `df NAME LINE…` writes a Dockerfile; `build NAME FLAGS…` builds it without the lines that tell containers' ids. */
+const helpers = [
+  `cat > ../bin/df <<'E'
+name=$1; shift; mkdir -p "$name"; printf '%s\\n' "$@" > "$name/Dockerfile"
+E`,
+  `cat > ../bin/build <<'E'
+name=$1; shift; DOCKER_BUILDKIT=0 docker build "$@" "$name" 2> err | grep -v 'Running in\\|Removed intermediate\\|^DEPRECATED\\|Install the buildx'
+code=\${PIPESTATUS[0]}; grep -v 'DEPRECATED\\|Install the buildx\\|BuildKit is currently disabled\\|environment-variable.\\|buildx component\\|^ *https://docs.docker.com\\|^$' err >&2; exit $code
+E`,
+  "chmod +x ../bin/df ../bin/build; sed -i '1i #!/bin/bash' ../bin/df ../bin/build",
+];
+
+async function begin(): Promise<Session> {
+  const session = new Session(target());
+  await session.prepare(helpers.join("\n"));
+  return session;
+}
+
+test("the article's Dockerfile: steps, cache, history", async () => {
+  const session = await begin();
+  await session.play(`
+    df redis 'FROM busybox' 'RUN echo installed > /redis' 'EXPOSE 6379' 'ENTRYPOINT ["/bin/cat", "/redis"]'
+    build redis -t me/redis
+    docker run --rm me/redis
+    docker history --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' --no-trunc me/redis
+    docker inspect -f '{{json .Config.ExposedPorts}} {{json .Config.Entrypoint}} {{json .Config.Cmd}} {{json .Config.Env}}' me/redis
+    build redis -t me/redis
+    build redis -q -t me/redis | cut -c1-7
+    df redis 'FROM busybox' 'RUN echo installed > /redis' 'EXPOSE 6379' 'RUN false' 'CMD x'
+    build redis
+    df redis 'FROM busybox' 'RUN echo installed > /redis' 'EXPOSE 6379' 'RUN true' 'CMD x'
+    build redis
+    build redis --no-cache | grep -c cache
+    docker images --format '{{.Repository}}:{{.Tag}}' | sort
+    docker ps -aq --filter status=exited | wc -l
+  `);
+  await session.matches("build/article");
+});
+
+test("instructions and what they leave in the config", async () => {
+  const session = await begin();
+  await session.play(`
+    df all 'FROM busybox AS base' 'ARG WHO=world' 'ARG NONE' 'ENV A=1 B="two words" C=$A-$WHO' 'ENV OLD style value' 'LABEL x=y "a b"="c d"' 'MAINTAINER me <me@x>' 'WORKDIR /srv' 'WORKDIR sub' 'RUN pwd && echo $WHO $A $B' 'USER 33:33' 'RUN id -u' 'USER root' 'VOLUME /data ["/x"]' 'VOLUME ["/v1", "/v2"]' 'EXPOSE 80 443/tcp 53/udp' 'STOPSIGNAL SIGUSR1' 'HEALTHCHECK --interval=5s --timeout=1m30s --retries=3 CMD test -f /x' 'SHELL ["/bin/sh", "-ec"]' 'RUN echo shell' 'ENTRYPOINT echo entry' 'CMD ["arg", "two"]' 'ONBUILD RUN echo triggered'
+    build all -t all --build-arg WHO=you --label given=1
+    docker inspect -f '{{json .Config}}' all | sed 's/"Hostname":"[^"]*",//; s/"Image":"sha256:[0-9a-f]*"/"Image":"I"/'
+    docker inspect -f '{{.Author}} {{.Os}} {{.Architecture}}' all
+    docker history --format '{{.CreatedBy}}' --no-trunc all
+    df child 'FROM all' 'RUN echo child'
+    build child
+    df args 'ARG TAG=latest' 'FROM busybox:$TAG' 'ARG TAG' 'RUN echo tag=$TAG' 'RUN echo \${X:-unset} $HTTP_PROXY'
+    build args
+    build args --build-arg TAG=nothere --build-arg HTTP_PROXY=p --build-arg UNUSED=1 2>&1 | sed 's/Get .*/Get/'
+    build args --build-arg HTTP_PROXY=p --build-arg UNUSED=1
+    df health 'FROM busybox' 'HEALTHCHECK NONE'
+    build health -t health
+    docker inspect -f '{{json .Config.Healthcheck}}' health
+    df cmd 'FROM busybox' 'CMD echo a' 'ENTRYPOINT ["x"]'
+    build cmd -t cmd
+    docker inspect -f '{{json .Config.Cmd}} {{json .Config.Entrypoint}}' cmd
+    df inherit 'FROM cmd' 'CMD ["b"]'
+    build inherit -t inherit
+    docker inspect -f '{{json .Config.Cmd}} {{json .Config.Entrypoint}}' inherit
+    df reset 'FROM inherit' 'ENTRYPOINT ["y"]'
+    build reset -t reset
+    docker inspect -f '{{json .Config.Cmd}} {{json .Config.Entrypoint}}' reset
+    df case 'from busybox' 'run echo lower' 'Env a b' '# comment' '   RUN echo indented \\\\' '  # inside' '  && echo more'
+    build case
+    df escape '# escape=\`' 'FROM busybox' 'RUN echo a \`' ' b'
+    build escape
+  `);
+  await session.matches("build/instructions");
+});
+
+test("copying", async () => {
+  const session = await begin();
+  await session.play(`
+    mkdir -p copy/dir/deep; echo a >copy/a; echo b >copy/b.txt; echo c >copy/dir/c; echo d >copy/dir/deep/d; ln -s ../a copy/dir/link; ln -s dir copy/dirlink; chmod 640 copy/a; chmod 755 copy/b.txt
+    (cd copy/dir; tar cf ../t.tar c deep; tar czf ../t.tgz c)
+    df copy 'FROM busybox' 'COPY a /one' 'COPY a b.txt /two/' 'COPY dir /three' 'COPY dir /four/' 'COPY *.txt /five/' 'COPY . /six' 'ADD t.tar /seven' 'ADD t.tgz /eight/' 'COPY t.tar /nine/' 'COPY --chown=33:44 a /ten' 'COPY --chown=daemon dir /eleven' 'WORKDIR /w' 'COPY a .' 'COPY a rel/' 'COPY dirlink /twelve' 'COPY dir/link /thirteen' 'RUN ln -s /one /ln && mkdir /real && ln -s /real /lnd' 'COPY b.txt /lnd/' 'COPY ["b.txt", "/with space/"]'
+    build copy -t copy
+    docker run --rm copy sh -c 'cd /; for d in one two three four five six seven eight nine ten eleven w twelve thirteen real "with space"; do find "$d" -exec stat -c "%n %A %u:%g %s %N" "{}" ";" | sort; done' | grep -v 'Dockerfile|t.tgz'
+    docker history --format '{{.CreatedBy}}' --no-trunc copy | sed 's/:[0-9a-f]\\{64\\}/:H/'
+    touch copy/a; build copy | grep -c 'Using cache'
+    echo changed > copy/a; build copy | grep -c 'Using cache'
+    df bad1 'FROM busybox' 'COPY nothere /x'
+    build bad1
+    df bad2 'FROM busybox' 'COPY a* /x'
+    build bad2
+    touch bad2/a1 bad2/a2; build bad2
+    df bad3 'FROM busybox' 'COPY ../x /x'
+    build bad3
+    df bad4 'FROM busybox' 'COPY --chown=nobodyhere a /x'
+    touch bad4/a; build bad4
+    df bad5 'FROM busybox' 'COPY --from=nothere a /x'
+    build bad5 2>&1 | sed 's/pull access.*/pull/; s/Get .*/pull/; s/Error response.*/pull/'
+    df bad6 'FROM busybox' 'COPY a /etc/passwd/x'
+    touch bad6/a; build bad6 2>&1 | sed 's/files: .*/files/'
+    mkdir ign; echo 1 >ign/keep; echo 2 >ign/drop; mkdir ign/sub; echo 3 >ign/sub/x.log; echo 4 >ign/sub/y; printf 'drop\\n**/*.log\\n!sub/keep.log\\n' > ign/.dockerignore; echo 5 >ign/sub/keep.log
+    df ign 'FROM busybox' 'COPY . /i' 'RUN cd /i && find . | sort'
+    build ign
+    df ign2 'FROM busybox' 'COPY drop /i'
+    cp ign/.dockerignore ign/drop ign2; build ign2
+  `);
+  await session.matches("build/copying");
+});
+
+test("stages", async () => {
+  const session = await begin();
+  await session.play(`
+    df st 'FROM busybox AS one' 'RUN mkdir /o && echo built >/o/f && ln -s f /o/l' 'FROM busybox AS last' 'COPY --from=one /o /x' 'COPY --from=0 /o/f /y' 'COPY --from=busybox /etc/group /g' 'RUN cat /x/f /y && head -1 /g && readlink /x/l'
+    build st -t st
+    build st --target one -t st1
+    docker run --rm st1 cat /o/f
+    build st --target nothere
+    df scratch 'FROM busybox AS b' 'FROM scratch' 'COPY --from=b /bin/busybox /bin/busybox' 'CMD ["/bin/busybox", "echo", "from scratch"]'
+    build scratch -t scratch
+    docker run --rm scratch
+    df nothing 'FROM scratch'
+    build nothing
+    df dup 'FROM busybox AS a' 'RUN true' 'FROM busybox AS a' 'RUN true'
+    build dup 2>&1 | tail -1 | sed 's/.*daemon: //'
+    df self 'FROM busybox AS base' 'ENV X=1' 'FROM base' 'RUN echo $X'
+    build self
+  `);
+  await session.matches("build/stages");
+});
+
+test("refusals", async () => {
+  const session = await begin();
+  await session.play(`
+    df e1 'FROM busybox' 'FOO bar'
+    build e1
+    df e2 'RUN true'
+    build e2
+    df e3 ''
+    build e3
+    df e4 'FROM'
+    build e4
+    df e5 'FROM busybox' 'COPY a'
+    build e5
+    df e6 'FROM busybox' 'RUN exit 7'
+    build e6
+    df e7 'FROM busybox' 'RUN ["nothere"]'
+    build e7 2>&1 | sed 's/runc/R/; s/failed to create.*exec/exec/'
+    df e8 'FROM busybox' 'ENV a'
+    build e8
+    df e9 'FROM busybox' 'ENV =x'
+    build e9
+    df e10 'FROM busybox' 'EXPOSE x'
+    build e10
+    df e11 'FROM busybox' 'ONBUILD FROM x'
+    build e11
+    df e12 'FROM busybox' 'HEALTHCHECK --interval=x CMD a'
+    build e12
+    df e13 'FROM busybox' 'COPY --nope a b'
+    build e13
+    df e14 'FROM busybox' 'STOPSIGNAL NOPE'
+    build e14
+    df e15 'FROM busybox' 'SHELL sh'
+    build e15
+    df e16 'FROM busybox' 'VOLUME'
+    build e16
+    df e17 'FROM busybox AS 1a'
+    build e17
+    df e18 'FROM busybox' 'CMD ["a", 1]'
+    build e18
+    df e19 'FROM busybox' 'WORKDIR'
+    build e19
+    df e20 'FROM busybox' 'LABEL'
+    build e20
+    df e21 'FROM busybox' 'ARG'
+    build e21
+    df e22 'FROM busybox' 'USER'
+    build e22
+    df e23 'FROM BusyBox'
+    build e23
+    df e24 'FROM busybox' 'RUN --mount=type=nope true'
+    build e24
+    build e1 -t 'Bad Name'
+    build e6 -f nothere
+    build e6 --build-arg
+    docker ps -a --format '{{.Status}}' | cut -d' ' -f1 | sort | uniq -c
+  `);
+  await session.matches("build/refusals");
+});
+
+test("beyond the classic builder: unused stages do not run, stages run at once, heredocs, mounts, modes", async () => {
+  const { root } = target();
+  const directory = join(root, "beyond");
+  const build = async (dockerfile: string, ...flags: string[]) => {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "Dockerfile"), dockerfile);
+    const outcome = await target().dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", ...flags, directory);
+    return { ...outcome, all: outcome.stdout + outcome.stderr };
+  };
+  if (target().kind !== "gantry") return;
+  const unused = await build("FROM busybox AS no\nRUN echo never\nFROM busybox\nRUN echo only\n");
+  expect(unused.stdout).not.toContain("never");
+  expect(unused.stdout).toContain("Step 2/2");
+  // Each waits for the other: one after the other they would never end.
+  const meet = (own: string, other: string) =>
+    `RUN --mount=type=cache,target=/r touch /r/${own} && timeout 60 sh -c 'until [ -e /r/${other} ]; do sleep 0.1; done' && echo ${own} >/${own}\n`;
+  const two = await build(
+    `FROM busybox AS a\n${meet("a", "b")}FROM busybox AS b\n${meet("b", "a")}` +
+      "FROM busybox\nCOPY --from=a /a /\nCOPY --from=b /b /\nRUN cat /a /b\n",
+  );
+  expect(two.stdout).toContain("a\nb\n");
+  const heredocs = await build(
+    "FROM busybox\nARG WHO=you\nRUN <<EOF\necho one\necho two $WHO\nEOF\nCOPY <<A <<'B' /h/\nfor $WHO\nA\nraw $WHO\nB\n" +
+      "RUN <<S\n#!/bin/busybox sh\necho script $0\nS\nRUN cat /h/A /h/B; ls -l /h/A | cut -c1-10\n",
+  );
+  expect(heredocs.stdout).toContain("one\ntwo you\n");
+  expect(heredocs.stdout).toContain("for you\nraw $WHO\n-rw-r--r--\n");
+  expect(heredocs.stdout).toContain("script /dev/pipes/S");
+  writeFileSync(join(directory, "in"), "from the context\n");
+  const mounts = (n: number) =>
+    "FROM busybox AS s\nRUN echo stage >/s\nFROM busybox\n" +
+    "RUN --mount=type=bind,source=in,target=/in --mount=from=s,source=/s,target=/st cat /in /st\n" +
+    `RUN --mount=type=cache,target=/c echo ${n} >>/c/count && cat /c/count\n` +
+    "RUN --mount=type=tmpfs,target=/t touch /t/x && ls /t /in /c 2>&1; echo end\nRUN --network=none ip link | grep -c eth0; true\n";
+  const first = await build(mounts(1));
+  expect(first.stdout).toContain("from the context\nstage\n");
+  expect(first.stdout).toContain("\n1\n");
+  expect((await build(mounts(2))).stdout).toContain("\n1\n2\n");
+  const modes = await build(
+    "FROM busybox\nCOPY --chmod=0751 in /m\nCOPY --parents ./in /p/\nRUN stat -c %a /m && cat /p/in\n",
+  );
+  expect(modes.stdout).toContain("751\nfrom the context\n");
+  const secret = await build("FROM busybox\nRUN --mount=type=secret,id=x,required=true true\n");
+  expect(secret.all).toContain("needs a client that speaks BuildKit");
+  const code = await build("FROM busybox\nRUN exit 42\n");
+  expect(code.code).toBe(42);
+});

@@ -1,0 +1,108 @@
+/**
+ * Git repositories as contexts and as sources of ADD: `URL#REF:SUBDIRECTORY`. Source: docker build reference, "Git repositories";
+ * moby builder/remotecontext/git. The clone is shallow where the server allows it.
+ */
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { invalidArgument } from "../../base/errors.ts";
+import { resolveInRoot } from "../../linux/resolve.ts";
+
+export interface GitSource {
+  url: string;
+  ref: string;
+  subdirectory: string;
+}
+
+/** Undefined: not the address of a Git repository. */
+export function parseGitUrl(text: string): GitSource | undefined {
+  const [address = "", fragment = ""] = splitOnce(text, "#");
+  const isGit =
+    /^(git|ssh):\/\//.test(address) ||
+    /^git@/.test(address) ||
+    /^github\.com\//.test(address) ||
+    (/^https?:\/\//.test(address) && /\.git$/.test(address));
+  if (!isGit) return undefined;
+  const [ref = "", subdirectory = ""] = splitOnce(fragment, ":");
+  const url = address.startsWith("github.com/") ? `https://${address}` : address;
+  // What begins with a dash would be an option of git's.
+  if (ref.startsWith("-")) throw invalidArgument(`invalid refspec: ${ref}`);
+  return { url, ref, subdirectory };
+}
+
+export interface Checkout extends AsyncDisposable {
+  /** The subdirectory that was asked for. */
+  directory: string;
+}
+
+export async function checkOut(
+  { url, ref, subdirectory }: GitSource,
+  { parent, keepGitDirectory, signal }: { parent: string; keepGitDirectory: boolean; signal: AbortSignal },
+): Promise<Checkout> {
+  const root = mkdtempSync(join(parent, "git-"));
+  const dispose = () => rm(root, { recursive: true, force: true });
+  try {
+    const git = (...args: string[]) => run(root, args, signal);
+    await git("init", "-q");
+    await git("remote", "add", "origin", url);
+    const wanted = ref || "HEAD";
+    try {
+      await git("fetch", "-q", "--depth", "1", "--no-tags", "origin", wanted);
+      await git("checkout", "-q", "FETCH_HEAD");
+    } catch {
+      // Servers that do not give single commits, and old ones that do not give shallow clones.
+      await git("fetch", "-q", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*");
+      await git("checkout", "-q", ...(ref === "" ? ["FETCH_HEAD"] : [await known(git, ref)]));
+    }
+    await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1");
+    if (!keepGitDirectory) await rm(join(root, ".git"), { recursive: true, force: true });
+    const directory = subdirectory === "" ? root : resolveInRoot(root, `/${subdirectory}`);
+    return { directory, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+async function known(git: (...args: string[]) => Promise<string>, ref: string): Promise<string> {
+  for (const name of [ref, `origin/${ref}`]) {
+    const found = await git("rev-parse", "--verify", "--quiet", `${name}^{commit}`).catch(() => "");
+    if (found !== "") return found.trim();
+  }
+  throw invalidArgument(`error fetching: fatal: couldn't find remote ref ${ref}`);
+}
+
+/** Asks nobody for a password, and reads nobody's configuration. */
+async function run(directory: string, args: string[], signal: AbortSignal): Promise<string> {
+  const child = Bun.spawn(["git", "-c", "protocol.file.allow=never", ...args], {
+    cwd: directory,
+    env: {
+      PATH: process.env["PATH"],
+      HOME: directory,
+      GIT_TERMINAL_PROMPT: "0",
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_PROTOCOL_FROM_USER: "0",
+      GIT_SSH_COMMAND: "ssh -o BatchMode=yes",
+      ...pick("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSH_AUTH_SOCK"),
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    signal,
+  });
+  const [out, said, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  signal.throwIfAborted();
+  if (code !== 0) throw invalidArgument(`error fetching: ${said.trim()}: exit status ${code}`);
+  return out;
+}
+
+function pick(...names: string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,70 @@
+/** What the builder needs of the engine. The engine's classes satisfy these by shape; they meet in src/daemon/. */
+import type { Duplex } from "node:stream";
+import type { ContainerConfig } from "../api/container-config.ts";
+import type { ContainerCreateRequest, WaitResponse } from "../api/containers.ts";
+import type { ProgressMessage } from "../api/system.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import type { Platform } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+import type { Layer } from "../snapshots/layer-store.ts";
+import type { RegistryLogin } from "./build-request.ts";
+
+interface ImageRecord {
+  id: Digest;
+  layers: Digest[];
+  size: number;
+  parent?: Digest | undefined;
+}
+
+export interface BuilderImages {
+  /** Throws `not-found`. */
+  resolve(name: string, platform?: string): ImageRecord;
+  find(id: Digest): ImageRecord | undefined;
+  imageConfig(record: ImageRecord): ImageConfig;
+  references(id: Digest): Reference[];
+  children(id: Digest): Digest[];
+  hold(): Disposable;
+  createBuildStep(request: {
+    parent: Digest | undefined;
+    layer?: Layer | undefined;
+    config: ContainerConfig;
+    containerConfig: ContainerConfig;
+    author: string;
+    platform: Platform;
+    created?: string | undefined;
+  }): Promise<Digest>;
+  tag(name: string, repo: string, tag: string): Promise<void>;
+  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<unknown>;
+  pull(
+    name: string,
+    options: {
+      platform?: string | undefined;
+      credentials: RegistryLogin;
+      progress: (message: ProgressMessage) => void;
+      signal: AbortSignal;
+    },
+  ): Promise<void>;
+}
+
+export interface BuilderContainers {
+  create(
+    request: ContainerCreateRequest,
+    options: { platform?: string | undefined },
+  ): Promise<{ Id: string; Warnings: string[] }>;
+  attach(
+    id: string,
+    options: { logs: boolean; stream: boolean; stdin: boolean; stdout: boolean; stderr: boolean },
+  ): Promise<{ serve(client: Duplex): Promise<void> }>;
+  wait(id: string, condition: "next-exit", signal: AbortSignal): Promise<{ result: Promise<WaitResponse> }>;
+  start(id: string): Promise<void>;
+  kill(id: string, signal?: string): Promise<void>;
+  remove(id: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+}
+
+export interface BuilderSnapshots {
+  prepare(key: string, layers: readonly string[]): void;
+  mount(key: string): string;
+  remove(key: string): Promise<void>;
+  commit(key: string, signal?: AbortSignal): Promise<Layer>;
+}

@@ -1,0 +1,142 @@
+/** `RUN --mount`: directories that a step sees and that do not become part of its layer. Source: Dockerfile reference, "RUN --mount". */
+import { createHash } from "node:crypto";
+import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, posix } from "node:path";
+import type { Mount } from "../api/container-config.ts";
+import { errorCode, invalidArgument, notFound, notImplemented } from "../base/errors.ts";
+import type { RunMount } from "../dockerfile/instructions.ts";
+import { parseMount } from "../dockerfile/mounts.ts";
+import { resolveInRoot } from "../linux/resolve.ts";
+import { prepareCopy } from "./context/copy-files.ts";
+import type { StageBuild } from "./stage-build.ts";
+
+/** Cache directories in use whose sharing is `locked` or `private`: who uses one now. */
+const busy = new Map<string, Promise<void>>();
+
+export class RunMounts implements AsyncDisposable {
+  readonly mounts: Mount[] = [];
+  /** What of the mounts decides whether a cached result is still right. */
+  readonly keys: unknown[] = [];
+  private readonly build: StageBuild;
+  private readonly wanted: readonly string[];
+  private readonly release: (() => void)[] = [];
+
+  constructor(build: StageBuild, wanted: readonly string[]) {
+    this.build = build;
+    this.wanted = wanted;
+  }
+
+  async prepare(): Promise<void> {
+    for (const mount of this.wanted) await this.add(parseMount(mount));
+  }
+
+  /** Puts a program at /dev/pipes, which is no part of the layer, and returns its path in the container. */
+  script(name: string, content: string): string {
+    const directory = join(this.build.scope.directory, "scripts", crypto.randomUUID());
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    this.release.push(() => rmSync(directory, { recursive: true, force: true }));
+    writeFileSync(join(directory, basename(name)), content, { mode: 0o755 });
+    this.mounts.push({ Type: "bind", Source: directory, Target: "/dev/pipes", ReadOnly: true });
+    return `/dev/pipes/${basename(name)}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const release of this.release.reverse()) release();
+  }
+
+  private async add(mount: RunMount): Promise<void> {
+    const target = this.target(mount);
+    switch (mount.type) {
+      case "bind":
+        return this.bind(mount, target);
+      case "cache":
+        return this.cache(mount, target);
+      case "tmpfs":
+        this.keys.push(["tmpfs", target]);
+        this.mounts.push({ Type: "tmpfs", Target: target, TmpfsOptions: mount.size ? { SizeBytes: mount.size } : {} });
+        return;
+      default:
+        // The classic API has no way to send secrets; an optional one is then simply not there.
+        if (mount.required) throw notImplemented(`RUN --mount=type=${mount.type} needs a client that speaks BuildKit`);
+    }
+  }
+
+  private target(mount: RunMount): string {
+    if (mount.target === undefined || mount.target === "") {
+      if (mount.type === "secret" || mount.type === "ssh") return `/run/secrets/${mount.id ?? "default"}`;
+      throw invalidArgument(`invalid mount target "": a mount of type ${mount.type} needs a target`);
+    }
+    const path = posix.resolve("/", this.build.config.WorkingDir ?? "/", mount.target);
+    if (path === "/") throw invalidArgument(`invalid mount target "${mount.target}": mounting at / is not possible`);
+    return path;
+  }
+
+  private async bind(mount: RunMount, target: string): Promise<void> {
+    if (!mount.readOnly) throw notImplemented("RUN --mount=type=bind,readwrite is not supported yet");
+    const { scope, output } = this.build;
+    const source = mount.source ?? "/";
+    let root = scope.context?.directory;
+    if (mount.from) {
+      const stage = scope.stage(mount.from);
+      const image = stage ? (await stage).image : await scope.sources.image(mount.from, output);
+      if (image === undefined) throw invalidArgument(`stage ${mount.from} has no files`);
+      root = scope.sources.root(image);
+      this.keys.push(["bind", image, source, target]);
+    } else {
+      if (root === undefined) throw invalidArgument("missing build context");
+      const files = { root, paths: [source], literal: true, preserve: false, extract: false };
+      const request = {
+        name: "COPY" as const,
+        sources: [files],
+        destination: "/",
+        mode: undefined,
+        parents: false,
+        exclude: [],
+      };
+      this.keys.push(["bind", (await prepareCopy(request, scope.signal)).digest, source, target]);
+    }
+    this.mounts.push({ Type: "bind", Source: inside(root, source), Target: target, ReadOnly: true });
+  }
+
+  private async cache(mount: RunMount, target: string): Promise<void> {
+    if (mount.from) throw notImplemented("RUN --mount=type=cache,from= is not supported yet");
+    const id = createHash("sha256")
+      .update(mount.id ?? target)
+      .digest("hex");
+    const directory = await this.take(join(this.build.scope.directory, "cache-mounts", id), mount.sharing ?? "shared");
+    try {
+      mkdirSync(directory, { mode: 0o755 });
+      chmodSync(directory, mount.mode ?? 0o755);
+      chownSync(directory, mount.uid ?? 0, mount.gid ?? 0);
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+    }
+    this.keys.push(["cache", target]);
+    this.mounts.push({ Type: "bind", Source: directory, Target: target, ReadOnly: mount.readOnly });
+  }
+
+  /** The directory to use. `locked` waits for whoever uses it; `private` takes another one instead. */
+  private async take(path: string, sharing: "shared" | "private" | "locked"): Promise<string> {
+    mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+    if (sharing === "shared") return path;
+    let chosen = path;
+    for (let n = 1; sharing === "private" && busy.has(chosen); n++) chosen = `${path}.${n}`;
+    while (busy.has(chosen)) await busy.get(chosen);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    busy.set(chosen, promise);
+    this.release.push(() => {
+      busy.delete(chosen);
+      resolve();
+    });
+    return chosen;
+  }
+}
+
+/** Where a path of a context or image is on the host. */
+function inside(root: string, path: string): string {
+  try {
+    return resolveInRoot(root, path);
+  } catch (error) {
+    throw notFound(`failed to compute cache key: "${path}": not found`, { cause: error });
+  }
+}

@@ -1,0 +1,157 @@
+/** RUN: a container of the image so far runs the command; what it leaves becomes the step's layer. */
+import type { ContainerConfig, HostConfig, Mount } from "../api/container-config.ts";
+import { canceled, notImplemented } from "../base/errors.ts";
+import { shortId } from "../base/ids.ts";
+import type { RunInstruction } from "../dockerfile/instructions.ts";
+import { parseHeredocWord } from "../dockerfile/lines.ts";
+import type { Digest } from "../oci/digest.ts";
+import { shellOf } from "./describe.ts";
+import { RunMounts } from "./run-mounts.ts";
+import { RunOutput } from "./run-output.ts";
+import { requireBase, type StageBuild } from "./stage-build.ts";
+import { StepFailure } from "./step-failure.ts";
+
+/** Marks the containers of steps: those that a killed daemon leaves are removed at the next start. */
+export const stepAnnotation = "gantry.build.step";
+
+export class RunStep {
+  private readonly build: StageBuild;
+  private readonly run: RunInstruction;
+
+  constructor(build: StageBuild, run: RunInstruction) {
+    this.build = build;
+    this.run = run;
+    if (run.devices.length > 0) throw notImplemented("RUN --device is not supported: no device is given to builds");
+    if (run.security === "insecure") throw notImplemented("RUN --security=insecure is not allowed");
+  }
+
+  async execute(): Promise<void> {
+    const { build, run } = this;
+    const parent = requireBase(build.state, "RUN");
+    await using mounts = new RunMounts(build, run.mounts);
+    await mounts.prepare();
+    const command = this.command(mounts);
+    const environment = this.argumentEnvironment();
+    const noted = Object.keys(environment)
+      .filter((name) => !build.state.args.isTransparent(name))
+      .sort()
+      .map((name) => `${name}=${environment[name]}`);
+    const recorded = noted.length > 0 ? [`|${noted.length}`, ...noted, ...command] : command;
+    const containerConfig: ContainerConfig = { ...build.config, Cmd: recorded, Entrypoint: null, ArgsEscaped: true };
+    const heredocs = run.heredocs.map(({ content }) => content);
+    const key = [recorded, heredocs, build.config, build.state.author, mounts.keys, run.network ?? ""];
+    await build.reach(key, containerConfig, () =>
+      this.inContainer({ parent, command, environment, mounts: mounts.mounts, containerConfig }),
+    );
+  }
+
+  /** buildkit's dispatchRun: a heredoc alone is the script itself, with `#!` a program of its own. */
+  private command(mounts: RunMounts): string[] {
+    const { run, build } = this;
+    const shell = shellOf(build.config);
+    if (run.heredocs.length === 0) return run.shellForm ? [...shell, ...run.command] : run.command;
+    const [first] = run.heredocs;
+    const text = run.command[0] ?? "";
+    const isAlone = parseHeredocWord(text.trim()) !== undefined;
+    if (first && isAlone && first.content.startsWith("#!")) return [mounts.script(first.name, first.content)];
+    if (first && isAlone) return [...shell, first.content];
+    const whole = [text, ...run.heredocs.map(({ name, content }) => `${content}${name}`)].join("\n");
+    return [...shell, whole];
+  }
+
+  private argumentEnvironment(): Record<string, string> {
+    const configured = new Set((this.build.config.Env ?? []).map((entry) => entry.split("=", 1)[0] as string));
+    return this.build.state.args.environment(configured);
+  }
+
+  private hostConfig(mounts: Mount[]): HostConfig {
+    const { request } = this.build.scope;
+    const network =
+      this.run.network === undefined || this.run.network === "default" ? {} : { NetworkMode: this.run.network };
+    return {
+      ...request.host,
+      ...network,
+      LogConfig: { Type: "none" },
+      Mounts: mounts,
+      Annotations: { [stepAnnotation]: "1" },
+    };
+  }
+
+  private async inContainer(step: {
+    parent: Digest;
+    command: string[];
+    environment: Record<string, string>;
+    mounts: Mount[];
+    containerConfig: ContainerConfig;
+  }): Promise<Digest> {
+    const { build } = this;
+    const { containers, snapshots, images, request, signal } = build.scope;
+    const { Id: id, Warnings: warnings } = await containers.create(
+      {
+        ...build.config,
+        Image: step.parent,
+        Cmd: step.command,
+        // One empty word: no entrypoint, not even the image's.
+        Entrypoint: [""],
+        Env: [
+          ...(build.config.Env ?? []),
+          ...Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
+        ],
+        Healthcheck: { Test: ["NONE"] },
+        HostConfig: this.hostConfig(step.mounts),
+      },
+      {},
+    );
+    let succeeded = false;
+    try {
+      for (const warning of warnings) build.output.text(` ---> [Warning] ${warning}\n`);
+      build.output.text(` ---> Running in ${shortId(id)}\n`);
+      const code = await this.runToEnd(id);
+      if (code !== 0) throw new StepFailure(step.command, code);
+      using _held = images.hold();
+      const layer = await snapshots.commit(id, signal);
+      const image = await build.image(step.containerConfig, layer);
+      succeeded = true;
+      return image;
+    } finally {
+      const removes = succeeded ? request.remove || request.forceRemove : request.forceRemove || signal.aborted;
+      if (removes) {
+        await containers.remove(id, { force: true, volumes: true, link: false });
+        if (succeeded) build.output.text(` ---> Removed intermediate container ${shortId(id)}\n`);
+      }
+    }
+  }
+
+  /** Resolves with the exit code once all output has come. */
+  private async runToEnd(id: string): Promise<number> {
+    const { output, scope } = this.build;
+    const { containers, signal } = scope;
+    const sink = new RunOutput((stream, text) => (stream === "stderr" ? output.error(text) : output.text(text)));
+    const session = await containers.attach(id, {
+      logs: false,
+      stream: true,
+      stdin: false,
+      stdout: true,
+      stderr: true,
+    });
+    const served = session.serve(sink);
+    served.catch(() => undefined);
+    const { result } = await containers.wait(id, "next-exit", signal);
+    result.catch(() => undefined);
+    const kill = () => void containers.kill(id, "SIGKILL").catch(() => undefined);
+    try {
+      await containers.start(id);
+      signal.addEventListener("abort", kill, { once: true });
+      if (signal.aborted) kill();
+      const { StatusCode: code } = await result;
+      await served;
+      return code;
+    } catch (error) {
+      if (signal.aborted) throw canceled("Build cancelled");
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", kill);
+      sink.destroy();
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** A step of a build: an image on top of another one, with a layer or without. Its record keeps the parent, as the classic builder's. */
+import type { ContainerConfig } from "../../api/container-config.ts";
+import { internal, notFound } from "../../base/errors.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
+import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
+import type { Platform } from "../../oci/platform.ts";
+import type { Layer } from "../../snapshots/layer-store.ts";
+import { emptyLayer } from "./commit.ts";
+import type { ImageContext } from "./context.ts";
+import { toRecord } from "./image-record.ts";
+
+export interface BuildStepRequest {
+  /** Undefined: the first step after `FROM scratch`. */
+  parent: Digest | undefined;
+  /** Already in the layer store, under a hold (`Images.hold`); undefined: the step changes the config alone. */
+  layer?: Layer | undefined;
+  config: ContainerConfig;
+  /** What the step ran or, as a comment, did: `docker history` shows its Cmd. */
+  containerConfig: ContainerConfig;
+  author: string;
+  platform: Platform;
+  /** RFC 3339. */
+  created: string;
+}
+
+/** Returns the new image's id. */
+export async function createBuildStep(context: ImageContext, request: BuildStepRequest): Promise<Digest> {
+  const { parent, layer } = request;
+  if (parent !== undefined && !context.store.find(parent)) throw notFound(`No such image: ${parent}`);
+  const base = parent === undefined ? undefined : context.store.config(parent);
+  const image = stepConfig(base, request);
+  if (!image.rootfs.diff_ids.every((diffId) => context.layers.has(diffId))) throw internal("layer does not exist");
+  const bytes = encodeImageConfig(image);
+  const id = digestOf(bytes);
+  const size = image.rootfs.diff_ids.reduce((sum, diffId) => sum + context.layers.get(diffId).size, 0);
+  await context.store.create(toRecord(id, image, size, parent), bytes);
+  if (layer) context.collector.release([layer.diffId]);
+  return id;
+}
+
+function stepConfig(base: ImageConfig | undefined, request: BuildStepRequest): ImageConfig {
+  const { layer, author, platform, created, containerConfig } = request;
+  const isEmpty = layer === undefined || layer.diffId === emptyLayer;
+  const step = {
+    created,
+    ...(author && { author }),
+    created_by: (containerConfig.Cmd ?? []).join(" "),
+    ...(isEmpty && { empty_layer: true }),
+  };
+  return {
+    ...(base?.["os.version"] ? { "os.version": base["os.version"] } : {}),
+    ...((base?.variant ?? platform.variant) ? { variant: (base?.variant ?? platform.variant) as string } : {}),
+    architecture: base?.architecture || platform.architecture,
+    ...(author && { author }),
+    config: toDockerRunConfig(request.config),
+    container_config: toDockerRunConfig(containerConfig),
+    created,
+    history: [...(base?.history ?? []), step],
+    os: base?.os || platform.os,
+    rootfs: { type: "layers", diff_ids: [...(base?.rootfs.diff_ids ?? []), ...(isEmpty ? [] : [layer.diffId])] },
+  };
+}

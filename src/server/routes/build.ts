@@ -1,0 +1,124 @@
+/** `POST /build` and the build cache. Spec: Docker Engine API, "Image". BuildKit's part of it is in `not-built.ts`. */
+import type { HostConfig, Ulimit } from "../../api/container-config.ts";
+import type { ProgressMessage } from "../../api/system.ts";
+import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import type { BuildBackend, BuildRequest } from "../backends.ts";
+import type { HttpResponse } from "../http/message.ts";
+import type { Query } from "../query.ts";
+import { empty, json, progressStream } from "../responses.ts";
+import { type Route, type RouteContext, route } from "../router.ts";
+import { decodeLogins } from "./registries.ts";
+
+/** As in dockerd: `unused-for` is the older name of `until`. */
+const pruneFilters = ["description", "id", "inuse", "parent", "private", "shared", "type", "unused-for", "until"];
+
+export function buildRoutes(builder: BuildBackend): Route[] {
+  const running = new Map<string, AbortController>();
+  return [
+    route("POST", "/build", (context) => build(builder, context, running)),
+    route("POST", "/build/cancel", ({ query }) => {
+      const id = query.text("id");
+      if (id === "") throw invalidArgument("build ID not provided");
+      running.get(id)?.abort();
+      return empty(204);
+    }),
+    route("POST", "/build/prune", async ({ query }) => {
+      const { "unused-for": unused, ...filters } = query.filters(pruneFilters);
+      if (unused) filters["until"] = [...(filters["until"] ?? []), ...unused];
+      const keepStorage = query.integer("reserved-space") ?? query.integer("keep-storage") ?? 0;
+      return json(await builder.prune({ all: query.bool("all"), keepStorage, filters }));
+    }),
+  ];
+}
+
+async function build(
+  builder: BuildBackend,
+  { query, request, version }: RouteContext,
+  running: Map<string, AbortController>,
+): Promise<HttpResponse> {
+  if (query.text("version") === "2") throw notImplemented("BuildKit is not served yet: use DOCKER_BUILDKIT=0");
+  if (query.bool("squash")) throw invalidArgument("squash is only supported with experimental mode");
+  if (query.has("securityopt")) {
+    throw invalidArgument("The daemon on this platform does not support setting security options on build");
+  }
+  const canceled = new AbortController();
+  const id = query.text("buildid");
+  if (id !== "") running.set(id, canceled);
+  const remote = query.text("remote");
+  const wanted: BuildRequest = {
+    context: remote === "" ? request.body : undefined,
+    remote,
+    dockerfile: query.text("dockerfile") || "Dockerfile",
+    tags: query.all("t").filter(Boolean),
+    args: jsonOption(query, "buildargs", "error reading build args") ?? {},
+    labels: jsonOption(query, "labels", "error reading labels") ?? {},
+    target: query.text("target"),
+    platform: version >= 32 ? query.optional("platform") : undefined,
+    cacheFrom: jsonOption(query, "cachefrom", "error reading cache-from") ?? [],
+    noCache: query.bool("nocache"),
+    pull: query.bool("pull"),
+    remove: query.bool("rm", true),
+    forceRemove: query.bool("forcerm"),
+    host: hostConfig(query),
+    logins: decodeLogins(request.headers.get("x-registry-config")),
+    signal: AbortSignal.any([request.signal, canceled.signal]),
+  };
+  const quiet = query.bool("q");
+  return progressStream(async (progress) => {
+    try {
+      if (quiet) await buildQuietly(builder, wanted, progress);
+      else await builder.build(wanted, progress);
+    } finally {
+      running.delete(id);
+    }
+  });
+}
+
+/** Nothing is said but the id; after a failure, everything. */
+async function buildQuietly(
+  builder: BuildBackend,
+  request: BuildRequest,
+  progress: (message: ProgressMessage) => void,
+): Promise<void> {
+  const said: ProgressMessage[] = [];
+  let id: string;
+  try {
+    id = await builder.build(request, (message) => said.push(message));
+  } catch (error) {
+    for (const message of said) progress(message);
+    throw error;
+  }
+  progress({ stream: `${id}\n` });
+}
+
+function hostConfig(query: Query): HostConfig {
+  const number = (name: string) => query.integer(name) ?? 0;
+  const ulimits = jsonOption<Ulimit[]>(query, "ulimits", "error reading ulimit settings");
+  return {
+    Memory: number("memory"),
+    MemorySwap: number("memswap"),
+    CpuShares: number("cpushares"),
+    CpuPeriod: number("cpuperiod"),
+    CpuQuota: number("cpuquota"),
+    CpusetCpus: query.text("cpusetcpus"),
+    CpusetMems: query.text("cpusetmems"),
+    CgroupParent: query.text("cgroupparent"),
+    ExtraHosts: query
+      .all("extrahosts")
+      .flatMap((host) => host.split(","))
+      .filter(Boolean),
+    ...(query.optional("networkmode") ? { NetworkMode: query.text("networkmode") } : {}),
+    ...(query.optional("shmsize") ? { ShmSize: number("shmsize") } : {}),
+    ...(ulimits ? { Ulimits: ulimits } : {}),
+  };
+}
+
+function jsonOption<T>(query: Query, name: string, message: string): T | undefined {
+  const text = query.text(name);
+  if (text === "") return undefined;
+  try {
+    return (JSON.parse(text) as T | null) ?? undefined;
+  } catch (cause) {
+    throw invalidArgument(`${message}: ${(cause as Error).message}`, { cause });
+  }
+}
