@@ -9,7 +9,7 @@ import * as files from "../linux/files.ts";
 import { ByteSink } from "./byte-sink.ts";
 import { ByteSource } from "./byte-source.ts";
 import { enterRoot } from "./confine.ts";
-import { Packer } from "./pack.ts";
+import { type DirectoryAttributes, Packer } from "./pack.ts";
 import { removeTree } from "./remove-tree.ts";
 import { TarReader } from "./tar-reader.ts";
 import { TarWriter } from "./tar-writer.ts";
@@ -286,24 +286,30 @@ export interface CopyPackJob extends CopySelection {
   name: string | undefined;
   /** Paths that are left out: archives, which are unpacked instead. */
   skip: string[];
+  /** For a layer: the directories on the way, outermost first, below which everything goes. Names are raw. */
+  directories?: ({ name: string } & DirectoryAttributes)[];
   /** Undefined: as they are. */
   owner: { uid: number; gid: number } | undefined;
   mode: number | undefined;
 }
 
 /** Writes the archive to stdout. */
-export function copyPack({ name, skip, owner, mode, ...selection }: CopyPackJob): void {
+export function copyPack({ name, skip, owner, mode, directories, ...selection }: CopyPackJob): void {
   enterRoot(selection.root);
+  const prefix = directories?.at(-1)?.name ?? "";
   const excluded = excludedBy(selection);
   const writer = new TarWriter(new ByteSink(1));
   const packer = new Packer(writer);
+  for (const { name: directory, ...attributes } of directories ?? []) packer.addDirectory(directory, attributes);
   for (const item of selected(selection)) {
     if (skip.includes(item.path)) continue;
     const keepsName = item.kind === "file" || selection.parents;
     const top = keepsName ? (name === undefined ? item.name : files.toRaw(name)) : "";
     walkItem(item, excluded, (path, relative, stat) => {
-      const full = [top, relative].filter(Boolean).join("/");
-      if (full === "") return;
+      const inner = [top, relative].filter(Boolean).join("/");
+      // In a layer a name like this would delete another file.
+      if (inner === "" || (directories && /(?:^|\/)\.wh\.[^/]*$/.test(inner))) return;
+      const full = prefix === "" ? inner : `${prefix}/${inner}`;
       const isLink = (stat.mode & files.fileType.mask) === files.fileType.symlink;
       const bits = mode === undefined || isLink ? stat.mode : (stat.mode & files.fileType.mask) | mode;
       packer.add(path, full, { ...stat, ...owner, mode: bits });

@@ -14,6 +14,14 @@ const entryTypes: Record<number, EntryType> = {
   [files.fileType.fifo]: "fifo",
 };
 
+export interface DirectoryAttributes {
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Seconds since 1970. */
+  mtime: number;
+}
+
 export class Packer {
   private readonly writer: TarWriter;
   /** Names in the archive of files with several links, by inode. */
@@ -39,6 +47,11 @@ export class Packer {
   /** An empty file: a whiteout. */
   addEmpty(name: string, mtime: number): void {
     this.writer.add({ ...emptyEntry, name, mtime });
+  }
+
+  /** A directory that need not be there. */
+  addDirectory(name: string, attributes: DirectoryAttributes): void {
+    this.writer.add({ ...emptyEntry, ...attributes, name: `${name}/`, type: "directory" });
   }
 
   private addFile(path: string, name: string, stat: files.FileStat): void {

@@ -21,7 +21,7 @@ import { type BuildContext, receiveContext } from "./context/context.ts";
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources } from "./image-sources.ts";
 import { BuildOutput, OrderedOutputs } from "./output.ts";
-import type { BuilderContainers, BuilderImages, BuilderSnapshots } from "./parts.ts";
+import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
 import { type BuildScope, StageBuild, type StageImage } from "./stage-build.ts";
 import { checkStageNames, neededStages, stageIndex, targetStage } from "./stages.ts";
 import { StepCache } from "./step-cache.ts";
@@ -30,6 +30,7 @@ export interface BuilderDependencies {
   images: BuilderImages;
   containers: BuilderContainers;
   snapshots: BuilderSnapshots;
+  layers: BuilderLayers;
   database: Database;
   /** For contexts and cache mounts, on the disk of the layers. Belongs to this object alone. */
   directory: string;
@@ -125,6 +126,7 @@ export class Builder {
       images: this.deps.images,
       containers: this.deps.containers,
       snapshots: this.deps.snapshots,
+      layers: this.deps.layers,
       sources: build.sources,
       cache: this.cache,
       platform,

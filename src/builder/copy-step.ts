@@ -2,9 +2,18 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
+import type { ContainerConfig } from "../api/container-config.ts";
 import { EngineError, errorMessage, invalidArgument } from "../base/errors.ts";
 import type { CopyInstruction } from "../dockerfile/instructions.ts";
-import { type CopyRequest, type CopySource, copyFiles, prepareCopy } from "./context/copy-files.ts";
+import type { Digest } from "../oci/digest.ts";
+import {
+  type CopyRequest,
+  type CopySource,
+  copyArchive,
+  copyFiles,
+  type PreparedCopy,
+  prepareCopy,
+} from "./context/copy-files.ts";
 import { isUrl, remoteFiles } from "./context/remote-files.ts";
 import { commentConfig } from "./describe.ts";
 import { resolveOwner } from "./owner.ts";
@@ -45,10 +54,21 @@ export class CopyStep {
     ];
     const containerConfig = commentConfig(build.config, comment);
     await build.reach([comment, build.config, build.state.author, options], containerConfig, () =>
-      build.change(containerConfig, async (target) => {
-        const owner = copy.chown === undefined ? undefined : resolveOwner(target, copy.chown);
-        await prefixed("failed to copy files: ", () => copyFiles(prepared, { target, owner, signal }));
-      }),
+      this.bring(prepared, containerConfig),
+    );
+  }
+
+  private async bring(prepared: PreparedCopy, containerConfig: ContainerConfig): Promise<Digest> {
+    const { build, copy } = this;
+    const { sources, layers, images, signal } = build.scope;
+    const { image } = build.state;
+    using _held = images.hold();
+    const below = image === undefined ? undefined : sources.root(image);
+    const owner = copy.chown === undefined ? undefined : resolveOwner(below, copy.chown);
+    const archive = copyArchive(prepared, { target: below, owner, signal });
+    if (archive) return build.image(containerConfig, await layers.unpack(archive, { signal }));
+    return build.change(containerConfig, (target) =>
+      prefixed("failed to copy files: ", () => copyFiles(prepared, { target, owner, signal })),
     );
   }
 

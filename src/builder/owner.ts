@@ -8,7 +8,7 @@ export interface Owner {
 }
 
 /** `user[:group]`; without a group, the group of the user's name or number. Throws Docker's words for names that are not there. */
-export function resolveOwner(rootfs: string, chown: string): Owner {
+export function resolveOwner(rootfs: string | undefined, chown: string): Owner {
   const parts = chown.split(":");
   if (parts.length > 2) throw invalidArgument(`invalid chown string format: ${chown}`);
   const [user = "", group = ""] = parts;
@@ -19,9 +19,9 @@ export function resolveOwner(rootfs: string, chown: string): Owner {
   };
 }
 
-function lookup(rootfs: string, file: string, name: string, kind: "user" | "group"): number {
+function lookup(rootfs: string | undefined, file: string, name: string, kind: "user" | "group"): number {
   if (/^\d+$/.test(name)) return Number(name);
-  const rows = (readTextInRoot(rootfs, file) ?? "").split("\n").map((line) => line.trim().split(":"));
+  const rows = ((rootfs && readTextInRoot(rootfs, file)) ?? "").split("\n").map((line) => line.trim().split(":"));
   const id = rows.find(([entry]) => entry === name)?.[2];
   if (id === undefined || !/^\d+$/.test(id)) {
     throw invalidArgument(

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { ContainerConfig } from "../api/container-config.ts";
 import type { ContainerCreateRequest, WaitResponse } from "../api/containers.ts";
 import type { ProgressMessage } from "../api/system.ts";
+import type { Bytes } from "../base/streams.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -67,4 +68,8 @@ export interface BuilderSnapshots {
   mount(key: string): string;
   remove(key: string): Promise<void>;
   commit(key: string, signal?: AbortSignal): Promise<Layer>;
+}
+
+export interface BuilderLayers {
+  unpack(archive: Bytes, options: { signal: AbortSignal }): Promise<Layer>;
 }

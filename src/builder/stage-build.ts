@@ -20,7 +20,7 @@ import { CopyStep } from "./copy-step.ts";
 import { commentConfig, describe } from "./describe.ts";
 import type { ImageSources } from "./image-sources.ts";
 import type { BuildOutput } from "./output.ts";
-import type { BuilderContainers, BuilderImages, BuilderSnapshots } from "./parts.ts";
+import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
 import { RunStep } from "./run-step.ts";
 import { cacheKey, type StepCache } from "./step-cache.ts";
 
@@ -33,6 +33,7 @@ export interface BuildScope {
   images: BuilderImages;
   containers: BuilderContainers;
   snapshots: BuilderSnapshots;
+  layers: BuilderLayers;
   sources: ImageSources;
   cache: StepCache;
   platform: Platform;

@@ -140,6 +140,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     images,
     containers: engine.parts.containers,
     snapshots: snapshotter,
+    layers,
     database,
     directory: join(dataRoot, "build"),
   });

@@ -2,14 +2,16 @@
  * COPY and ADD over two roots that are not trusted: one process confined to the source packs the files under their new names, another
  * confined to the target unpacks them there. Semantics: moby builder/dockerfile/copy.go; Dockerfile reference, "COPY".
  */
-import { statSync } from "node:fs";
-import { posix } from "node:path";
+import { readdirSync, type Stats, statSync } from "node:fs";
+import { join, posix } from "node:path";
 import { ChildContainerTree } from "../../archive/child-container-tree.ts";
 import { decompressor, detectCompression } from "../../archive/compression.ts";
-import type { CopyScan, CopySelection } from "../../archive/copy-jobs.ts";
+import type { CopyPackJob, CopyScan, CopySelection } from "../../archive/copy-jobs.ts";
 import { runChild, startChild } from "../../archive/run-child.ts";
 import { parseHeader } from "../../archive/tar-header.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { errorCode, invalidArgument } from "../../base/errors.ts";
+import type { Bytes } from "../../base/streams.ts";
+import { toRaw } from "../../linux/files.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
 import { resolveInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import { digestOf } from "../../oci/digest.ts";
@@ -86,27 +88,15 @@ export async function copyFiles(
   prepared: PreparedCopy,
   { target, owner, signal }: { target: string; owner: Owner | undefined; signal: AbortSignal },
 ): Promise<void> {
-  const { request, sources, count } = prepared;
-  const kind = sources.find(({ scan }) => scan.count > 0)?.scan.kind;
-  const archives = sources.reduce((sum, source) => sum + source.archives.length, 0);
-  const intoDirectory =
-    count > 1 || request.parents || kind === "directory" || archives > 0 || isDirectory(target, request.destination);
-  const base = intoDirectory ? request.destination : posix.dirname(request.destination);
-  makeDirectoryInRoot(target, base, { mode: 0o755, ...(owner ?? { uid: 0, gid: 0 }) });
-  const name = intoDirectory ? undefined : posix.basename(request.destination);
+  const { request, sources } = prepared;
+  const { base, name } = place(prepared, target);
+  makeDirectoryInRoot(target, base, { mode: 0o755, ...(owner ?? rootUser) });
   const tree = new ChildContainerTree();
   const root = { name: "", binds: [], rootfs: target };
   const options = { noOverwriteDirNonDir: true, readOnlyRootfs: false, signal };
   for (const source of sources) {
-    const job = {
-      verb: "copy-pack",
-      ...selection(request, source),
-      name,
-      skip: source.archives,
-      owner: owner ?? (source.preserve ? undefined : { uid: 0, gid: 0 }),
-      mode: request.mode,
-    };
     if (source.scan.count > source.archives.length) {
+      const job = packJob(request, source, { name, owner });
       const packing = startChild("__archive", job, { stdout: "stream", signal });
       await tree.putArchive(root, base, packing.output, options);
       await packing.result;
@@ -118,12 +108,110 @@ export async function copyFiles(
   }
 }
 
+/**
+ * The layer's archive of a copy that meets nothing in `target`, the tree that it goes on top of (undefined: an empty one): no file
+ * of it has to be written twice then. Undefined: what is there has to be considered, `copyFiles` does.
+ */
+export function copyArchive(
+  prepared: PreparedCopy,
+  { target, owner, signal }: { target: string | undefined; owner: Owner | undefined; signal: AbortSignal },
+): Bytes | undefined {
+  const { request, sources } = prepared;
+  const [source] = sources;
+  if (!source || sources.length > 1 || source.archives.length > 0) return undefined;
+  const { base, name } = place(prepared, target);
+  const directories = directoriesOf(target, base, owner ?? rootUser);
+  if (!directories || meets(target, base, name)) return undefined;
+  const job = { ...packJob(request, source, { name, owner }), directories };
+  return startChild("__archive", job, { stdout: "stream", signal }).output;
+}
+
+const rootUser: Owner = { uid: 0, gid: 0 };
+
+/** The directory that everything goes into, and the name of a single file there. */
+function place(
+  { request, sources, count }: PreparedCopy,
+  target: string | undefined,
+): { base: string; name: string | undefined } {
+  const kind = sources.find(({ scan }) => scan.count > 0)?.scan.kind;
+  const hasArchives = sources.some(({ archives }) => archives.length > 0);
+  const { destination, parents } = request;
+  const intoDirectory = count > 1 || parents || kind === "directory" || hasArchives || isDirectory(target, destination);
+  if (intoDirectory) return { base: destination, name: undefined };
+  return { base: posix.dirname(destination), name: posix.basename(destination) };
+}
+
+function packJob(
+  request: CopyRequest,
+  source: ScannedSource,
+  { name, owner }: { name: string | undefined; owner: Owner | undefined },
+): object {
+  return {
+    verb: "copy-pack",
+    ...selection(request, source),
+    name,
+    skip: source.archives,
+    owner: owner ?? (source.preserve ? undefined : rootUser),
+    mode: request.mode,
+  };
+}
+
+/** The directories down to `base`, links followed: those that are there with their attributes. Undefined: there is something else. */
+function directoriesOf(target: string | undefined, base: string, owner: Owner): CopyPackJob["directories"] {
+  const now = Math.floor(Date.now() / 1000);
+  const made = { mode: 0o755, ...owner, mtime: now };
+  const found: NonNullable<CopyPackJob["directories"]> = [];
+  let real = "";
+  let exists = target !== undefined;
+  for (const name of base.split("/").filter(Boolean)) {
+    const path: string = `${real}/${name}`;
+    const known = exists ? lookUp(target as string, path) : undefined;
+    if (known && !known.stat.isDirectory()) return undefined;
+    // A link leads to a place whose own parents have not been looked at.
+    if (known && known.path !== path) return directoriesOf(target, known.path + base.slice(path.length), owner);
+    exists = known !== undefined;
+    real = path;
+    const { stat } = known ?? {};
+    const attributes = stat && {
+      mode: stat.mode & 0o7777,
+      uid: stat.uid,
+      gid: stat.gid,
+      mtime: Math.floor(stat.mtimeMs / 1000),
+    };
+    found.push({ name: toRaw(real.slice(1)), ...(attributes ?? made) });
+  }
+  const last = found.at(-1);
+  if (last) last.mtime = now;
+  return found;
+}
+
+/** What is at a path, links followed inside the root, and its path there; undefined: nothing, or a link that leads nowhere. */
+function lookUp(root: string, path: string): { stat: Stats; path: string } | undefined {
+  try {
+    const real = resolveInRoot(root, path);
+    return { stat: statSync(real), path: real.slice(root.length) || "/" };
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** True when a file of the copy could take the place of one that is there. */
+function meets(target: string | undefined, base: string, name: string | undefined): boolean {
+  if (target === undefined) return false;
+  const known = lookUp(target, base);
+  if (!known) return false;
+  const names = readdirSync(join(target, known.path));
+  return name === undefined ? names.length > 0 : names.includes(name);
+}
+
 function selection({ parents, exclude }: CopyRequest, { root, paths, literal }: CopySource): CopySelection {
   return { root, paths, literal, exclude, parents };
 }
 
-function isDirectory(root: string, path: string): boolean {
+function isDirectory(root: string | undefined, path: string): boolean {
   if (path.endsWith("/")) return true;
+  if (root === undefined) return false;
   try {
     return withPathInRoot(root, path, (pinned) => statSync(pinned).isDirectory());
   } catch {
