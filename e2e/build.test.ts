@@ -87,7 +87,7 @@ test("copying", async () => {
     (cd copy/dir; tar cf ../t.tar c deep; tar czf ../t.tgz c)
     df copy 'FROM busybox' 'COPY a /one' 'COPY a b.txt /two/' 'COPY dir /three' 'COPY dir /four/' 'COPY *.txt /five/' 'COPY . /six' 'ADD t.tar /seven' 'ADD t.tgz /eight/' 'COPY t.tar /nine/' 'COPY --chown=33:44 a /ten' 'COPY --chown=daemon dir /eleven' 'WORKDIR /w' 'COPY a .' 'COPY a rel/' 'COPY dirlink /twelve' 'COPY dir/link /thirteen' 'RUN ln -s /one /ln && mkdir /real && ln -s /real /lnd' 'COPY b.txt /lnd/' 'COPY ["b.txt", "/with space/"]'
     build copy -t copy
-    docker run --rm copy sh -c 'cd /; for d in one two three four five six seven eight nine ten eleven w twelve thirteen real "with space"; do find "$d" -exec stat -c "%n %A %u:%g %s %N" "{}" ";" | sort; done' | grep -v 'Dockerfile|t.tgz'
+    docker run --rm copy sh -c 'cd /; for d in one two three four five six seven eight nine ten eleven w twelve thirteen real "with space"; do find "$d" -exec stat -c "%n %A %u:%g %s %N" "{}" ";" | sort; done' | grep -v Dockerfile | grep -v t.tgz
     docker history --format '{{.CreatedBy}}' --no-trunc copy | sed 's/:[0-9a-f]\\{64\\}/:H/'
     touch copy/a; build copy | grep -c 'Using cache'
     echo changed > copy/a; build copy | grep -c 'Using cache'
