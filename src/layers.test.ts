@@ -34,7 +34,7 @@ const ranks: Record<string, number> = {
 
 /** These know the engine only through the Engine API. */
 const apiOnly: Record<string, string[]> = {
-  cli: ["base", "api", "oci"],
+  cli: ["base", "api", "oci", "dockerfile"],
   compose: ["base", "api"],
   console: ["base", "api"],
 };

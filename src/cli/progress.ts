@@ -71,7 +71,8 @@ class ProgressDisplay {
   private display(message: ShownMessage, bar: string | undefined, isTerminal: boolean): void {
     const { id = "", from = "", status = "", stream = "", progress = "" } = message;
     const failure = message.errorDetail?.message ?? message.error;
-    if (failure !== undefined && failure !== "") throw new CliError(failure);
+    // A step of a build that failed hands its exit code on.
+    if (failure !== undefined && failure !== "") throw new CliError(failure, message.errorDetail?.code || 1);
     const updates = isTerminal && stream === "" && bar !== undefined;
     if (!updates && bar !== undefined && bar !== "") return;
     const end = updates ? "\r" : "";

@@ -31,6 +31,16 @@ export async function credentialsFor(context: CliContext, registry: string): Pro
   };
 }
 
+/** Every registry with a login, by its address: a build may pull from any of them. */
+export async function allCredentials(context: CliContext): Promise<Record<string, RegistryCredentials>> {
+  const { auths = {}, credHelpers = {} } = context.config.values;
+  const addresses = new Set([...Object.keys(auths), ...Object.keys(credHelpers)]);
+  const found = await Promise.all(
+    [...addresses].map(async (address) => [address, await credentialsFor(context, address)] as const),
+  );
+  return Object.fromEntries(found);
+}
+
 /** The `X-Registry-Auth` header: URL-safe base64 with its padding, `{}` where nothing is known of the registry. */
 export async function authHeader(context: CliContext, registry: string): Promise<Record<string, string>> {
   const credentials = await credentialsFor(context, registry);

@@ -6,11 +6,21 @@ import { type EntryType, encodeHeader, paddingOf, type TarEntry } from "./tar-fo
 /** Bytes per chunk: large enough for few system calls, small enough to overlap reading and sending. */
 const chunkSize = 1 << 20;
 
-/** `path` under the name `root` (with all below it). Sockets are left out. Paths and names are raw strings. */
-export async function* packTree(path: string, root: string): AsyncGenerator<Uint8Array> {
+/** What happens to a path: packed, left out with all below it, or left out but looked into. */
+export type Choice = "pack" | "skip" | "look";
+
+/**
+ * `path` under the name `root` (with all below it). Sockets are left out. Paths and names are raw strings; `choose` gets those relative
+ * to `path`.
+ */
+export async function* packTree(
+  path: string,
+  root: string,
+  choose: (relative: string) => Choice = () => "pack",
+): AsyncGenerator<Uint8Array> {
   const buffer = new ChunkBuffer();
   const links = new Map<string, string>();
-  for (const [file, name] of walk(path, root)) {
+  for (const [file, name] of walk(path, root, choose)) {
     const stat = lstatSync(raw(file));
     const entry = toEntry(file, name, stat, links);
     if (!entry) continue;
@@ -21,11 +31,16 @@ export async function* packTree(path: string, root: string): AsyncGenerator<Uint
   yield* buffer.flush();
 }
 
-function* walk(path: string, name: string): Generator<[string, string]> {
-  yield [path, name];
-  if (!lstatSync(raw(path)).isDirectory()) return;
-  const names = readdirSync(raw(path), { encoding: "latin1" }).sort();
-  for (const child of names) yield* walk(join(path, child), `${name}/${child}`);
+function* walk(top: string, root: string, choose: (relative: string) => Choice): Generator<[string, string]> {
+  function* visit(path: string, relative: string): Generator<[string, string]> {
+    const choice = relative === "" ? "pack" : choose(relative);
+    if (choice === "skip") return;
+    if (choice === "pack") yield [path, relative === "" ? root : `${root}/${relative}`];
+    if (!lstatSync(raw(path)).isDirectory()) return;
+    const names = readdirSync(raw(path), { encoding: "latin1" }).sort();
+    for (const child of names) yield* visit(join(path, child), relative === "" ? child : `${relative}/${child}`);
+  }
+  yield* visit(top, "");
 }
 
 function toEntry(file: string, name: string, stat: Stats, links: Map<string, string>): TarEntry | undefined {
