@@ -1,8 +1,9 @@
 /** Images from Dockerfiles, by the classic builder's API. */
 import { expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
+import { must } from "./lib/run.ts";
 import { Session } from "./lib/session.ts";
 
 const target = useTarget();
@@ -239,4 +240,61 @@ test("beyond the classic builder: unused stages do not run, stages run at once, 
   expect(secret.all).toContain("needs a client that speaks BuildKit");
   const code = await build("FROM busybox\nRUN exit 42\n");
   expect(code.code).toBe(42);
+});
+
+test("contexts and files from elsewhere: Git with ref and subdirectory, archives and Dockerfiles at URLs, checksums", async () => {
+  const { root, host } = target();
+  const served = join(root, "served");
+  const script = `
+    mkdir -p ${served}/work/sub && cd ${served}/work && git init -q -b master
+    printf 'FROM busybox\\nCOPY . /s\\nRUN cat /s/sub/f\\n' >Dockerfile
+    printf 'FROM busybox\\nCOPY f /f\\nRUN cat /f\\n' >sub/Dockerfile
+    echo main >sub/f && git add . && git -c user.name=a -c user.email=b commit -qm one
+    git checkout -qb other && echo other >sub/f && git -c user.name=a -c user.email=b commit -qam two && git checkout -q master
+    git clone -q --bare . ../repo.git && cd ../repo.git && git update-server-info
+    cd ../work && tar czf ../context.tgz Dockerfile sub && printf 'FROM busybox\\nRUN echo alone\\n' >../Dockerfile.txt
+    printf content >../file`;
+  await must(["bash", "-e", "-c", script]);
+  using server = Bun.serve({
+    hostname: host.gateway,
+    port: 0,
+    fetch: (request) => {
+      const path = join(served, new URL(request.url).pathname);
+      if (!existsSync(path) || !statSync(path).isFile()) return new Response("", { status: 404 });
+      const type = path.endsWith(".txt") ? "text/plain" : "application/octet-stream";
+      return new Response(Bun.file(path), {
+        headers: { "content-type": type, "last-modified": "Thu, 01 Jan 2015 00:00:00 GMT" },
+      });
+    },
+  });
+  const at = `http://${host.gateway}:${server.port}`;
+  const build = async (args: string[], input = "") => {
+    const options = { env: { DOCKER_BUILDKIT: "0" }, input };
+    const { stdout, stderr, code } = await target().dockerWith(options, "build", "--no-cache", ...args);
+    return { said: stdout + stderr, code };
+  };
+  // The CLI itself fetches what it can; what is sent as `remote` is the daemon's to fetch.
+  const remote = async (url: string) =>
+    (await target().api(`/build?remote=${encodeURIComponent(url)}&nocache=1`, { method: "POST" })).text();
+  expect(await remote(`${at}/repo.git`)).toContain("main\\n");
+  expect(await remote(`${at}/repo.git#other:sub`)).toContain("other\\n");
+  expect(await remote(`${at}/repo.git#nothere`)).toContain("nothere");
+  expect(await remote(`${at}/context.tgz`)).toContain("main\\n");
+  expect(await remote(`${at}/Dockerfile.txt`)).toContain("alone\\n");
+  expect(await remote(`${at}/missing`)).toContain("404");
+  const added = await build(
+    ["-"],
+    `FROM busybox\nADD ${at}/file /a/\nADD ${at}/file /b\nRUN cat /a/file /b; stat -c '%a %Y' /b\n`,
+  );
+  expect(added.said).toContain("contentcontent");
+  expect(added.said).toContain("600 1420070400");
+  if (target().kind !== "gantry") return;
+  const digest = new Bun.CryptoHasher("sha256").update("content").digest("hex");
+  expect((await build(["-"], `FROM busybox\nADD --checksum=sha256:${digest} ${at}/file /x\n`)).code).toBe(0);
+  expect((await build(["-"], `FROM busybox\nADD --checksum=sha256:${"0".repeat(64)} ${at}/file /x\n`)).said).toContain(
+    "digest mismatch",
+  );
+  expect((await build(["-"], `FROM busybox\nADD ${at}/repo.git#other:sub /g/\nRUN cat /g/f\n`)).said).toContain(
+    "other\n",
+  );
 });

@@ -10,7 +10,7 @@ import { must, type Outcome, run } from "./run.ts";
 export class TestHost {
   /** Address of this host as the outside sees it. */
   readonly address: string;
-  private readonly gateway: string;
+  readonly gateway: string;
   private readonly table: string;
   private readonly uplink: string;
 
