@@ -2,8 +2,8 @@
 import type { ContainerConfig, HostConfig, Mount } from "../api/container-config.ts";
 import { canceled, notImplemented } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
-import type { RunInstruction } from "../dockerfile/instructions.ts";
 import { parseHeredocWord } from "../dockerfile/heredocs.ts";
+import type { RunInstruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
 import { shellOf } from "./describe.ts";
 import { RunMounts } from "./run-mounts.ts";

@@ -19,7 +19,7 @@ export interface Arguments {
 const none: Arguments = { words: [], json: false, pairs: [] };
 
 export function splitArguments(line: Line): Arguments {
-  const { rest } = line;
+  const { rest, escape: token } = line;
   switch (line.name) {
     case "ADD":
     case "COPY":
@@ -36,19 +36,19 @@ export function splitArguments(line: Line): Arguments {
     }
     case "ENV":
     case "LABEL":
-      return { ...none, pairs: parseNameValues(rest, line.name) };
+      return { ...none, pairs: parseNameValues(rest, line.name, token) };
     case "ARG":
-      return { ...none, words: splitWords(rest) };
+      return { ...none, words: splitWords(rest, token) };
     case "EXPOSE":
     case "FROM":
       return { ...none, words: fields(rest) };
     case "HEALTHCHECK": {
       const [, type = "", text = ""] = /^(\S*)\s*(.*)$/s.exec(rest) ?? [];
-      return { ...none, health: { type, text, json: type.toUpperCase() === "CMD" ? parseJsonWords(text) : undefined } };
+      return { ...none, health: { type, text, json: parseJsonWords(text) } };
     }
     case "ONBUILD": {
       if (rest === "") return none;
-      const trigger = { ...parseLine(rest), heredocs: line.heredocs, location: line.location };
+      const trigger = { ...parseLine(rest, token), heredocs: line.heredocs, location: line.location };
       splitArguments(trigger);
       return { ...none, words: [rest], trigger };
     }

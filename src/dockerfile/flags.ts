@@ -21,8 +21,8 @@ export class InstructionFlags {
       const before = this.values.get(name) ?? [];
       if (before.length > 0 && !list.includes(name)) throw invalidArgument(`duplicate flag specified: --${name}`);
       if (value === undefined && !boolean.includes(name)) throw invalidArgument(`missing a value on flag: --${name}`);
-      if (boolean.includes(name) && value !== undefined && !["", "true", "false"].includes(value.toLowerCase())) {
-        throw invalidArgument(`expecting boolean value for flag ${name}, not: ${value}`);
+      if (boolean.includes(name) && value !== undefined && !["true", "false"].includes(value.toLowerCase())) {
+        throw invalidArgument(`expecting boolean value for flag --${name}, not: ${value}`);
       }
       this.values.set(name, [...before, value ?? "true"]);
     }
@@ -33,7 +33,7 @@ export class InstructionFlags {
   }
 
   boolean(name: string): boolean {
-    return ["", "true"].includes(this.text(name)?.toLowerCase() ?? "false");
+    return this.text(name)?.toLowerCase() === "true";
   }
 
   list(name: string): string[] {

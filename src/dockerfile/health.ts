@@ -21,7 +21,7 @@ export interface HealthArguments {
 export function healthConfig({ type, json, text }: HealthArguments, given: readonly string[]): HealthConfig {
   if (type === "") throw invalidArgument("HEALTHCHECK requires at least one argument");
   if (type.toUpperCase() === "NONE") {
-    if (text !== "") throw invalidArgument("HEALTHCHECK NONE takes no arguments");
+    if (json ? json.length > 0 : text !== "") throw invalidArgument("HEALTHCHECK NONE takes no arguments");
     return { Test: ["NONE"] };
   }
   const flags = new InstructionFlags(given, { text: [...Object.keys(durationFlags), "retries"] });
@@ -43,15 +43,34 @@ export function healthConfig({ type, json, text }: HealthArguments, given: reado
 
 function duration(name: string, value: string): number {
   const nanos = value === "" ? 0 : parseGoDuration(value);
-  if (nanos === undefined) throw invalidArgument(`time: invalid duration ${JSON.stringify(value)}`);
+  if (nanos === undefined) throw invalidArgument(whyNoDuration(value));
   if (nanos !== 0 && nanos < 1e6) throw invalidArgument(`Interval ${JSON.stringify(name)} cannot be less than 1ms`);
   return nanos;
+}
+
+/** In the words of Go's time.ParseDuration. */
+function whyNoDuration(value: string): string {
+  const shown = JSON.stringify(value);
+  let rest = value.replace(/^[+-]/, "");
+  while (rest !== "") {
+    const [whole, amount = "", unit = ""] = /^([\d.]*)([^\d.]*)/.exec(rest) ?? [""];
+    if (!/^(?:\d+\.?\d*|\.\d+)$/.test(amount)) break;
+    if (unit === "") return `time: missing unit in duration ${shown}`;
+    if (parseGoDuration(`1${unit}`) === undefined) {
+      return `time: unknown unit ${JSON.stringify(unit)} in duration ${shown}`;
+    }
+    rest = rest.slice(whole.length);
+  }
+  return `time: invalid duration ${shown}`;
 }
 
 function retries(value: string): number {
   if (value === "") return 0;
   if (!/^[+-]?\d+$/.test(value)) {
     throw invalidArgument(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  }
+  if (Math.abs(Number(value)) >= 2 ** 31) {
+    throw invalidArgument(`strconv.ParseInt: parsing ${JSON.stringify(value)}: value out of range`);
   }
   if (Number(value) < 0) throw invalidArgument(`--retries cannot be negative (${Number(value)})`);
   return Number(value);

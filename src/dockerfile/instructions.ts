@@ -3,6 +3,7 @@
  * Source: Dockerfile reference; buildkit frontend/dockerfile/instructions/commands.go
  */
 import type { HealthConfig } from "../api/container-config.ts";
+import type { Line } from "./lines.ts";
 
 /** Lines, counted from 1. */
 export interface Location {
@@ -116,6 +117,10 @@ export interface Warning {
   /** Name of the lint rule. */
   rule: string;
   message: string;
+  /** What the rule is about. */
+  description: string;
+  /** Where it is explained. */
+  url: string;
   location: Location;
 }
 
@@ -130,5 +135,8 @@ export interface Dockerfile {
   /** ARG before the first FROM. */
   metaArgs: ArgInstruction[];
   stages: Stage[];
+  /** The file as it is written: `metaArgs`, and each stage with its instructions, in this order. */
+  lines: Line[];
+  /** What the parser alone has to say; lint.ts knows all rules. */
   warnings: Warning[];
 }

@@ -1,9 +1,13 @@
 /**
- * Text into logical lines: directives, comments, continuations, heredocs, and each line split into its name, flags and the rest.
+ * Text into logical lines: comments, continuations, heredocs, and each line split into its name, flags and the rest.
  * https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser (parser.go, split_command.go)
  */
 import { invalidArgument } from "../base/errors.ts";
-import type { Directives, Heredoc, Location, Warning } from "./instructions.ts";
+import { DirectiveParser } from "./directives.ts";
+import { heredocsOf, type LineHeredoc, readHeredoc } from "./heredocs.ts";
+import type { Directives, Location } from "./instructions.ts";
+import type { Escape } from "./shell-words.ts";
+import { parseJsonWords } from "./words.ts";
 
 export interface Line {
   /** Upper case. */
@@ -15,91 +19,33 @@ export interface Line {
   /** What follows name and flags. */
   rest: string;
   original: string;
-  heredocs: Heredoc[];
+  heredocs: LineHeredoc[];
+  /** Comments right above it. */
+  comments: string[];
+  escape: Escape;
   location: Location;
 }
 
 export interface Lines {
   directives: Directives;
   lines: Line[];
-  warnings: Warning[];
+  /** Empty lines within an instruction: where the instruction ends. */
+  emptyContinuations: Location[];
 }
 
-const directiveNames = ["syntax", "escape", "check"];
-const withHeredocs = new Set(["ADD", "COPY", "RUN", "ONBUILD"]);
+/** One less than what BuildKit's scanner holds. */
+const longestLine = 65535;
 const isComment = (text: string) => /^\s*#/.test(text);
 
 /** Throws `invalid-argument` with BuildKit's words. */
 export function parseLines(text: string): Lines {
-  const source = text.replace(/^\uFEFF/, "").split("\n");
-  if (source.at(-1) === "") source.pop();
-  const directives = parseDirectives(source);
-  const lines: Line[] = [];
-  const warnings: Warning[] = [];
-  const cut = (line: string) => trimContinuation(line, directives.escape);
-  for (let at = 0; at < source.length; ) {
-    const startLine = at + 1;
-    const first = (source[at++] as string).replace(/\r$/, "").trimStart();
-    if (isComment(first)) continue;
-    let { line, ends } = cut(first);
-    if (ends && line === "") continue;
-    let hasEmpty = false;
-    while (!ends && at < source.length) {
-      const next = (source[at++] as string).replace(/\r$/, "");
-      if (isComment(next)) continue;
-      if (next.trim() === "") {
-        hasEmpty = true;
-        continue;
-      }
-      const more = cut(next);
-      line += more.line;
-      ends = more.ends;
-    }
-    if (line.trim() === "") continue;
-    const parsed = parseLine(line);
-    if (withHeredocs.has(parsed.name) && line.includes("<<")) {
-      for (const heredoc of heredocsOf(line)) {
-        const read = readHeredoc(source, at, heredoc, startLine);
-        at = read.next;
-        parsed.heredocs.push(read.heredoc);
-      }
-    }
-    parsed.location = { startLine, endLine: at };
-    if (hasEmpty) warnings.push(emptyContinuation(parsed));
-    lines.push(parsed);
-  }
-  if (lines.length === 0) throw invalidArgument("file with no instructions");
-  return { directives, lines, warnings };
-}
-
-/** Directives stand before everything else, each once. */
-function parseDirectives(source: readonly string[]): Directives {
-  const found = new Map<string, string>();
-  for (const line of source) {
-    const [, name = "", value = ""] = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
-    const key = name.toLowerCase();
-    if (!directiveNames.includes(key)) break;
-    if (found.has(key)) throw invalidArgument(`only one ${key} parser directive can be used`);
-    found.set(key, value);
-  }
-  const token = found.get("escape") ?? "\\";
-  if (token !== "\\" && token !== "`") {
-    throw invalidArgument(`invalid escape token '${token}' does not match \` or \\`);
-  }
-  const [syntax, check] = [found.get("syntax"), found.get("check")];
-  return { escape: token, ...(syntax === undefined ? {} : { syntax }), ...(check === undefined ? {} : { check }) };
-}
-
-/** An escape character at the end, unless it is itself escaped, goes on in the next line. */
-function trimContinuation(line: string, token: "\\" | "`"): { line: string; ends: boolean } {
-  const pattern = token === "\\" ? /(^|[^\\])\\[ \t]*$/ : /(^|[^`])`[ \t]*$/;
-  return pattern.test(line) ? { line: line.replace(pattern, "$1"), ends: false } : { line, ends: true };
+  return new LineReader(text).read();
 }
 
 /** A line on its own, as ONBUILD has it. */
-export function parseLine(line: string): Line {
-  const [, givenName = "", after = ""] = /^(\S*)(?:[\t\v\f\r ]+(.*))?$/s.exec(line.trim()) ?? [];
-  const { flags, rest } = splitFlags(after);
+export function parseLine(line: string, token: Escape = "\\"): Line {
+  const [, givenName = "", after = ""] = /^([^\t\v\f\r ]*)(?:[\t\v\f\r ]+(.*))?$/s.exec(line.trim()) ?? [];
+  const { flags, rest } = splitFlags(after, token);
   return {
     name: givenName.toUpperCase(),
     givenName,
@@ -107,12 +53,104 @@ export function parseLine(line: string): Line {
     rest: rest.trim(),
     original: line,
     heredocs: [],
+    comments: [],
+    escape: token,
     location: { startLine: 1, endLine: 1 },
   };
 }
 
+class LineReader {
+  private readonly source: string[];
+  private readonly directives = new DirectiveParser();
+  private readonly lines: Line[] = [];
+  private readonly emptyContinuations: Location[] = [];
+  private comments: string[] = [];
+  private at = 0;
+
+  constructor(text: string) {
+    this.source = text.replace(/^\uFEFF/, "").split("\n");
+    if (this.source.at(-1) === "") this.source.pop();
+  }
+
+  read(): Lines {
+    while (this.at < this.source.length) this.readOne();
+    if (this.lines.length === 0) throw invalidArgument("file with no instructions");
+    return {
+      directives: this.directives.directives(),
+      lines: this.lines,
+      emptyContinuations: this.emptyContinuations,
+    };
+  }
+
+  private readOne(): void {
+    const startLine = this.at + 1;
+    const first = this.next().trimStart();
+    const isDirective = this.directives.take(first);
+    if (isComment(first)) {
+      if (!isDirective) this.noteComment(first);
+      return;
+    }
+    let { line, ends } = trimContinuation(first, this.directives.escape);
+    if (ends && line === "") {
+      this.comments = [];
+      return;
+    }
+    let hasEmpty = false;
+    while (!ends && this.at < this.source.length) {
+      const next = this.next();
+      if (isComment(next)) continue;
+      if (next.trim() === "") {
+        hasEmpty = true;
+        continue;
+      }
+      const more = trimContinuation(next, this.directives.escape);
+      line += more.line;
+      ends = more.ends;
+    }
+    if (hasEmpty) this.emptyContinuations.push({ startLine: this.at, endLine: this.at });
+    const parsed = parseLine(line, this.directives.escape);
+    this.readHeredocs(parsed);
+    this.lines.push({ ...parsed, comments: this.comments, location: { startLine, endLine: this.at } });
+    this.comments = [];
+  }
+
+  private next(): string {
+    const line = (this.source[this.at++] as string).replace(/\r+$/, "");
+    if (line.length > longestLine) {
+      throw invalidArgument(`dockerfile line greater than max allowed size of ${longestLine}`);
+    }
+    return line;
+  }
+
+  /** An empty comment parts those before it from what follows. */
+  private noteComment(line: string): void {
+    const text = line.slice(1).trim();
+    this.comments = text === "" ? [] : [...this.comments, text];
+  }
+
+  private readHeredocs(line: Line): void {
+    if (!line.original.includes("<<") || !mayHaveHeredocs(line)) return;
+    for (const start of heredocsOf(line.original)) {
+      const { heredoc, next } = readHeredoc(this.source, this.at, start);
+      this.at = next;
+      line.heredocs.push(heredoc);
+    }
+  }
+}
+
+function mayHaveHeredocs(line: Line): boolean {
+  if (line.name === "ONBUILD") return line.rest !== "" && mayHaveHeredocs(parseLine(line.rest, line.escape));
+  return ["ADD", "COPY", "RUN"].includes(line.name) && parseJsonWords(line.rest) === undefined;
+}
+
+/** An escape character at the end, unless it is itself escaped, goes on in the next line. */
+function trimContinuation(line: string, token: Escape): { line: string; ends: boolean } {
+  const pattern = token === "\\" ? /(^|[^\\])\\[ \t]*$/ : /(^|[^`])`[ \t]*$/;
+  return pattern.test(line) ? { line: line.replace(pattern, "$1"), ends: false } : { line, ends: true };
+}
+
 /** Words that begin with `--`, quotes and escapes taken off, up to the first other word. */
-function splitFlags(text: string): { flags: string[]; rest: string } {
+function splitFlags(text: string, token: Escape): { flags: string[]; rest: string } {
   const flags: string[] = [];
   let at = 0;
   for (;;) {
@@ -123,7 +161,7 @@ function splitFlags(text: string): { flags: string[]; rest: string } {
     for (; at < text.length; at++) {
       const char = text[at] as string;
       if (quote === "" && /\s/.test(char)) break;
-      if (char === "\\") word += text[++at] ?? "";
+      if (char === token) word += text[++at] ?? "";
       else if (quote === "" && (char === '"' || char === "'")) quote = char;
       else if (char === quote) quote = "";
       else word += char;
@@ -131,47 +169,4 @@ function splitFlags(text: string): { flags: string[]; rest: string } {
     if (word === "--") return { flags, rest: text.slice(at) };
     flags.push(word);
   }
-}
-
-interface HeredocStart {
-  name: string;
-  expand: boolean;
-  chomp: boolean;
-}
-
-/** `<<NAME`, `<<-NAME`, `<<"NAME"` as words, possibly after a file descriptor's number. */
-const heredocPattern = /^(\d*)<<(-?)([^<]*)$/;
-
-export function parseHeredocWord(word: string): HeredocStart | undefined {
-  const [, , dash, quoted] = heredocPattern.exec(word) ?? [];
-  if (quoted === undefined) return undefined;
-  const name = quoted.replace(/^(['"])(.*)\1$/s, "$2").replace(/\\(.)/g, "$1");
-  if (name === "" || /[\s'"<]/.test(name)) return undefined;
-  return { name, expand: quoted === name, chomp: dash === "-" };
-}
-
-function heredocsOf(line: string): HeredocStart[] {
-  return (line.match(/(?:[^\s'"]|'[^']*'|"(?:[^"\\]|\\.)*")+/g) ?? []).flatMap((word) => parseHeredocWord(word) ?? []);
-}
-
-function readHeredoc(
-  source: readonly string[],
-  from: number,
-  { name, expand, chomp }: HeredocStart,
-  startLine: number,
-): { heredoc: Heredoc; next: number } {
-  const body: string[] = [];
-  for (let at = from; at < source.length; at++) {
-    const given = source[at] as string;
-    const line = chomp ? given.replace(/^\t+/, "") : given;
-    if (line.replace(/\r$/, "") === name) {
-      return { heredoc: { name, content: body.map((text) => `${text}\n`).join(""), expand }, next: at + 1 };
-    }
-    body.push(line);
-  }
-  throw invalidArgument(`unterminated heredoc on line ${startLine}`);
-}
-
-function emptyContinuation({ location }: Line): Warning {
-  return { rule: "NoEmptyContinuation", message: "Empty continuation line", location };
 }

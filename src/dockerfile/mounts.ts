@@ -14,11 +14,18 @@ type Field = [key: string, value: string | undefined];
 
 /** What can be refused before variables are replaced. */
 export function checkMount(text: string): void {
+  if (text === "") throw invalidArgument("failed to parse csv mounts: EOF");
   for (const [key, value] of fieldsOf(text)) {
     if (key === "from" && /\$./.test(value ?? "")) {
       throw invalidArgument(`'${key}' doesn't support variable expansion, define alias stage instead`);
     }
   }
+}
+
+/** Variables replaced in the values, where a value that has commas then is still one. */
+export function expandMount(text: string, word: (text: string) => string): string {
+  const fields = fieldsOf(text).map(([key, value]) => (value === undefined ? key : `${key}=${word(value)}`));
+  return fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",");
 }
 
 /** Variables are replaced already. Throws `invalid-argument`. */
@@ -37,7 +44,7 @@ export function parseMount(text: string): RunMount {
     else if (key === "source" || key === "src") mount.source = word;
     else if (key === "target" || key === "dst" || key === "destination") mount.target = word;
     else if (key === "id") mount.id = word;
-    else if (key === "env" && type === "secret") mount.env = word;
+    else if (key === "env") mount.env = word;
     else if (key === "readonly" || key === "ro" || key === "readwrite" || key === "rw") {
       mount.readOnly = truth(key, value) === (key === "ro" || key === "readonly");
       readOnlyGiven = true;
@@ -56,9 +63,11 @@ export function parseMount(text: string): RunMount {
 
 /** One line of comma-separated values, `"` around those with commas. */
 function fieldsOf(text: string): Field[] {
-  const fields = text.match(/(?:"(?:[^"]|"")*"|[^,])+/g) ?? [];
+  const fields = [...text.matchAll(/("(?:[^"]|"")*"[^,]*|[^,]*)(?:,|$)/g)].map(([, field = ""]) => field);
+  // The pattern also finds nothing behind the last field.
+  if (!text.endsWith(",")) fields.pop();
   return fields.map((field) => {
-    const plain = field.replace(/^"(.*)"$/s, "$1").replaceAll('""', '"');
+    const plain = /^"(.*)"$/s.exec(field)?.[1]?.replaceAll('""', '"') ?? field;
     const [, key = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(plain) ?? [];
     return [key.toLowerCase(), value];
   });
@@ -99,7 +108,7 @@ function id(key: string, value: string, base: 8 | 10): number {
 }
 
 function unexpected(key: string, value: string, type: MountKind): Error {
-  if (["required", "size", "env"].includes(key)) {
+  if (["required", "size"].includes(key)) {
     return invalidArgument(`unexpected key '${key}' for mount type '${type}'`);
   }
   return invalidArgument(withSuggestion(`unexpected key '${key}' in '${key}=${value}'`, key, keys));

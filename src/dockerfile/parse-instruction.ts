@@ -3,8 +3,9 @@ import { invalidArgument } from "../base/errors.ts";
 import { type Arguments, splitArguments } from "./arguments.ts";
 import { InstructionFlags } from "./flags.ts";
 import { healthConfig } from "./health.ts";
-import type { CopyInstruction, Instruction, RunInstruction, Stage } from "./instructions.ts";
-import { type Line, parseHeredocWord } from "./lines.ts";
+import { type LineHeredoc, parseHeredocWord } from "./heredocs.ts";
+import type { CopyInstruction, Heredoc, Instruction, RunInstruction, Stage } from "./instructions.ts";
+import type { Line } from "./lines.ts";
 import { checkMount } from "./mounts.ts";
 import { withSuggestion } from "./suggest.ts";
 
@@ -37,7 +38,7 @@ export function parseInstruction(line: Line, args: Arguments = splitArguments(li
   const parse = parsers[line.name];
   if (!parse) {
     const message = `unknown instruction: ${line.givenName}`;
-    throw invalidArgument(withSuggestion(message, line.givenName, [...Object.keys(parsers), "FROM"]));
+    throw invalidArgument(withSuggestion(message, line.givenName, [...Object.keys(parsers), "FROM"], true));
   }
   return parse(line, args, { original: line.original.trim(), location: line.location });
 }
@@ -61,7 +62,7 @@ const parsers: Record<string, Parse> = {
   EXPOSE: (line, { words }, base) => {
     atLeastOne("EXPOSE", words);
     noFlags(line);
-    return { ...base, kind: "expose", ports: words };
+    return { ...base, kind: "expose", ports: words.toSorted() };
   },
   HEALTHCHECK: (line, { health }, base) => {
     const config = healthConfig(health ?? { type: "", text: "", json: undefined }, line.flags);
@@ -76,7 +77,7 @@ const parsers: Record<string, Parse> = {
     if (trigger.name === "FROM" || trigger.name === "MAINTAINER") {
       throw invalidArgument(`${trigger.name} isn't allowed as an ONBUILD trigger`);
     }
-    const bodies = line.heredocs.map(({ name, content }) => `\n${content}${name}`).join("");
+    const bodies = line.heredocs.map(({ name, raw }) => `\n${raw}${name}`).join("");
     return { ...base, kind: "onbuild", expression: line.rest + bodies };
   },
   RUN: run,
@@ -86,7 +87,12 @@ const parsers: Record<string, Parse> = {
     if (!json) throw invalidArgument("SHELL requires the arguments to be in JSON form");
     return { ...base, kind: "shell", shell: words };
   },
-  STOPSIGNAL: (line, { words }, base) => ({ ...base, kind: "stopsignal", signal: exactlyOne(line, words) }),
+  // It takes no flags, and is the only one that says nothing of them.
+  STOPSIGNAL: (line, { words }, base) => ({
+    ...base,
+    kind: "stopsignal",
+    signal: exactlyOne({ ...line, flags: [] }, words),
+  }),
   USER: (line, { words }, base) => ({ ...base, kind: "user", user: exactlyOne(line, words) }),
   VOLUME: (line, { words }, base) => {
     atLeastOne("VOLUME", words);
@@ -106,8 +112,8 @@ const addFlags = {
 function copy(kind: "add" | "copy", line: Line, { words }: Arguments, base: Base): CopyInstruction {
   const name = kind.toUpperCase();
   if (words.length < 2) {
-    const found = words.length === 1 ? ", but only one was provided. Destination could not be determined" : "";
-    throw invalidArgument(`${name} requires at least two arguments${found}`);
+    const reason = "but only one was provided. Destination could not be determined";
+    throw invalidArgument(`${name} requires at least two arguments, ${reason}`);
   }
   const flags = new InstructionFlags(line.flags, kind === "add" ? addFlags : copyFlags);
   const destination = words.at(-1) as string;
@@ -125,7 +131,7 @@ function copy(kind: "add" | "copy", line: Line, { words }: Arguments, base: Base
     ...base,
     kind,
     sources,
-    heredocs: line.heredocs.filter((heredoc) => names.includes(heredoc.name)),
+    heredocs: line.heredocs.filter(({ name }) => names.includes(name)).map(toHeredoc),
     destination,
     ...texts,
     link: flags.boolean("link"),
@@ -140,10 +146,10 @@ function run(line: Line, args: Arguments, base: Base): RunInstruction {
   const flags = new InstructionFlags(line.flags, { text: ["network", "security"], list: ["mount", "device"] });
   const [network, security] = [flags.text("network"), flags.text("security")];
   if (network !== undefined && !["default", "none", "host"].includes(network)) {
-    throw invalidArgument(`network mode "${network}" is not valid: must be default, none or host`);
+    throw invalidArgument(`invalid network mode ${JSON.stringify(network)}`);
   }
   if (security !== undefined && !["insecure", "sandbox"].includes(security)) {
-    throw invalidArgument(`security "${security}" is not valid`);
+    throw invalidArgument(`security ${JSON.stringify(security)} is not valid`);
   }
   const mounts = flags.list("mount");
   for (const mount of mounts) checkMount(mount);
@@ -152,12 +158,16 @@ function run(line: Line, args: Arguments, base: Base): RunInstruction {
     kind: "run",
     command: args.words,
     shellForm: !args.json,
-    heredocs: line.heredocs,
+    heredocs: line.heredocs.map(toHeredoc),
     mounts,
     devices: flags.list("device"),
     ...(network === undefined ? {} : { network: network as "default" }),
     ...(security === undefined ? {} : { security: security as "sandbox" }),
   };
+}
+
+function toHeredoc({ name, content, expand }: LineHeredoc): Heredoc {
+  return { name, content, expand };
 }
 
 function command(line: Line, { words, json }: Arguments): { command: string[]; shellForm: boolean } {

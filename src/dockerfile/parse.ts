@@ -1,42 +1,48 @@
 /** The text of a Dockerfile into stages of instructions. */
 import { EngineError, errorMessage, invalidArgument } from "../base/errors.ts";
-import { splitArguments } from "./arguments.ts";
+import { type Arguments, splitArguments } from "./arguments.ts";
 import type { Dockerfile, Instruction } from "./instructions.ts";
 import { type Line, type Lines, parseLine, parseLines } from "./lines.ts";
+import { lintWarning } from "./lint-rules.ts";
 import { parseFrom, parseInstruction } from "./parse-instruction.ts";
 
 /** Throws `invalid-argument` in the words of dockerd, with the line. */
 export function parseDockerfile(text: string | Uint8Array): Dockerfile {
   const source = typeof text === "string" ? text : new TextDecoder().decode(text);
-  const { directives, lines, warnings } = prefixed("failed to parse Dockerfile: ", () => splitAll(source));
-  const dockerfile: Dockerfile = { directives, metaArgs: [], stages: [], warnings };
-  for (const { line, args } of lines) {
+  if (source === "") throw invalidArgument("the Dockerfile cannot be empty");
+  const { directives, lines, args, emptyContinuations } = prefixed("failed to parse Dockerfile: ", () =>
+    splitAll(source),
+  );
+  const warnings = emptyContinuations.map((location) => lintWarning("NoEmptyContinuation", location));
+  const dockerfile: Dockerfile = { directives, lines, metaArgs: [], stages: [], warnings };
+  for (const [index, line] of lines.entries()) {
     const where = `dockerfile parse error on line ${line.location.startLine}: `;
+    const words = args[index] as Arguments;
     if (line.name === "FROM") {
-      dockerfile.stages.push(prefixed(where, () => parseFrom(line, args)));
+      dockerfile.stages.push(prefixed(where, () => parseFrom(line, words)));
       continue;
     }
-    const instruction = prefixed(where, () => parseInstruction(line, args));
+    const instruction = prefixed(where, () => parseInstruction(line, words));
     const stage = dockerfile.stages.at(-1);
     if (stage) stage.instructions.push(instruction);
     else if (instruction.kind === "arg") dockerfile.metaArgs.push(instruction);
     else throw invalidArgument("no build stage in current context");
   }
-  if (dockerfile.stages.length === 0) throw invalidArgument("no build stage in current context");
+  if (dockerfile.stages.length === 0) throw invalidArgument("dockerfile contains no stages to build");
   return dockerfile;
 }
 
 /** The instruction that ONBUILD left in an image. */
 export function parseTrigger(expression: string): Instruction {
   const { lines } = parseLines(expression);
+  if (lines.length > 1) throw invalidArgument("onbuild trigger should be a single expression");
   return parseInstruction(lines[0] ?? parseLine(expression));
 }
 
-function splitAll(
-  source: string,
-): Omit<Lines, "lines"> & { lines: { line: Line; args: ReturnType<typeof splitArguments> }[] } {
-  const { lines, ...rest } = parseLines(source);
-  return { ...rest, lines: lines.map((line) => ({ line, args: splitArguments(line) })) };
+/** All lines are split before the first one is understood, so that is also the order of what can be wrong. */
+function splitAll(source: string): Lines & { args: Arguments[] } {
+  const found = parseLines(source);
+  return { ...found, args: found.lines.map((line: Line) => splitArguments(line)) };
 }
 
 function prefixed<T>(prefix: string, work: () => T): T {

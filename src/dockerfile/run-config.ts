@@ -28,7 +28,7 @@ export function applyInstruction(state: RunConfigState, instruction: Instruction
     }
     case "env":
       for (const [name, value] of instruction.pairs) {
-        notBlank("ENV", name);
+        if (name === "") throw invalidArgument(`invalid environment variable: =${value}`);
         config.Env = setVariable(config.Env ?? [], name, value);
       }
       break;
@@ -41,7 +41,6 @@ export function applyInstruction(state: RunConfigState, instruction: Instruction
       config.Healthcheck = instruction.health;
       break;
     case "label":
-      for (const [name] of instruction.pairs) notBlank("LABEL", name);
       config.Labels = { ...config.Labels, ...Object.fromEntries(instruction.pairs) };
       break;
     case "onbuild":
@@ -51,8 +50,8 @@ export function applyInstruction(state: RunConfigState, instruction: Instruction
       config.Shell = instruction.shell;
       break;
     case "stopsignal":
-      // dockerd takes any number here and leaves it to the container's start.
-      if (!/^[1-9]\d*$/.test(instruction.signal)) parseSignal(instruction.signal);
+      // dockerd takes any number but 0 here and leaves it to the container's start.
+      if (!/^[+-]?0*[1-9]\d*$/.test(instruction.signal)) parseSignal(instruction.signal);
       config.StopSignal = instruction.signal;
       break;
     case "user":
@@ -82,10 +81,6 @@ function workingDirectory(current: string, path: string): string {
   if (path === "") throw invalidArgument("cannot normalize nothing");
   const absolute = path.startsWith("/") ? path : `/${current}/${path}`;
   return posix.normalize(absolute).replace(/(.)\/$/, "$1");
-}
-
-function notBlank(instruction: string, name: string): void {
-  if (name === "") throw invalidArgument(`${instruction} names can not be blank`);
 }
 
 function setVariable(environment: string[], name: string, value: string): string[] {

@@ -11,45 +11,57 @@ export type Lookup = (name: string) => string | undefined;
 /** The character that takes the meaning off the next one: `# escape=` changes it. */
 export type Escape = "\\" | "`";
 
-/** One word: quotes removed, variables replaced. Throws when a quote or brace is open, in BuildKit's words. */
-export function expandWord(word: string, lookup: Lookup, token: Escape = "\\"): string {
-  return run(word, lookup, { escape: token }).text;
+export interface LexerOptions {
+  escape: Escape;
+  /** Quotes still say what belongs together, and stay in the result. */
+  keepQuotes?: boolean;
+  /** Quotes are characters like all others. */
+  ignoreQuotes?: boolean;
+  /** Escape characters stay in the result. */
+  keepEscapes?: boolean;
+  /** Variables that are not set stay as they are. */
+  keepUnset?: boolean;
 }
 
-/** Variables replaced, quotes left as they are: the text of a heredoc. */
-export function expandText(text: string, lookup: Lookup, token: Escape = "\\"): string {
-  return run(text, lookup, { escape: token, rawQuotes: true }).text;
+export interface Lexed {
+  text: string;
+  /** The text split at white space that was neither quoted nor escaped; empty words are left out. */
+  words: string[];
+}
+
+/** One word: quotes removed, variables replaced. Throws when a quote or brace is open, in BuildKit's words. */
+export function expandWord(word: string, lookup: Lookup, token: Escape = "\\"): string {
+  return lex(word, lookup, { escape: token }).text;
+}
+
+/** The body of a heredoc: variables replaced and escapes removed, quotes left alone. `# escape=` means nothing in it. */
+export function expandText(text: string, lookup: Lookup): string {
+  return lex(text, lookup, { escape: "\\", ignoreQuotes: true }).text;
 }
 
 /** As `expandWord`, then split at white space that was not quoted. */
 export function expandWords(word: string, lookup: Lookup, token: Escape = "\\"): string[] {
-  return run(word, lookup, { escape: token }).words;
+  return lex(word, lookup, { escape: token }).words;
 }
 
-interface LexerOptions {
-  escape: Escape;
-  rawQuotes?: boolean;
-}
-
-function run(word: string, lookup: Lookup, options: LexerOptions): { text: string; words: string[] } {
+export function lex(word: string, lookup: Lookup, options: LexerOptions): Lexed {
   try {
-    const lexer = new Lexer(word, lookup, options);
-    const text = lexer.until(undefined);
-    return { text, words: lexer.finish() };
+    return new Lexer(word, lookup, options).until(undefined, options.keepEscapes === true);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     throw invalidArgument(`failed to process ${JSON.stringify(word)}: ${error.message}`, { cause: error });
   }
 }
 
+/** What Go's scanner gives at the end of the text, when it is printed. */
+const endOfText = "\uFFFD";
+
 class Lexer {
-  private readonly source: string[];
+  private readonly source: readonly string[];
   private readonly lookup: Lookup;
   private readonly options: LexerOptions;
+  private keepEscapes = false;
   private position = 0;
-  private readonly words: string[] = [];
-  private current = "";
-  private started = false;
 
   constructor(source: string, lookup: Lookup, options: LexerOptions) {
     this.source = [...source];
@@ -58,178 +70,217 @@ class Lexer {
   }
 
   /** Reads up to the given character (which is consumed), or to the end. */
-  until(stop: string | undefined): string {
-    let result = "";
-    while (this.position < this.source.length) {
-      const char = this.source[this.position] as string;
-      if (char === stop) {
-        this.position++;
-        return result;
+  until(stop: string | undefined, keepEscapes: boolean): Lexed {
+    const outer = this.keepEscapes;
+    this.keepEscapes = keepEscapes;
+    const words = new Words();
+    let text = "";
+    for (;;) {
+      const char = this.peek();
+      if (char === undefined || char === stop) break;
+      const quoted = !this.options.ignoreQuotes && (char === "'" || char === '"');
+      let part: string;
+      if (quoted) {
+        part = char === "'" ? this.singleQuoted() : this.doubleQuoted();
+        words.add(part);
+      } else if (char === "$") {
+        part = this.variable();
+        words.addAndSplit(part);
+      } else if (char === this.options.escape) {
+        part = this.escaped();
+        words.add(part);
+      } else {
+        part = this.next() as string;
+        words.addAndSplit(part);
       }
-      if (this.options.rawQuotes && (char === "'" || char === '"')) {
-        this.position++;
-        result += this.add(char);
-      } else if (char === "'") result += this.add(this.singleQuoted());
-      else if (char === '"') result += this.add(this.doubleQuoted());
-      else if (char === "$") result += this.addSplit(this.variable());
-      else if (char === this.options.escape) result += this.escaped();
-      else {
-        this.position++;
-        result += this.addSplit(char);
-      }
+      text += part;
     }
-    if (stop !== undefined) throw invalidArgument(`unexpected end of statement while looking for matching ${stop}`);
-    return result;
+    if (stop !== undefined && this.next() === undefined) {
+      throw invalidArgument(`unexpected end of statement while looking for matching ${stop}`);
+    }
+    this.keepEscapes = outer;
+    return { text, words: words.finish() };
   }
 
-  finish(): string[] {
-    this.endWord();
-    return this.words;
+  private peek(): string | undefined {
+    return this.source[this.position];
   }
 
+  private next(): string | undefined {
+    return this.source[this.position++];
+  }
+
+  /** At an escape character: it and the next one. Alone at the end it means nothing. */
   private escaped(): string {
-    this.position++;
-    const next = this.source[this.position++];
-    if (next === undefined) return "";
-    // In a text only a variable needs to be escaped.
-    return this.add(
-      this.options.rawQuotes && next !== "$" && next !== this.options.escape ? this.options.escape + next : next,
-    );
+    const token = this.next() as string;
+    return (this.keepEscapes ? token : "") + (this.next() ?? "");
   }
 
   private singleQuoted(): string {
-    let result = "";
-    for (this.position++; ; ) {
-      const char = this.source[this.position++];
-      if (char === undefined) {
-        throw invalidArgument("unexpected end of statement while looking for matching single-quote");
-      }
-      if (char === "'") return result;
-      result += char;
+    const quote = this.options.keepQuotes ? "'" : "";
+    this.next();
+    let text = "";
+    for (;;) {
+      const char = this.next();
+      if (char === undefined) throw unclosed("single-quote");
+      if (char === "'") return quote + text + quote;
+      text += char;
     }
   }
 
   private doubleQuoted(): string {
-    let result = "";
-    for (this.position++; ; ) {
-      const char = this.source[this.position];
-      if (char === undefined) {
-        throw invalidArgument("unexpected end of statement while looking for matching double-quote");
-      }
+    const quote = this.options.keepQuotes ? '"' : "";
+    const { escape: token } = this.options;
+    this.next();
+    let text = "";
+    for (;;) {
+      const char = this.peek();
+      if (char === undefined) throw unclosed("double-quote");
       if (char === "$") {
-        result += this.variable();
+        text += this.variable();
         continue;
       }
-      this.position++;
-      if (char === '"') return result;
-      const token = this.options.escape;
-      if (char !== token) {
-        result += char;
-        continue;
-      }
-      const next = this.source[this.position++];
-      if (next === undefined) {
-        throw invalidArgument("unexpected end of statement while looking for matching double-quote");
-      }
-      result += next === '"' || next === "$" || next === token ? next : token + next;
+      this.next();
+      if (char === '"') return quote + text + quote;
+      if (char === token) {
+        if (this.keepEscapes) text += token;
+        const next = this.peek();
+        // Before any other character it stands for itself.
+        if (next === '"' || next === "$" || next === token) text += this.next();
+        else if (next !== undefined) text += token;
+      } else text += char;
     }
   }
 
   /** At a `$`: a variable's value, or the `$` itself when no name follows. */
   private variable(): string {
-    this.position++;
-    if (this.source[this.position] !== "{") {
+    this.next();
+    if (this.peek() !== "{") {
       const name = this.name();
-      return name === "" ? "$" : (this.lookup(name) ?? "");
+      return name === "" ? "$" : this.value(name, `$${name}`);
     }
-    this.position++;
+    this.next();
+    const first = this.peek();
+    if (first === undefined) throw missing("}");
+    if (first === "{" || first === "}" || first === ":") throw invalidArgument("syntax error: bad substitution");
     const name = this.name();
-    let operator = this.source[this.position++];
-    if (operator === undefined) throw invalidArgument("syntax error: missing '}'");
-    if (operator === "}") return this.lookup(name) ?? "";
-    const nullIsUnset = operator === ":";
-    if (nullIsUnset) operator = this.source[this.position++] ?? "";
-    if (["-", "+", "?"].includes(operator)) return this.substitute(name, operator, nullIsUnset);
-    if (!nullIsUnset && ["#", "%", "/"].includes(operator)) return this.pattern(name, operator);
-    throw invalidArgument(`unsupported modifier (${nullIsUnset ? ":" : ""}${operator}) in substitution`);
-  }
-
-  private pattern(name: string, operator: string): string {
-    const doubled = this.source[this.position] === operator;
-    if (doubled) this.position++;
-    const value = this.lookup(name) ?? "";
-    if (operator !== "/")
-      return trimPattern(value, (doubled ? operator + operator : operator) as "#", this.rawUntil("}"));
-    const pattern = this.rawUntil("/");
-    return replacePattern(value, pattern, this.nested(), doubled);
-  }
-
-  /** Up to the character, escapes kept: they belong to the pattern. */
-  private rawUntil(stop: string): string {
-    let raw = "";
-    for (;;) {
-      const char = this.source[this.position++];
-      if (char === undefined) throw invalidArgument("syntax error: missing '}'");
-      if (char === stop) return raw;
-      raw += char === this.options.escape ? char + (this.source[this.position++] ?? "") : char;
+    const operator = this.next() ?? endOfText;
+    switch (operator) {
+      case "}":
+        return this.value(name, `\${${name}}`);
+      case ":":
+        return this.substitute(name, this.next() ?? endOfText, true);
+      case "-":
+      case "+":
+      case "?":
+        return this.substitute(name, operator, false);
+      case "#":
+      case "%":
+        return this.trim(name, operator);
+      case "/":
+        return this.replace(name);
+      default:
+        throw unsupported(operator);
     }
   }
 
-  private substitute(name: string, operator: string, nullIsUnset: boolean): string {
-    const word = this.nested();
+  private value(name: string, asWritten: string): string {
+    return this.lookup(name) ?? (this.options.keepUnset ? asWritten : "");
+  }
+
+  private substitute(name: string, operator: string, emptyIsUnset: boolean): string {
+    const shown = (emptyIsUnset ? ":" : "") + operator;
+    if (operator === "#" || operator === "%") throw unsupported(shown);
+    const word = this.nested("}", false);
     const value = this.lookup(name);
-    const set = value !== undefined && !(nullIsUnset && value === "");
-    if (operator === "-") return set ? (value as string) : word;
+    if (value === undefined && this.options.keepUnset) return `\${${name}${shown}${word}}`;
+    const set = value !== undefined && !(emptyIsUnset && value === "");
+    if (operator === "-") return set ? value : word;
     if (operator === "+") return set ? word : "";
-    if (!set) {
-      const reason = word || (nullIsUnset ? "is not allowed to be empty" : "is not allowed to be unset");
-      throw invalidArgument(`${name}: ${reason}`);
-    }
-    return value as string;
+    if (operator !== "?") throw unsupported(shown);
+    if (set) return value;
+    const reason = value === undefined ? "is not allowed to be unset" : "is not allowed to be empty";
+    throw invalidArgument(`${name}: ${word || reason}`);
+  }
+
+  private trim(name: string, operator: "#" | "%"): string {
+    const word = this.nested("}", true);
+    const value = this.lookup(name);
+    if (value === undefined && this.options.keepUnset) return `\${${name}${operator}${word}}`;
+    const longest = word.startsWith(operator);
+    return trimPattern(value ?? "", longest ? word.slice(1) : word, { atStart: operator === "#", longest });
+  }
+
+  private replace(name: string): string {
+    const all = this.peek() === "/";
+    if (all) this.next();
+    const pattern = this.nested("/", true, missing("/", " in \u0024{}"));
+    const replacement = this.nested("}", true);
+    const value = this.lookup(name);
+    if (value === undefined && this.options.keepUnset) return `\${${name}/${pattern}/${replacement}}`;
+    return replacePattern(value ?? "", pattern, replacement, all);
   }
 
   /** The word of a `${x:-word}`: it may hold variables of its own. */
-  private nested(): string {
-    const inner = new Lexer("", this.lookup, this.options);
-    inner.source.push(...this.source.slice(this.position));
+  private nested(stop: string, keepEscapes: boolean, atEnd = missing(stop)): string {
+    const outer = this.keepEscapes;
     try {
-      const word = inner.until("}");
-      this.position += inner.position;
-      return word;
+      return this.until(stop, keepEscapes).text;
     } catch (error) {
-      if (inner.position >= inner.source.length) throw invalidArgument("syntax error: missing '}'");
-      throw error;
+      this.keepEscapes = outer;
+      throw this.position >= this.source.length ? atEnd : error;
     }
   }
 
+  /** Letters, digits and `_`; a number; or one of the shell's special parameters. */
   private name(): string {
-    const first = this.source[this.position] ?? "";
-    if (/[0-9@*#!?$-]/.test(first)) {
-      this.position++;
-      return first;
-    }
-    let name = "";
-    while (/[A-Za-z0-9_]/.test(this.source[this.position] ?? "")) name += this.source[this.position++];
-    return name;
+    const rest = this.source.slice(this.position, this.position + 1).join("");
+    if (/\p{Nd}/u.test(rest)) return this.run(/\p{Nd}/u);
+    if (/[@*#?$!-]/.test(rest)) return this.next() as string;
+    return this.run(/[\p{L}\p{Nd}_]/u);
   }
 
-  private add(text: string): string {
+  private run(pattern: RegExp): string {
+    let text = "";
+    while (pattern.test(this.peek() ?? "")) text += this.next();
+    return text;
+  }
+}
+
+class Words {
+  private readonly words: string[] = [];
+  private current = "";
+
+  add(text: string): void {
     this.current += text;
-    this.started = true;
-    return text;
   }
 
-  private addSplit(text: string): string {
+  addAndSplit(text: string): void {
     for (const char of text) {
-      if (/\s/.test(char)) this.endWord();
-      else this.add(char);
+      if (/\s/.test(char)) this.end();
+      else this.current += char;
     }
-    return text;
   }
 
-  private endWord(): void {
-    if (this.started) this.words.push(this.current);
-    this.current = "";
-    this.started = false;
+  finish(): string[] {
+    this.end();
+    return this.words;
   }
+
+  private end(): void {
+    if (this.current !== "") this.words.push(this.current);
+    this.current = "";
+  }
+}
+
+function unclosed(quote: string): EngineError {
+  return invalidArgument(`unexpected end of statement while looking for matching ${quote}`);
+}
+
+function missing(char: string, where = ""): EngineError {
+  return invalidArgument(`syntax error: missing '${char}'${where}`);
+}
+
+function unsupported(modifier: string): EngineError {
+  return invalidArgument(`unsupported modifier (${modifier}) in substitution`);
 }

@@ -1,19 +1,25 @@
 /** "did you mean": the nearest name, at most two changes away. buildkit util/suggest */
 
-/** The message, with a suggestion when there is one. */
-export function withSuggestion(message: string, given: string, options: readonly string[]): string {
+/** The message, with a suggestion when there is one. Instructions are known in any case, all else only as it is written. */
+export function withSuggestion(message: string, given: string, options: readonly string[], anyCase = false): string {
+  const best = suggestion(given, options, anyCase);
+  return best === undefined ? message : `${message} (did you mean ${best}?)`;
+}
+
+/** Undefined when nothing is near, and when the word itself is among the options: it is not what is wrong. */
+export function suggestion(given: string, options: readonly string[], anyCase = false): string | undefined {
+  const fold = (text: string) => (anyCase ? text.toLowerCase() : text);
   let best: string | undefined;
   let distance = 3;
   for (const option of options) {
-    if (option.toLowerCase() === given.toLowerCase()) return message;
-    const found = editDistance(given.toLowerCase(), option.toLowerCase());
-    if (found < distance) {
-      distance = found;
-      best = option;
-    }
+    if (fold(option) === fold(given)) return undefined;
+    const found = editDistance(fold(given), fold(option));
+    if (found >= distance) continue;
+    distance = found;
+    best = option;
   }
-  if (best === undefined) return message;
-  return `${message} (did you mean ${given === given.toLowerCase() ? best.toLowerCase() : best}?)`;
+  if (best === undefined || !anyCase) return best;
+  return given === given.toLowerCase() ? best.toLowerCase() : best.toUpperCase();
 }
 
 /** Levenshtein's distance. */

@@ -1,5 +1,6 @@
 /** The arguments of an instruction: JSON arrays, name=value lists, words. buildkit frontend/dockerfile/parser/line_parsers.go */
 import { invalidArgument } from "../base/errors.ts";
+import type { Escape } from "./shell-words.ts";
 
 /** A JSON array of strings, or undefined when the text is not an array. */
 export function parseJsonWords(text: string): string[] | undefined {
@@ -16,8 +17,8 @@ export function parseJsonWords(text: string): string[] | undefined {
 }
 
 /** `A=b C="d e"`, or the old form `NAME value with spaces`; values keep their quotes. */
-export function parseNameValues(rest: string, instruction: string): [name: string, value: string][] {
-  const words = splitWords(rest);
+export function parseNameValues(rest: string, instruction: string, token: Escape): [name: string, value: string][] {
+  const words = splitWords(rest, token);
   const [first] = words;
   if (first === undefined) return [];
   if (!first.includes("=")) {
@@ -36,7 +37,7 @@ export function parseNameValues(rest: string, instruction: string): [name: strin
 }
 
 /** Words at white space outside quotes; quotes and escapes are kept. */
-export function splitWords(text: string): string[] {
+export function splitWords(text: string, token: Escape = "\\"): string[] {
   const words: string[] = [];
   let word = "";
   let quote = "";
@@ -51,7 +52,7 @@ export function splitWords(text: string): string[] {
       continue;
     }
     started = true;
-    if (char === "\\" && quote !== "'") {
+    if (char === token && quote !== "'") {
       if (at + 1 < chars.length) word += char + chars[++at];
       continue;
     }
