@@ -1,5 +1,6 @@
 /** `/containers/{id}` streams: attach, logs, stats, resize. Spec: Docker Engine API, "Container". */
 import { invalidArgument } from "../../base/errors.ts";
+import { collectText } from "../../base/streams.ts";
 import { streamType } from "../answer-versions.ts";
 import type { AttachOptions, ContainerBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
@@ -8,10 +9,14 @@ import { bytes, empty, jsonStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
 import { hijack, parseDetachKeys, requireWebSocket, webSocket } from "./hijack.ts";
 
+const maxAttachBody = 1 << 20;
+
 export function containerStreamRoutes(containers: ContainerBackend): Route[] {
   return [
     route("POST", "/containers/{id}/attach", async ({ params, query, request, version }) => {
       const session = await containers.attach(params["id"] as string, attachOptions(query));
+      // dockerode sends its options as a body too: they are not the process's input.
+      if ((request.bodyLength ?? 0) > 0) await collectText(request.body, maxAttachBody);
       return hijack(request, session, version);
     }),
     route("GET", "/containers/{id}/attach/ws", async ({ params, query, request, version }) => {

@@ -101,6 +101,8 @@ export class Lifecycle {
   private async startLocked(container: Container): Promise<void> {
     const { store, launcher, events, health } = this.deps;
     const { state } = container.record;
+    // Before the process can say anything: who reads the log since the start gets its first line.
+    const startedAt = nowRfc3339Nano();
     try {
       const { shim, pid, networkSettings } = await launcher.launch(container);
       container.shim = shim;
@@ -111,7 +113,7 @@ export class Lifecycle {
         exitCode: 0,
         error: "",
         oomKilled: false,
-        startedAt: nowRfc3339Nano(),
+        startedAt,
       });
       store.save(container);
       this.watch(container, shim);
