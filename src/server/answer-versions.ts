@@ -74,16 +74,21 @@ const containerFields: ContainerConfig = {
   Image: "",
 };
 
-/** 1.44 took VirtualSize away, 1.45 Container and ContainerConfig. */
-export function downgradeImageInspect(image: ImageInspect, version: number): ImageInspect {
+/**
+ * 1.44 took VirtualSize away, 1.45 Container and ContainerConfig; `userAgent`: docker-compose 1 speaks the newest version and reads
+ * ContainerConfig all the same. Without it, it cannot recreate a container (as with dockerd since 25).
+ */
+export function downgradeImageInspect(image: ImageInspect, version: number, userAgent = ""): ImageInspect {
   const { VirtualSize: _, Container: container, ContainerConfig: containerConfig, ...rest } = image;
   const config = { ...(version < 50 ? containerFields : {}), ...imageConfig, ...image.Config };
+  const isOldCompose = userAgent.startsWith("docker-compose/1.");
   const legacy = { ...containerFields, ...imageConfig, ...containerConfig };
   return {
     ...rest,
     Config: config,
     ...(version < 44 ? { VirtualSize: image.Size } : {}),
     ...(version < 45 ? { ...(container ? { Container: container } : {}), ContainerConfig: legacy } : {}),
+    ...(isOldCompose ? { ContainerConfig: legacy } : {}),
   };
 }
 

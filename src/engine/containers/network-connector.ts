@@ -1,10 +1,11 @@
 /** `network connect` and `disconnect`: the container's record says to which networks it belongs, and a running one follows at once. */
 import type { EndpointSettings } from "../../api/networks.ts";
-import { forbidden, invalidArgument } from "../../base/errors.ts";
-import { predefinedNames } from "../networks/endpoint-plan.ts";
+import { forbidden, internal, invalidArgument } from "../../base/errors.ts";
+import { endpointProblems } from "../networks/endpoint-problems.ts";
 import type { ContainerConnector } from "../networks/network-catalog.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
 import type { NetworkRecord } from "../networks/network-store.ts";
+import { joinProblems } from "../networks/problems.ts";
 import type { Container } from "./container.ts";
 import type { ContainerStore } from "./container-store.ts";
 import { networkFiles, sandboxRequest } from "./lifecycle/launch.ts";
@@ -39,7 +40,7 @@ export class NetworkConnector implements ContainerConnector {
     await container.lifecycle.run(async () => {
       const { record } = container;
       const endpoints = { ...record.networking?.EndpointsConfig };
-      refuseMode(record.hostConfig.NetworkMode ?? "", network.name);
+      refuseMode(record.hostConfig.NetworkMode ?? "", network.name, Object.keys(endpoints));
       // A stopped container's settings may be changed; a running one's connection may not be made twice.
       if (network.name in endpoints && container.isRunning) {
         throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
@@ -66,13 +67,16 @@ export class NetworkConnector implements ContainerConnector {
     await container.lifecycle.run(async () => {
       const { record } = container;
       const endpoints: Endpoints = { ...record.networking?.EndpointsConfig };
-      if (network.name === "host") {
-        throw invalidArgument("container cannot be disconnected from host network or connected to host network");
+      if (network.name === "host" && record.hostConfig.NetworkMode === "host") {
+        throw invalidArgument(
+          "cannot disconnect container from host network - container was created in host network mode",
+        );
       }
       if (!(network.name in endpoints)) {
-        throw forbidden(`container ${record.id} is not connected to network ${network.name}`);
+        const which = container.isRunning ? "network" : "the network";
+        throw internal(`container ${record.id} is not connected to ${which} ${network.name}`);
       }
-      if (container.isRunning && network.name !== "none") {
+      if (container.isRunning) {
         await this.deps.networks.disconnectLive(sandboxRequest(record), network.name);
       }
       delete endpoints[network.name];
@@ -105,30 +109,25 @@ export class NetworkConnector implements ContainerConnector {
   }
 }
 
-function refuseMode(mode: string, network: string): void {
-  if (mode.startsWith("container:")) {
+function refuseMode(mode: string, network: string, current: readonly string[]): void {
+  if (mode.startsWith("container:") || mode === "host") {
     throw invalidArgument(
       "container sharing network namespace with another container or host cannot be connected to any other network",
     );
   }
-  if (mode === "host" || network === "host") {
-    throw invalidArgument("container cannot be disconnected from host network or connected to host network");
+  if (network === "host") {
+    throw invalidArgument("cannot connect container to host network - container must be created in host network mode");
   }
-  if (mode === "none" || network === "none") {
+  if (current.includes("none") || (network === "none" && current.length > 0)) {
     throw invalidArgument(
       "container cannot be connected to multiple networks with one of the networks in private (none) mode",
     );
   }
 }
 
-function checkSettings({ name }: NetworkRecord, { IPAMConfig: ipam, Aliases: aliases }: EndpointSettings): void {
-  if (!predefinedNames.includes(name)) return;
-  const fail = (words: string) => invalidArgument(`invalid endpoint settings:\n${words}`);
-  if (ipam?.IPv4Address || ipam?.IPv6Address)
-    throw fail("user specified IP address is supported on user defined networks only");
-  if (aliases && aliases.length > 0) {
-    throw fail("network-scoped alias is supported only for containers in user defined networks");
-  }
+function checkSettings(network: NetworkRecord, settings: EndpointSettings): void {
+  const problems = endpointProblems(network, settings);
+  if (problems.length > 0) throw invalidArgument(`invalid endpoint settings:\n${joinProblems(problems)}`);
 }
 
 function addressesOf(networks: Record<string, EndpointSettings>): string[] {

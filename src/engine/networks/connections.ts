@@ -14,11 +14,13 @@ import { lowestFreeAddress, requestedAddress } from "./addresses.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
 import type { Bridges } from "./bridges.ts";
 import { dnsNamesOf, gatewayOf, predefinedNames } from "./endpoint-plan.ts";
+import { endpointProblems } from "./endpoint-problems.ts";
 import type { SandboxRequest } from "./network-mode.ts";
 import { newSandboxId, sandboxFile, vethName } from "./network-names.ts";
 import type { EndpointRecord, EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
 import type { PortAllocator } from "./port-allocator.ts";
 import { type PublishedPort, parsePortBindings, toPortMap } from "./port-bindings.ts";
+import { joinProblems } from "./problems.ts";
 
 export interface ConnectionsOptions {
   database: Database;
@@ -57,7 +59,7 @@ interface Role {
 export class Connections {
   private readonly options: ConnectionsOptions;
   /** Addresses (with their network's id) whose last user's interface still exists: not given out until it is gone. */
-  private readonly leaving = new Set<string>();
+  private readonly leaving = new Map<string, Promise<void>>();
   private readonly background = new Set<Promise<void>>();
   /** Namespaces of running containers that were disconnected from everything. */
   private readonly bare = new Map<string, string>();
@@ -105,9 +107,9 @@ export class Connections {
   async disconnectLive(request: SandboxRequest, endpoint: EndpointRecord): Promise<void> {
     const { endpoints, reaper } = this.options;
     await this.unpublish(endpoint);
-    await reaper.call("deleteLink", vethOf(endpoint));
+    if (endpoint.ip) await reaper.call("deleteLink", vethOf(endpoint));
     endpoints.delete(endpoint);
-    if (endpoints.listByContainer(endpoint.containerId).length === 0) {
+    if (endpoint.sandboxKey && endpoints.listByContainer(endpoint.containerId).length === 0) {
       this.bare.set(endpoint.containerId, endpoint.sandboxKey);
     }
     await this.settleGateway(request);
@@ -135,7 +137,6 @@ export class Connections {
   /** In the background; the address may be given out again when the interface is gone. */
   destroy({ path, veth }: { path: string; veth: string }, address?: string): void {
     const { reaper, logger, directory } = this.options;
-    if (address) this.leaving.add(address);
     const own = path.startsWith(`${directory}/`) ? path : join(directory, "none");
     const work = async () => {
       try {
@@ -146,7 +147,9 @@ export class Connections {
         if (address) this.leaving.delete(address);
       }
     };
-    this.track(work());
+    const done = work();
+    if (address) this.leaving.set(address, done);
+    this.track(done);
   }
 
   track(work: Promise<void>): void {
@@ -187,6 +190,7 @@ export class Connections {
 
   private async connectFirst(request: SandboxRequest, wanted: Wanted, role: Role): Promise<EndpointRecord> {
     const bridge = this.bridgeOf(wanted.network);
+    await this.untilFree(wanted, bridge);
     const sandbox = await bridge.pool.take();
     let reserved: { endpoint: EndpointRecord; published: PublishedPort[] };
     try {
@@ -207,6 +211,7 @@ export class Connections {
     role: Role,
   ): Promise<EndpointRecord> {
     const bridge = this.bridgeOf(wanted.network);
+    await this.untilFree(wanted, bridge);
     const { endpoint, published } = this.reserve(request, wanted, bridge, { ...place, role });
     await this.attempt(endpoint, () => bridge.plug(place, endpoint, published, role.isGateway));
     return endpoint;
@@ -260,19 +265,39 @@ export class Connections {
     });
   }
 
+  /** A restart wants the address that its own former interface still has: it gets it when that is gone. */
+  private async untilFree(wanted: Wanted, bridge: BridgeNetwork): Promise<void> {
+    for (;;) {
+      const going = this.leavingFrom(wanted.network.id);
+      if (going.size === 0) return;
+      try {
+        this.chooseAddress(wanted, bridge);
+        return;
+      } catch {
+        await Promise.race(going.values());
+      }
+    }
+  }
+
+  /** What is leaving the network, by address. */
+  private leavingFrom(networkId: string): Map<string, Promise<void>> {
+    const prefix = `${networkId}/`;
+    const own = [...this.leaving].filter(([key]) => key.startsWith(prefix));
+    return new Map(own.map(([key, done]) => [key.slice(prefix.length), done]));
+  }
+
   private chooseAddress({ network, settings }: Wanted, { subnet, gateway }: BridgeNetwork): string {
-    const prefix = `${network.id}/`;
-    const leaving = [...this.leaving].flatMap((key) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []));
+    const leaving = this.leavingFrom(network.id).keys();
     const auxiliary = Object.values(network.ipam[0]?.auxiliary ?? {});
     const taken = this.options.endpoints.listAddresses(network.id).union(new Set([gateway, ...leaving, ...auxiliary]));
     const wanted = settings.IPAMConfig?.IPv4Address;
     if (!wanted) {
       return lowestFreeAddress(subnet, taken, `${network.name} (${network.id})`, network.ipam[0]?.ipRange ?? subnet);
     }
-    if (!network.userSubnet) {
-      const words =
-        "user specified IP address is supported only when connecting to networks with user configured subnets";
-      throw invalidArgument(`invalid config for network ${network.name}: invalid endpoint settings:\n${words}`);
+    const problems = endpointProblems(network, settings);
+    if (problems.length > 0) {
+      const list = joinProblems(problems);
+      throw invalidArgument(`invalid config for network ${network.name}: invalid endpoint settings:\n${list}`);
     }
     return requestedAddress(subnet, taken, wanted);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { gatewayOf, settledNetworking, wantedNetworks } from "./endpoint-plan.ts";
+import { comparePrecedence, gatewayOf, settledNetworking, wantedNetworks } from "./endpoint-plan.ts";
 import type { SandboxRequest } from "./network-mode.ts";
 
 const request = (mode: string, endpoints: Record<string, object> = {}): SandboxRequest => ({
@@ -33,4 +33,6 @@ test("the gateway: by priority, then name, never internal", () => {
   expect(gatewayOf([of("b", 1), of("a")])?.name).toBe("b");
   expect(gatewayOf([of("a", 0, true), of("b")])?.name).toBe("b");
   expect(gatewayOf([of("a", 0, true)])).toBeUndefined();
+  const order = [of("c"), of("a", 0, true), of("b"), of("d", 1, true)].toSorted(comparePrecedence);
+  expect(order.map(({ name }) => name)).toEqual(["d", "b", "c", "a"]);
 });

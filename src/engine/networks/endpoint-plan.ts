@@ -39,13 +39,22 @@ export function wantedNetworks(request: SandboxRequest): { name: string; setting
   return [...given.filter(({ name }) => name === primary), ...given.filter(({ name }) => name !== primary)];
 }
 
-/** The network with the default route: the highest priority, then the first by name; never an internal one. */
-export function gatewayOf<T extends { name: string; priority: number; internal: boolean }>(
-  endpoints: readonly T[],
-): T | undefined {
-  return endpoints
-    .filter(({ internal }) => !internal)
-    .toSorted((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1))[0];
+/** What decides which of a container's networks comes first. */
+export interface Precedence {
+  /** The network's. */
+  name: string;
+  priority: number;
+  internal: boolean;
+}
+
+/** The order of dockerd's endpoints, for default routes and names: the highest priority, internal networks last, then by name. */
+export function comparePrecedence(a: Precedence, b: Precedence): number {
+  return b.priority - a.priority || Number(a.internal) - Number(b.internal) || (a.name < b.name ? -1 : 1);
+}
+
+/** The network with the default route: the first by precedence that is not internal. */
+export function gatewayOf<T extends Precedence>(endpoints: readonly T[]): T | undefined {
+  return endpoints.filter(({ internal }) => !internal).toSorted(comparePrecedence)[0];
 }
 
 /** The names that a container answers to on a user's network: its name, aliases, short id and host name. */

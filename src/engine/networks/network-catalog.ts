@@ -111,8 +111,8 @@ export class NetworkCatalog {
 
   async create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }> {
     const { Name } = request;
-    if (!Name) throw invalidArgument("invalid network name: name is empty");
-    if (predefined.some(({ name }) => name === Name)) {
+    if (Name.trim() === "") throw invalidArgument("invalid name: name is empty");
+    if (Name === "default" || predefined.some(({ name }) => name === Name)) {
       throw forbidden(`operation is not permitted on predefined ${Name} network`);
     }
     return this.changes.run(async () => {
@@ -239,10 +239,10 @@ export class NetworkCatalog {
 }
 
 function toInspect(record: NetworkRecord): Omit<NetworkInspect, "Containers"> {
-  const pools = record.ipam.map(({ subnet, gateway, ipRange, auxiliary }) => ({
+  const pools = record.ipam.map(({ subnet, gateway, gatewayElected, ipRange, auxiliary }) => ({
     Subnet: subnet,
     ...(ipRange ? { IPRange: ipRange } : {}),
-    Gateway: gateway,
+    ...(gatewayElected ? {} : { Gateway: gateway }),
     ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
   }));
   return {

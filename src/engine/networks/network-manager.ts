@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../api/containers.ts";
 import type { EndpointSettings, NetworkingConfig } from "../../api/networks.ts";
-import { EngineError, errorMessage, forbidden, internal, notFound } from "../../base/errors.ts";
+import { EngineError, errorMessage, internal, invalidArgument, notFound } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { NetworkThread } from "../../linux/network-thread.ts";
 import type { Database } from "../../metadata/database.ts";
@@ -15,6 +15,7 @@ import { Bridges } from "./bridges.ts";
 import { addressKey, Connections, vethOf, type Wanted } from "./connections.ts";
 import { NameService } from "./dns/name-service.ts";
 import { dnsNamesOf, predefinedNames, settledNetworking, wantedNetworks } from "./endpoint-plan.ts";
+import { endpointProblems } from "./endpoint-problems.ts";
 import { NetworkCatalog } from "./network-catalog.ts";
 import { type NetworkConfig, type ResolvedNetworkConfig, resolveNetworkConfig } from "./network-config.ts";
 import {
@@ -36,6 +37,7 @@ import { emptySettings, idleEndpoint, runningSettings } from "./network-settings
 import { type EndpointRecord, EndpointStore, type NetworkRecord, NetworkStore } from "./network-store.ts";
 import { sweepOrphans } from "./orphans.ts";
 import { PortAllocator } from "./port-allocator.ts";
+import { joinProblems } from "./problems.ts";
 import { usedPrefixes } from "./subnets.ts";
 
 export interface NetworkManagerOptions {
@@ -113,7 +115,16 @@ export class NetworkManager {
 
   /** Checks a container at create, with dockerd's messages. Returns warnings. Whether its network exists is checked at its start. */
   validate(request: SandboxRequest): string[] {
-    return validateNetworking(request);
+    const warnings = validateNetworking(request);
+    for (const { name, settings } of wantedNetworks(request)) {
+      const network = this.catalog.lookUp(name);
+      const problems = network ? endpointProblems(network, settings) : [];
+      if (problems.length > 0) {
+        const list = joinProblems(problems);
+        throw invalidArgument(`invalid config for network ${name}: invalid endpoint settings:\n${list}`);
+      }
+    }
+    return warnings;
   }
 
   /** The networks of a new container, by name, as its record keeps them. See endpoint-plan.ts. */
@@ -174,11 +185,11 @@ export class NetworkManager {
     this.report("connect", endpoint);
   }
 
-  /** `network disconnect` of a running container. Throws `forbidden` when it is not connected. */
+  /** `network disconnect` of a running container. Throws when it is not connected. */
   async disconnectLive(request: SandboxRequest, name: string): Promise<void> {
     const network = this.networkOf(name);
     const endpoint = this.endpoints.find(network.id, request.containerId);
-    if (!endpoint) throw forbidden(`container ${request.containerId} is not connected to network ${name}`);
+    if (!endpoint) throw internal(`container ${request.containerId} is not connected to network ${name}`);
     await this.connections.disconnectLive(request, endpoint);
     this.nameService.changed();
     this.report("disconnect", endpoint);
@@ -189,7 +200,7 @@ export class NetworkManager {
     const isMeant = (endpoint: EndpointRecord) =>
       endpoint.containerId === reference || endpoint.containerName === reference;
     const endpoint = this.endpoints.listByNetwork(network.id).find(isMeant);
-    if (!endpoint) throw forbidden(`unable to force delete endpoint ${reference}: endpoint not found`);
+    if (!endpoint) throw notFound(`endpoint ${reference} not found`);
     await this.release(endpoint.containerId);
   }
 
@@ -325,7 +336,7 @@ export class NetworkManager {
   }
 
   private report(action: "connect" | "disconnect", { networkId, networkName, containerId }: EndpointRecord): void {
-    const type = networkName === "none" ? "null" : networkName;
+    const type = this.networks.findById(networkId)?.driver ?? "bridge";
     this.events?.publish({
       type: "network",
       action,

@@ -65,15 +65,6 @@ test.each(refused)("%j %j is refused", (hostConfig, config, message) => {
   expect(() => validate(hostConfig, config)).toThrow(message);
 });
 
-test("addresses and aliases are for user-defined networks only", () => {
-  expect(() => validate({}, {}, { IPAMConfig: { IPv4Address: "172.17.0.99" } })).toThrow(
-    "invalid config for network bridge: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only\n* user specified IP address is supported only when connecting to networks with user configured subnets",
-  );
-  expect(() => validate({}, {}, { Aliases: ["x"] })).toThrow(
-    "invalid config for network bridge: invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks",
-  );
-});
-
 test("what is accepted, and with which warning", () => {
   expect(validate({ ExtraHosts: ["a:host-gateway", "b=fe80::1", "c:[::1]"], NetworkMode: "foo" })).toEqual([]);
   expect(validate({ NetworkMode: "host", PortBindings: { "80/tcp": [{ HostPort: "1" }] } })).toEqual([

@@ -64,7 +64,7 @@ export function validateNetworking(request: SandboxRequest): string[] {
   for (const entry of hostConfig.ExtraHosts ?? []) checkExtraHost(entry);
   parsePortBindings(config, hostConfig);
   const name = networkNameOf(mode);
-  if (name !== undefined) checkEndpoint(request, name, mode.kind !== "network");
+  if (name !== undefined) checkMac(request, name);
 
   const warnings: string[] = [];
   if (mode.kind === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0) {
@@ -108,28 +108,12 @@ export function isIpv6(text: string): boolean {
   return text.includes(":") && URL.canParse(`http://[${text.replace(/%.*$/, "")}]/`);
 }
 
-function checkEndpoint(request: SandboxRequest, name: string, predefined: boolean): void {
-  const settings = endpointSettingsOf(request, name);
-  const mac = settings.MacAddress || request.config.MacAddress;
-  if (mac) {
-    try {
-      macBytes(mac);
-    } catch (cause) {
-      throw invalidArgument(`invalid config for network ${name}: invalid MAC address ${mac}`, { cause });
-    }
-  }
-  if (!predefined) return;
-  const problems: string[] = [];
-  if (settings.IPAMConfig?.IPv4Address || settings.IPAMConfig?.IPv6Address) {
-    problems.push(
-      "* user specified IP address is supported on user defined networks only",
-      "* user specified IP address is supported only when connecting to networks with user configured subnets",
-    );
-  }
-  if ((settings.Aliases ?? []).length > 0) {
-    problems.push("network-scoped alias is supported only for containers in user defined networks");
-  }
-  if (problems.length > 0) {
-    throw invalidArgument(`invalid config for network ${name}: invalid endpoint settings:\n${problems.join("\n")}`);
+function checkMac(request: SandboxRequest, name: string): void {
+  const mac = endpointSettingsOf(request, name).MacAddress || request.config.MacAddress;
+  if (!mac) return;
+  try {
+    macBytes(mac);
+  } catch (cause) {
+    throw invalidArgument(`invalid config for network ${name}: invalid MAC address ${mac}`, { cause });
   }
 }

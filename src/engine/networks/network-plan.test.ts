@@ -28,8 +28,11 @@ test("elected subnets are small and avoid the host's routes and other networks",
 
 test("the user's subnet, range and gateway", () => {
   expect(withPool({ Subnet: "10.1.0.0/16", IPRange: "10.1.5.0/24" }).ipam).toEqual([
-    { subnet: "10.1.0.0/16", gateway: "10.1.5.0", ipRange: "10.1.5.0/24" },
+    { subnet: "10.1.0.0/16", gateway: "10.1.5.0", gatewayElected: true, ipRange: "10.1.5.0/24" },
   ]);
+  expect(withPool({ Subnet: "10.1.0.0/16", IPRange: "10.1.0.0/24" }).ipam[0]?.gateway).toBe("10.1.0.1");
+  expect(withPool({ Subnet: "10.1.0.0/24", IPRange: "10.1.0.7/32" }).ipam[0]?.gateway).toBe("10.1.0.7");
+  expect(withPool({ Subnet: "10.1.0.0/31" }).ipam[0]?.gateway).toBe("10.1.0.0");
   expect(withPool({ Subnet: "10.1.0.0/16", Gateway: "10.1.0.9" }).ipam[0]?.gateway).toBe("10.1.0.9");
 });
 
@@ -43,7 +46,20 @@ const refused: [Partial<NetworkCreateRequest> | IpamPool, string][] = [
   [{ Subnet: "10.1.0.0/24", IPRange: "10.1.0.0/16" }, "CIDR block is bigger than its parent subnet 10.1.0.0/24"],
   [{ Driver: "host" }, 'only one instance of "host" network is allowed'],
   [{ Driver: "ipvlan" }, "networks of driver ipvlan are not built yet"],
-  [{ Driver: "weave" }, 'could not find plugin weave in v1 plugin registry: plugin "weave" not found'],
+  [{ Subnet: "10.1.0.0/24", IPRange: "10.1.0.255/32" }, "allocate gateway (): no available addresses on this pool"],
+  [{ Subnet: "10.1.0.0/24", Gateway: "10.1.0.255" }, "failed to allocate gateway (10.1.0.255): Address already in use"],
+  [
+    { Subnet: "10.1.0.0/24", AuxiliaryAddresses: { a: "10.1.0.1" } },
+    "failed to allocate secondary ip address (a:10.1.0.1): Address already in use",
+  ],
+  [
+    { Subnet: "10.1.0.1/24", IPRange: "nonsense" },
+    "* invalid subnet 10.1.0.1/24: it should be 10.1.0.0/24\n* invalid ip-range nonsense: invalid CIDR block notation",
+  ],
+  [{ Driver: "weave" }, 'plugin "weave" not found'],
+  [{ Scope: "swarm" }, "cannot create a swarm scoped network when swarm is not active"],
+  [{ Options: { "com.docker.network.driver.mtu": "x" } }, 'mtu value: x (strconv.Atoi: parsing "x": invalid syntax)'],
+  [{ Options: { "com.docker.network.driver.mtu": "-1" } }, "invalid MTU number: -1"],
   [{ EnableIPv6: true }, "IPv6 in networks is not built yet"],
   [{ Options: { "com.docker.network.bridge.enable_icc": "maybe" } }, "enable_icc value: maybe"],
   [{ Options: { "com.docker.network.bridge.name": 'x"; drop' } }, "invalid bridge name"],

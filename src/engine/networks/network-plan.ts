@@ -1,6 +1,6 @@
 /** `docker network create`: the request, checked with dockerd's messages, becomes a network's record. Pure. */
 import type { IpamPool, NetworkCreateRequest } from "../../api/networks.ts";
-import { conflict, forbidden, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import { conflict, forbidden, internal, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
 import {
   ipv4Number,
   ipv4Text,
@@ -9,10 +9,13 @@ import {
   parsePrefix,
   prefixContains,
   prefixesOverlap,
+  prefixSize,
   prefixText,
 } from "../../linux/inet.ts";
+import { unusableAddresses } from "./addresses.ts";
 import type { ResolvedNetworkConfig } from "./network-config.ts";
 import type { IpamRecord, NetworkRecord } from "./network-store.ts";
+import { joinProblems } from "./problems.ts";
 import { electSubnet, userPools } from "./subnets.ts";
 
 export interface NetworkPlanContext {
@@ -52,7 +55,7 @@ export function planNetwork(request: NetworkCreateRequest, context: NetworkPlanC
   }
   const pools = request.IPAM?.Config ?? [];
   const problems = pools.flatMap(poolProblems);
-  if (problems.length > 0) throw invalidArgument(`invalid network config:\n${problems.join("\n")}`);
+  if (problems.length > 0) throw invalidArgument(`invalid network config:\n${joinProblems(problems)}`);
   const options = request.Options ?? {};
   const record: NetworkRecord = {
     id: context.id,
@@ -91,26 +94,24 @@ export function bridgeNameOf({ id, options }: NetworkRecord): string {
 }
 
 function checkKind(request: NetworkCreateRequest): void {
-  const { Driver: driver = "bridge", Name: name } = request;
+  const { Driver: driver = "bridge" } = request;
   if (["host", "null"].includes(driver)) throw forbidden(`only one instance of "${driver}" network is allowed`);
   if (["macvlan", "ipvlan", "overlay"].includes(driver)) {
     throw notImplemented(`networks of driver ${driver} are not built yet: use driver bridge`);
   }
   if (driver !== "" && driver !== "bridge" && driver !== "default") {
-    throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin "${driver}" not found`);
+    throw notFound(`plugin "${driver}" not found`);
   }
-  if (!/^[a-zA-Z0-9][\w.-]*$/.test(name)) {
-    throw invalidArgument(`invalid network name "${name}": only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
+  if (request.Scope && request.Scope !== "local") {
+    throw forbidden("cannot create a swarm scoped network when swarm is not active");
   }
-  if (request.Scope && request.Scope !== "local")
-    throw notImplemented(`networks of scope ${request.Scope} need a swarm`);
+  if (request.Ingress) throw forbidden("Ingress network can only be global scope network");
   if (request.EnableIPv6) throw notImplemented("IPv6 in networks is not built yet");
   if (request.EnableIPv4 === false) throw notImplemented("networks without IPv4 are not built yet");
-  if (request.Ingress) throw notImplemented("ingress networks need a swarm");
   if (request.ConfigOnly || request.ConfigFrom?.Network) throw notImplemented("config-only networks are not built yet");
   const ipam = request.IPAM?.Driver || "default";
   if (ipam !== "default") {
-    throw notFound(`could not find plugin ${ipam} in v1 plugin registry: plugin "${ipam}" not found`);
+    throw notFound(`plugin "${ipam}" not found`);
   }
   if ((request.IPAM?.Config ?? []).filter(({ Subnet }) => !Subnet?.includes(":")).length > 1) {
     throw invalidArgument("bridge driver doesn't support multiple subnets");
@@ -132,19 +133,31 @@ function planSubnet(pools: readonly IpamPool[], { existing, used, pools: configu
   if (others.some((other) => prefixesOverlap(other, subnet))) {
     throw forbidden("invalid pool request: Pool overlaps with other one on this address space");
   }
+  const taken = unusableAddresses(subnet);
+  const gateway = pool.Gateway || electGateway(parsePrefix(pool.IPRange || pool.Subnet), taken);
+  if (taken.has(gateway)) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
+  taken.add(gateway);
   const auxiliary = pool.AuxiliaryAddresses ?? {};
-  const aux = new Set(Object.values(auxiliary));
-  if (pool.Gateway && aux.has(pool.Gateway))
-    throw forbidden(`failed to allocate secondary ip address (${pool.Gateway}): Address already in use`);
-  let gateway = parsePrefix(pool.IPRange || pool.Subnet).base;
-  if (gateway === subnet.base) gateway++;
-  while (aux.has(ipv4Text(gateway))) gateway++;
+  for (const [name, ip] of Object.entries(auxiliary)) {
+    if (taken.has(ip))
+      throw internal(`failed to allocate secondary ip address (${name}:${ip}): Address already in use`);
+    taken.add(ip);
+  }
   return {
     subnet: prefixText(subnet),
-    gateway: pool.Gateway || ipv4Text(gateway),
+    gateway,
+    ...(pool.Gateway ? {} : { gatewayElected: true }),
     ...(pool.IPRange ? { ipRange: pool.IPRange } : {}),
-    ...(aux.size > 0 ? { auxiliary } : {}),
+    ...(Object.keys(auxiliary).length > 0 ? { auxiliary } : {}),
   };
+}
+
+/** The first usable address of the range, as dockerd elects it before it looks at what else the user reserves. */
+function electGateway(range: Prefix, unusable: ReadonlySet<string>): string {
+  for (let address = range.base; address < range.base + prefixSize(range.length); address++) {
+    if (!unusable.has(ipv4Text(address))) return ipv4Text(address);
+  }
+  throw internal("failed to allocate gateway (): no available addresses on this pool");
 }
 
 function poolProblems({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamPool): string[] {
@@ -154,7 +167,6 @@ function poolProblems({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamPool
   if (!subnet) return [`invalid subnet ${Subnet}: invalid CIDR block notation`];
   const problems: string[] = [];
   if (prefixText(subnet) !== Subnet) problems.push(`invalid subnet ${Subnet}: it should be ${prefixText(subnet)}`);
-  if (subnet.length > 30) problems.push(`invalid subnet ${Subnet}: it has no room for a gateway and a container`);
   if (IPRange) problems.push(...rangeProblems(IPRange, subnet));
   const addresses: [string, string][] = Object.values(AuxiliaryAddresses ?? {}).map((ip) => ["auxiliary address", ip]);
   if (Gateway) addresses.unshift(["gateway", Gateway]);
@@ -187,9 +199,10 @@ function checkOptions(options: Record<string, string>): void {
   }
   for (const name of [bridgeOptions.icc, bridgeOptions.masquerade]) readBoolean(options, name);
   const { [bridgeOptions.mtu]: mtu, [bridgeOptions.bindAddress]: bind, [bridgeOptions.name]: bridge } = options;
-  if (mtu !== undefined && !/^\d{1,5}$/.test(mtu))
-    throw invalidArgument(`failed to parse ${bridgeOptions.mtu} value: ${mtu}`);
-  if (bind && !isIpv4(bind)) throw invalidArgument(`failed to parse ${bridgeOptions.bindAddress} value: ${bind}`);
+  if (mtu !== undefined) checkMtu(mtu);
+  if (bind && !isIpv4(bind)) {
+    throw invalidArgument(`failed to parse ${bridgeOptions.bindAddress} value: ${bind} (nil ip)`);
+  }
   if (bridge !== undefined && !/^[^\s/:"\\]{1,15}$/.test(bridge)) {
     throw invalidArgument(
       `invalid bridge name ${JSON.stringify(bridge)}: at most 15 characters, no space, slash, colon or quote`,
@@ -202,7 +215,19 @@ function readBoolean(options: Record<string, string>, name: string): boolean | u
   if (text === undefined) return undefined;
   if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
   if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
-  throw invalidArgument(`failed to parse ${name} value: ${text}`);
+  const cause = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
+  throw invalidArgument(`failed to parse ${name} value: ${text} (${cause})`);
+}
+
+/** The kernel takes 68 to 65535 for a bridge; dockerd passes on what the kernel then says. */
+function checkMtu(text: string): void {
+  if (!/^[+-]?\d+$/.test(text)) {
+    const cause = `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`;
+    throw invalidArgument(`failed to parse ${bridgeOptions.mtu} value: ${text} (${cause})`);
+  }
+  const mtu = Number(text);
+  if (mtu < 0) throw invalidArgument(`invalid MTU number: ${text}`);
+  if (mtu > 0 && (mtu < 68 || mtu > 65535)) throw internal("invalid argument");
 }
 
 function readPrefix(text: string): Prefix | undefined {

@@ -6,6 +6,8 @@ import type { Database } from "../../metadata/database.ts";
 export interface IpamRecord {
   subnet: string;
   gateway: string;
+  /** The user named the subnet but no gateway in it: `inspect` shows none, as with dockerd. */
+  gatewayElected?: boolean | undefined;
   /** Part of the subnet that addresses are given from; absent: all of it. */
   ipRange?: string | undefined;
   /** Names and addresses that are given to nobody. */

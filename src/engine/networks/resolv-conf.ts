@@ -71,9 +71,10 @@ export function renderResolvConf(request: ResolvConfRequest): string {
   const search = choose("search", dnsSearch, host.search);
   const options = [...choose("options", dnsOptions, host.options)];
   let usedDefaults = false;
-  if (isolated && !overrides.includes("nameservers")) {
-    // The container's own loopback answers no questions, and it has no IPv6.
-    nameservers = nameservers.filter((server) => isIpv4(server) && !server.startsWith("127."));
+  const fromHost = !overrides.includes("nameservers");
+  if (isolated && fromHost) {
+    // The container's own loopback answers no questions, and it has no IPv6; the name service asks from the host.
+    if (!nameService) nameservers = nameservers.filter((server) => isIpv4(server) && !server.startsWith("127."));
     usedDefaults = nameservers.length === 0;
     if (usedDefaults) nameservers = fallback;
   }
@@ -90,7 +91,9 @@ export function renderResolvConf(request: ResolvConfRequest): string {
     ...host.other,
     "",
     `# Based on host file: '${hostPath}'${nameService ? " (internal resolver)" : isolated ? " (legacy)" : ""}`,
-    ...(nameService ? [`# ExtServers: [${nameservers.join(" ")}]`] : []),
+    ...(nameService
+      ? [`# ExtServers: [${nameservers.map((server) => (fromHost ? `host(${server})` : server)).join(" ")}]`]
+      : []),
     ...(usedDefaults ? ["# Used default nameservers."] : []),
     ...(host.invalid.length > 0 ? [`# Invalid nameservers: [${host.invalid.join(" ")}]`] : []),
     `# Overrides: [${overrides.join(" ")}]`,

@@ -20,9 +20,9 @@ export function imageRoutes(images: ImageBackend, containers: ContainerBackend):
     route("GET", "/images/{name}/get", ({ params, request }) =>
       save(images, [params["name"] as string], request.signal),
     ),
-    route("GET", "/images/{name}/json", async ({ params, query, version }) => {
+    route("GET", "/images/{name}/json", async ({ params, query, request, version }) => {
       const found = await images.inspect(params["name"] as string, platformOption(query, version));
-      return json(downgradeImageInspect(found, version));
+      return json(downgradeImageInspect(found, version, request.headers.get("user-agent")));
     }),
     route("GET", "/images/{name}/history", async ({ params, query, version }) =>
       json(await images.history(params["name"] as string, platformOption(query, version))),

@@ -1,6 +1,7 @@
 /** `docker ps`: which containers a listing shows, and how each looks in it. */
 import type { ContainerSummary, MountPoint } from "../../../api/containers.ts";
 import { matchesLabel } from "../../../api/filters.ts";
+import type { EndpointSettings } from "../../../api/networks.ts";
 import type { Filters } from "../../../api/system.ts";
 import { fromRfc3339 } from "../../../base/clock.ts";
 import { invalidArgument } from "../../../base/errors.ts";
@@ -162,7 +163,7 @@ export function toSummary(container: Container, { image, mounts, sizes }: Summar
       NetworkMode: record.hostConfig.NetworkMode ?? "default",
       ...(record.hostConfig.Annotations ? { Annotations: record.hostConfig.Annotations } : {}),
     },
-    NetworkSettings: { Networks: record.networkSettings.Networks },
+    NetworkSettings: { Networks: summaryEndpoints(record.networkSettings.Networks) },
     Mounts: mounts,
   };
 }
@@ -170,4 +171,16 @@ export function toSummary(container: Container, { image, mounts, sizes }: Summar
 /** Arguments with a space are quoted, as dockerd does. */
 function quoteArgument(text: string): string {
   return text.includes(" ") ? `'${text}'` : text;
+}
+
+/** Lists tell addresses only, as dockerd's do. */
+function summaryEndpoints(networks: Record<string, EndpointSettings>): Record<string, EndpointSettings> {
+  const shorten = (endpoint: EndpointSettings) => ({
+    ...endpoint,
+    Links: null,
+    Aliases: null,
+    DriverOpts: null,
+    DNSNames: null,
+  });
+  return Object.fromEntries(Object.entries(networks).map(([name, endpoint]) => [name, shorten(endpoint)]));
 }

@@ -6,7 +6,7 @@
 import { errorMessage } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
 import { withNetns } from "../../../linux/netns.ts";
-import { predefinedNames } from "../endpoint-plan.ts";
+import { comparePrecedence, predefinedNames } from "../endpoint-plan.ts";
 import type { EndpointRecord, EndpointStore, NetworkStore } from "../network-store.ts";
 import { nameServerAddress } from "../resolv-conf.ts";
 import { Forwarder } from "./forwarder.ts";
@@ -124,7 +124,7 @@ export class NameService {
     return addressAnswer(question, question.type === "A" ? this.rotated(addresses) : [], limit);
   }
 
-  /** By the container's links first, then by its networks in order. */
+  /** By the container's links first, then by its networks in order of precedence. */
   private resolve({ endpoints }: Client, name: string): readonly string[] {
     for (const { networkId, links } of endpoints) {
       const index = this.indexOf(networkId);
@@ -155,10 +155,15 @@ export class NameService {
     const { endpoints: store, networks, servers } = this.options;
     const endpoints = store.listByContainer(containerId);
     const own = endpoints.flatMap(({ dns = [] }) => dns);
+    const isInternal = (networkId: string) => networks.findById(networkId)?.internal === true;
     const client = {
-      endpoints: endpoints.filter(({ networkName }) => !predefinedNames.includes(networkName)),
+      endpoints: endpoints
+        .filter(({ networkName }) => !predefinedNames.includes(networkName))
+        .map((endpoint) => ({ endpoint, ...precedenceOf(endpoint, isInternal(endpoint.networkId)) }))
+        .toSorted(comparePrecedence)
+        .map(({ endpoint }) => endpoint),
       servers: [...new Set(own.length > 0 ? own : servers())],
-      forwards: endpoints.some(({ networkId }) => networks.findById(networkId)?.internal !== true),
+      forwards: endpoints.some(({ networkId }) => !isInternal(networkId)),
     };
     this.clients.set(containerId, client);
     return client;
@@ -206,4 +211,8 @@ export class NameService {
       error: errorMessage(error),
     });
   }
+}
+
+function precedenceOf({ networkName: name, gwPriority: priority = 0 }: EndpointRecord, internal: boolean) {
+  return { name, priority, internal };
 }
