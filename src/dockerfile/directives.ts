@@ -7,13 +7,22 @@ const names = ["syntax", "escape", "check"];
 export class DirectiveParser {
   private readonly found = new Map<string, string>();
   private ended = false;
+  private started = false;
+  private shebang = false;
 
   /** Says whether the line is a directive. The first line that is none ends them. Throws `invalid-argument`. */
   take(line: string): boolean {
+    const isFirst = !this.started;
+    this.started = true;
+    if (isFirst && line.startsWith("#!")) {
+      this.shebang = true;
+      return false;
+    }
     if (this.ended) return false;
     const [, name = "", value = ""] = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
     const key = name.toLowerCase();
-    if (!names.includes(key)) {
+    // After `#!` the parser itself sees only comments, but who picks a frontend or the rules does not.
+    if (!names.includes(key) || (this.shebang && key === "escape")) {
       this.ended = true;
       return false;
     }

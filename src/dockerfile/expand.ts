@@ -35,7 +35,6 @@ export function expandWith(instruction: Instruction, { word, words, text }: Expa
       return {
         ...instruction,
         ...optional({ chown, chmod, checksum }),
-        exclude: instruction.exclude.map(word),
         sources: instruction.sources.map(word),
         destination: word(instruction.destination),
         heredocs: instruction.heredocs.map(heredoc),

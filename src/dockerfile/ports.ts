@@ -4,6 +4,11 @@ import { invalidArgument } from "../base/errors.ts";
 
 const protocols = new Set(["tcp", "udp", "sctp"]);
 
+/** Of `80/udp`, in any case; none is `tcp`. */
+export function isProtocol(text: string): boolean {
+  return text === "" || protocols.has(text.toLowerCase());
+}
+
 /** What is between the colons of `[address:][hostPort:]port[/protocol]`; the address may have colons of its own. */
 export function splitPortSpec(spec: string): { address: string; hostPort: string; port: string } {
   const parts = spec.split(":");
@@ -26,7 +31,7 @@ export function parseExposedPorts(spec: string): string[] {
       throw invalidArgument(`Invalid ranges specified for container and host Ports: ${port} and ${hostPort}`);
     }
   }
-  if (!protocols.has(protocol)) throw invalidArgument(`Invalid proto: ${protocol}`);
+  if (!isProtocol(protocol)) throw invalidArgument(`Invalid proto: ${given}`);
   return range.map((number) => `${number}/${protocol}`);
 }
 

@@ -18,7 +18,7 @@ export function applyInstruction(state: RunConfigState, instruction: Instruction
   switch (instruction.kind) {
     case "cmd":
       config.Cmd = command(config, instruction);
-      state.commandSet = true;
+      if (instruction.command.length > 0) state.commandSet = true;
       break;
     case "entrypoint": {
       const { command: words, shellForm } = instruction;
