@@ -145,3 +145,109 @@ test("mounts", () => {
 test("a trigger is an instruction of its own", () => {
   expect(parseTrigger("RUN <<E\nx\nE")).toMatchObject({ kind: "run", heredocs: [{ content: "x\n" }] });
 });
+
+test.each<[string, string]>([
+  ["LABEL a=b \\\n# note\n  c=d \\\n\n  e=f", "LABEL a=b   c=d   e=f"],
+  ["LABEL a=b \\ \t\n c=d", "LABEL a=b  c=d"],
+  ["LABEL a=\\\\", "LABEL a=\\\\"],
+  ["LABEL a=b \\", "LABEL a=b"],
+  ['LABEL a="b \\\n# not a quoted line\nc"', 'LABEL a="b c"'],
+  ["LA\\\nBEL a=b", "LABEL a=b"],
+  ["  LABEL\ta=b  \r\n", "LABEL\ta=b"],
+  ["RUN <<E cat\nx\nE", "RUN <<E cat"],
+])("%j is one line", (text, original) => {
+  const { stages } = parseDockerfile(`FROM x\n${text}`);
+  expect(stages[0]?.instructions.map((instruction) => instruction.original)).toEqual([original]);
+});
+
+test("an escape character of one's own counts in words, flags and continuations, not in heredocs", () => {
+  const { stages } = parseDockerfile(
+    '# escape=`\nFROM x\nLABEL a=b` c `\n "d`"e"=c:\\\\f\nCOPY --chown=a` b c d\nONBUILD LABEL a=b` c\nCOPY <<E /e\n\\$A`\nE\n',
+  );
+  const [label, copy, onbuild, heredoc] = (stages[0]?.instructions ?? []).map((each) =>
+    expandInstruction(each, () => undefined, "`"),
+  );
+  expect(label).toMatchObject({
+    pairs: [
+      ["a", "b c"],
+      ['d"e', "c:\\\\f"],
+    ],
+  });
+  expect(copy).toMatchObject({ chown: "a b", sources: ["c"], destination: "d" });
+  expect(onbuild).toMatchObject({ expression: "LABEL a=b` c" });
+  expect(heredoc).toMatchObject({ heredocs: [{ content: "$A`\n" }] });
+});
+
+test.each<[string, object[]]>([
+  ["cat << E\nx\nE", [{ name: "E", content: "x\n" }]],
+  ["cat 3<<E 4<<-F\n\tx\nE\n\ty\n\tF", [{ content: "\tx\n" }, { content: "y\n" }]],
+  ['cat <<"E F"\n$x\nE F', [{ name: "E F", expand: false }]],
+  [
+    "cat <<a'b'c <<\\d\nabc\nd",
+    [
+      { name: "abc", expand: false },
+      { name: "d", expand: true },
+    ],
+  ],
+  ["cat <<E\r\nx\r\nE\r\n", [{ name: "E", content: "x\r\n" }]],
+  ["cat <<$E\nx\n$E", [{ name: "$E" }]],
+  ["cat <<E 'open", []],
+  ["cat <<< E", []],
+  ["cat <<- E", []],
+  ["a<<E", []],
+  ['["cat", "<<E"]', []],
+  ['echo "<<E"', []],
+])("heredocs of RUN %s", (command, heredocs) => {
+  const [run] = parseDockerfile(`FROM x\nRUN ${command}`).stages[0]?.instructions ?? [];
+  expect(run).toMatchObject({ kind: "run", heredocs });
+});
+
+test("ONBUILD keeps heredocs as they are written, and only for what can have them", () => {
+  expect(first("ONBUILD COPY <<-E /x\n\ta\n\tE")).toMatchObject({ expression: "COPY <<-E /x\n\ta\nE" });
+  expect(first("ONBUILD CMD cat <<E")).toMatchObject({ expression: "CMD cat <<E" });
+  expect(() => parseTrigger("RUN a\nRUN b")).toThrow("onbuild trigger should be a single expression");
+});
+
+test("mount values are expanded one by one", () => {
+  const expand = (mount: string) =>
+    expandInstruction(first(`RUN --mount=${mount} x`), (name) => (name === "A" ? "p,q" : undefined));
+  const parse = (mount: string) => {
+    const run = expand(mount);
+    return run.kind === "run" ? run.mounts.map(parseMount) : [];
+  };
+  expect(parse("type=cache,target=/$A,id=${B:-c}")).toMatchObject([{ type: "cache", target: "/p,q", id: "c" }]);
+  expect(() => parse("type=$B,target=/x")).toThrow('unsupported mount type ""');
+  expect(() => parse(",target=/x")).toThrow("invalid field '' must be a key=value pair");
+});
+
+test.each([
+  ["", "the Dockerfile cannot be empty"],
+  ["FROM x\nrunn a", "dockerfile parse error on line 2: unknown instruction: runn (did you mean run?)"],
+  ["FROM x\n\\\n", "dockerfile parse error on line 2: unknown instruction: "],
+  ["FROM x\nCOPY --Link a b", "dockerfile parse error on line 2: unknown flag: --Link (did you mean link?)"],
+  ["FROM x\nCOPY --link=x a b", "dockerfile parse error on line 2: expecting boolean value for flag --link, not: x"],
+  ["FROM x\nCOPY --chown a b", "dockerfile parse error on line 2: missing a value on flag: --chown"],
+  ["FROM x\nCOPY a <<E\nE", "dockerfile parse error on line 2: COPY cannot accept a heredoc as a destination"],
+  ["FROM x\nRUN --network=foo x", 'dockerfile parse error on line 2: invalid network mode "foo"'],
+  ["FROM x\nRUN --mount= x", "dockerfile parse error on line 2: failed to parse csv mounts: EOF"],
+  [
+    "FROM x\nRUN --mount=from=$X x",
+    "dockerfile parse error on line 2: 'from' doesn't support variable expansion, define alias stage instead",
+  ],
+  ["FROM x\nHEALTHCHECK --interval=5 CMD x", 'dockerfile parse error on line 2: time: missing unit in duration "5"'],
+  [
+    "FROM x\nHEALTHCHECK --interval=5x CMD x",
+    'dockerfile parse error on line 2: time: unknown unit "x" in duration "5x"',
+  ],
+  [
+    "FROM x\nHEALTHCHECK --retries=2147483648 CMD x",
+    'dockerfile parse error on line 2: strconv.ParseInt: parsing "2147483648": value out of range',
+  ],
+  ["# escape=`\n# escape=`\nFROM x", "failed to parse Dockerfile: only one escape parser directive can be used"],
+  [
+    `FROM x\nLABEL a=${"x".repeat(66_000)}`,
+    "failed to parse Dockerfile: dockerfile line greater than max allowed size of 65535",
+  ],
+])("%.40j is refused", (text, message) => {
+  expect(() => parseDockerfile(text)).toThrow(new Error(message));
+});
