@@ -33,9 +33,14 @@ export async function runJob(jobs: Jobs, argv: string[]): Promise<number> {
     report({ result: (await run(job as never)) ?? null });
     return 0;
   } catch (error) {
-    report({ error: { kind: errorKind(error), message: describe(error) } });
+    report({ error: errorOf(error) });
     return 1;
   }
+}
+
+/** What the parent makes an EngineError of. */
+export function errorOf(error: unknown): { kind: ErrorKind; message: string } {
+  return { kind: errorKind(error), message: describe(error) };
 }
 
 /** `syscall path: reason`, as Go words a system error. */

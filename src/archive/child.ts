@@ -1,7 +1,7 @@
 /** The hidden verb `__archive`: jobs with archives (child-protocol.ts says how they are called). */
 
 import { type Jobs, runJob } from "./child-protocol.ts";
-import { copyPack, copyScan, ignoreContext, unpackContext } from "./copy-jobs.ts";
+import { copyPack, copyServe, ignoreContext, unpackContext } from "./copy-jobs.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
 import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 
@@ -15,7 +15,7 @@ const jobs: Jobs = {
   "tree-export": treeExport,
   "unpack-context": unpackContext,
   "ignore-context": ignoreContext,
-  "copy-scan": copyScan,
+  "copy-serve": copyServe,
   "copy-pack": copyPack,
 };
 

@@ -4,10 +4,12 @@
  */
 import { closeSync, readSync } from "node:fs";
 import { invalidArgument, notFound } from "../base/errors.ts";
+import { type Bytes, lines } from "../base/streams.ts";
 import { IgnoreMatcher, parseIgnoreFile, toExpression } from "../dockerfile/ignore.ts";
 import * as files from "../linux/files.ts";
-import { ByteSink } from "./byte-sink.ts";
+import { ByteSink, writeAll } from "./byte-sink.ts";
 import { ByteSource } from "./byte-source.ts";
+import { errorOf } from "./child-protocol.ts";
 import { enterRoot } from "./confine.ts";
 import { type DirectoryAttributes, Packer } from "./pack.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -107,8 +109,7 @@ export interface CopySelection {
   parents: boolean;
 }
 
-export interface CopyScanJob extends CopySelection {
-  verb: "copy-scan";
+export interface CopyScanRequest extends Omit<CopySelection, "root"> {
   /** Owners count, and are kept. */
   preserve: boolean;
   /** Look for archives. */
@@ -126,9 +127,29 @@ export interface CopyScan {
   archives: { path: string; head: string }[];
 }
 
+export interface CopyServeJob {
+  verb: "copy-serve";
+  root: string;
+}
+
+export type CopyAnswer = { result: CopyScan } | { error: ReturnType<typeof errorOf> };
+
+/** Answers requests, one JSON line each on stdin, with a JSON line each on stdout, until stdin ends. The tree does not change meanwhile. */
+export async function copyServe({ root }: CopyServeJob): Promise<void> {
+  enterRoot(root);
+  for await (const line of lines(Bun.stdin.stream() as Bytes)) {
+    let answer: CopyAnswer;
+    try {
+      answer = { result: scan(JSON.parse(line) as CopyScanRequest) };
+    } catch (error) {
+      answer = { error: errorOf(error) };
+    }
+    writeAll(1, Buffer.from(`${JSON.stringify(answer)}\n`));
+  }
+}
+
 /** Throws Docker's words for what is not there. Nothing outside the root is seen. */
-export function copyScan({ preserve, archives, ...selection }: CopyScanJob): CopyScan {
-  enterRoot(selection.root);
+function scan({ preserve, archives, ...selection }: CopyScanRequest): CopyScan {
   const excluded = excludedBy(selection);
   const items = selected(selection);
   const digests = items.map((item) => digestItem(item, excluded, preserve));
@@ -147,11 +168,11 @@ function sha256(text: string): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
 
-function selected({ paths, literal, parents }: CopySelection): CopyItem[] {
+function selected({ paths, literal, parents }: Omit<CopySelection, "root">): CopyItem[] {
   return paths.flatMap((path) => findItems(files.toRaw(path), literal, parents));
 }
 
-function excludedBy({ exclude }: CopySelection): IgnoreMatcher {
+function excludedBy({ exclude }: Pick<CopySelection, "exclude">): IgnoreMatcher {
   return new IgnoreMatcher(exclude.map(files.toRaw));
 }
 
@@ -233,7 +254,7 @@ function digestItem(item: CopyItem, excluded: IgnoreMatcher, preserve: boolean):
     const capability = files.getXattr(path, "security.capability")?.toString("hex") ?? "";
     hash.update(`${JSON.stringify([name, mode, owner, rdevMajor, rdevMinor, capability])}\n`);
     if ((mode & files.fileType.mask) === files.fileType.symlink) hash.update(files.readLink(path), "latin1");
-    else if (isFile(stat)) hashContent(hash, path, stat.size);
+    else if (isFile(stat)) hash.update(contentDigest(path, stat));
   };
   walkItem(item, excluded, add);
   return `${item.kind === "directory" ? "dir" : "file"}:${hash.digest("hex")}`;
@@ -241,8 +262,14 @@ function digestItem(item: CopyItem, excluded: IgnoreMatcher, preserve: boolean):
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
 
-function hashContent(hash: Bun.CryptoHasher, path: string, size: number): void {
-  hash.update(`${size}\n`);
+/** Of files that several requests ask for, each is read once. */
+const contents = new Map<string, string>();
+
+function contentDigest(path: string, { inode, deviceMajor, deviceMinor }: files.FileStat): string {
+  const key = `${deviceMajor}:${deviceMinor}:${inode}`;
+  const known = contents.get(key);
+  if (known !== undefined) return known;
+  const hash = new Bun.CryptoHasher("sha256");
   const descriptor = files.open(path, files.openFlags.readOnly | files.openFlags.noFollow | 0o4000);
   try {
     for (let read = readSync(descriptor, chunk); read > 0; read = readSync(descriptor, chunk)) {
@@ -251,6 +278,9 @@ function hashContent(hash: Bun.CryptoHasher, path: string, size: number): void {
   } finally {
     closeSync(descriptor);
   }
+  const digest = hash.digest("hex");
+  contents.set(key, digest);
+  return digest;
 }
 
 /** Calls `visit` with everything that the item brings, directories before their content; `name` is relative to the item. */

@@ -2,11 +2,10 @@
  * Build arguments and where they are seen: those of `--build-arg`, `ARG` before the first FROM (seen by FROM lines, and by a stage
  * that declares the name again), `ARG` in a stage. Source: Dockerfile reference, "ARG"; moby builder/dockerfile/buildargs.go.
  */
+import { predefinedArgs } from "../dockerfile/known-args.ts";
 import { hostPlatform, type Platform } from "../oci/platform.ts";
 
-/** Usable without ARG, and no part of the cache key or the history. */
-const proxyNames = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
-const predefined = new Set(proxyNames.flatMap((name) => [name, name.toLowerCase()]));
+const predefined = new Set(predefinedArgs);
 
 /** Values given by the client; null: named without a value. */
 export type GivenArgs = Readonly<Record<string, string | null>>;

@@ -18,6 +18,7 @@ import { BuildArgs, platformArgs } from "./build-args.ts";
 import type { BuildRequest } from "./build-request.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
 import { type BuildContext, receiveContext } from "./context/context.ts";
+import { CopyScanners } from "./context/copy-scanners.ts";
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources } from "./image-sources.ts";
 import { BuildOutput, OrderedOutputs } from "./output.ts";
@@ -63,7 +64,8 @@ export class Builder {
     await using _context = context;
     const dockerfile = parseDockerfile(text);
     await using sources = new ImageSources(this.deps.images, this.deps.snapshots, request);
-    const image = await this.buildStages({ request, context, platform, sources, dockerfile, say });
+    await using scanners = new CopyScanners();
+    const image = await this.buildStages({ request, context, platform, sources, scanners, dockerfile, say });
     output.text(`Successfully built ${shortId(image)}\n`);
     for (const reference of tags) {
       await this.deps.images.tag(image, familiarName(reference), reference.tag ?? "latest");
@@ -99,6 +101,7 @@ export class Builder {
     context: BuildContext;
     platform: Platform;
     sources: ImageSources;
+    scanners: CopyScanners;
     dockerfile: Dockerfile;
     say: (message: ProgressMessage) => void;
   }): Promise<Digest> {
@@ -128,6 +131,7 @@ export class Builder {
       snapshots: this.deps.snapshots,
       layers: this.deps.layers,
       sources: build.sources,
+      scanners: build.scanners,
       cache: this.cache,
       platform,
       directory: this.deps.directory,

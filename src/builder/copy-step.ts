@@ -32,10 +32,9 @@ export class CopyStep {
 
   async execute(): Promise<void> {
     const { build, copy, name } = this;
-    const { signal } = build.scope;
     await using stack = new AsyncDisposableStack();
     const request = await this.request(stack);
-    const prepared = await prefixed(`${name} failed: `, () => prepareCopy(request, signal));
+    const prepared = await prefixed(`${name} failed: `, () => prepareCopy(request, build.scope.scanners));
     if (prepared.count > 1 && !request.destination.endsWith("/")) {
       throw invalidArgument(
         `When using ${name} with more than one source file, the destination must be a directory and end with a /`,

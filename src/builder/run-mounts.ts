@@ -93,7 +93,7 @@ export class RunMounts implements AsyncDisposable {
         parents: false,
         exclude: [],
       };
-      this.keys.push(["bind", (await prepareCopy(request, scope.signal)).digest, source, target]);
+      this.keys.push(["bind", (await prepareCopy(request, scope.scanners)).digest, source, target]);
     }
     this.mounts.push({ Type: "bind", Source: inside(root, source), Target: target, ReadOnly: true });
   }

@@ -16,6 +16,7 @@ import type { Layer } from "../snapshots/layer-store.ts";
 import type { BuildArgs } from "./build-args.ts";
 import type { BuildRequest } from "./build-request.ts";
 import type { BuildContext } from "./context/context.ts";
+import type { CopyScanners } from "./context/copy-scanners.ts";
 import { CopyStep } from "./copy-step.ts";
 import { commentConfig, describe } from "./describe.ts";
 import type { ImageSources } from "./image-sources.ts";
@@ -35,6 +36,7 @@ export interface BuildScope {
   snapshots: BuilderSnapshots;
   layers: BuilderLayers;
   sources: ImageSources;
+  scanners: CopyScanners;
   cache: StepCache;
   platform: Platform;
   /** For cache mounts and other files of the builder's own. */

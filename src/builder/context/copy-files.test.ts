@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, expect, test } from "bun:test";
 import {
   chmodSync,
   existsSync,
@@ -14,14 +14,18 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CopyRequest, copyArchive, copyFiles, prepareCopy } from "./copy-files.ts";
+import { CopyScanners } from "./copy-scanners.ts";
 import { parseGitUrl } from "./git.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-copy-"));
+let scanners: CopyScanners;
+afterEach(() => scanners[Symbol.asyncDispose]());
 afterAll(() => rmSync(folder, { recursive: true }));
 const [root, target] = [join(folder, "context"), join(folder, "target")];
 const { signal } = new AbortController();
 
 beforeEach(() => {
+  scanners = new CopyScanners();
   for (const directory of [root, target]) rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(root, "dir/deep"), { recursive: true });
   writeFileSync(join(root, "a"), "a");
@@ -42,7 +46,7 @@ const request = (paths: string[], destination: string, more: Partial<CopyRequest
 });
 
 async function copy(paths: string[], destination: string, more: Partial<CopyRequest> = {}): Promise<void> {
-  await copyFiles(await prepareCopy(request(paths, destination, more), signal), { target, owner: undefined, signal });
+  await copyFiles(await prepareCopy(request(paths, destination, more), scanners), { target, owner: undefined, signal });
 }
 
 test("files, the content of directories, patterns; links in a directory stay, one that is named is followed", async () => {
@@ -59,18 +63,22 @@ test("files, the content of directories, patterns; links in a directory stay, on
 });
 
 test("nothing leads out of the context or of the target", async () => {
-  await expect(prepareCopy(request(["../x"], "/x"), signal)).rejects.toThrow(
+  await expect(prepareCopy(request(["../x"], "/x"), scanners)).rejects.toThrow(
     "forbidden path outside the build context: ../x ()",
   );
   // The link is followed inside the context, where there is no /etc.
-  await expect(prepareCopy(request(["out/passwd"], "/x"), signal)).rejects.toThrow("file not found in build context");
+  await expect(prepareCopy(request(["out/passwd"], "/x"), scanners)).rejects.toThrow("file not found in build context");
   symlinkSync(folder, join(target, "away"));
   await expect(copy(["a"], "/away/evil")).rejects.toThrow();
   expect(existsSync(join(folder, "evil"))).toBe(false);
 });
 
 test("digests are of names, modes and contents, not of times", async () => {
-  const digest = async () => (await prepareCopy(request(["dir"], "/x"), signal)).digest;
+  const digest = async () => {
+    // The tree changes in between.
+    await using fresh = new CopyScanners();
+    return (await prepareCopy(request(["dir"], "/x"), fresh)).digest;
+  };
   const before = await digest();
   expect(before).toMatch(/^dir:[0-9a-f]{64}$/);
   rmSync(join(root, "dir/deep/d"));
@@ -89,7 +97,11 @@ test("exclude, parents, modes", async () => {
 
 test("a copy that meets nothing is a layer at once; one that meets something is not", async () => {
   const archive = async (paths: string[], destination: string) =>
-    copyArchive(await prepareCopy(request(paths, destination), signal), { target, owner: { uid: 1, gid: 2 }, signal });
+    copyArchive(await prepareCopy(request(paths, destination), scanners), {
+      target,
+      owner: { uid: 1, gid: 2 },
+      signal,
+    });
   mkdirSync(join(target, "real"), { mode: 0o700 });
   symlinkSync("/real", join(target, "link"));
   const body = await archive(["a"], "/link/new/");

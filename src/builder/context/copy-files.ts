@@ -7,7 +7,7 @@ import { join, posix } from "node:path";
 import { ChildContainerTree } from "../../archive/child-container-tree.ts";
 import { decompressor, detectCompression } from "../../archive/compression.ts";
 import type { CopyPackJob, CopyScan, CopySelection } from "../../archive/copy-jobs.ts";
-import { runChild, startChild } from "../../archive/run-child.ts";
+import { startChild } from "../../archive/run-child.ts";
 import { parseHeader } from "../../archive/tar-header.ts";
 import { errorCode, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
@@ -15,6 +15,7 @@ import { toRaw } from "../../linux/files.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
 import { resolveInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import { digestOf } from "../../oci/digest.ts";
+import type { CopyScanners } from "./copy-scanners.ts";
 
 export interface CopySource {
   root: string;
@@ -57,16 +58,13 @@ export interface Owner {
 }
 
 /** Rejects in Docker's words when nothing matches, and when several files would go to what is no directory. */
-export async function prepareCopy(request: CopyRequest, signal: AbortSignal): Promise<PreparedCopy> {
+export async function prepareCopy(request: CopyRequest, scanners: CopyScanners): Promise<PreparedCopy> {
   const sources: ScannedSource[] = [];
   for (const source of request.sources) {
-    const job = {
-      verb: "copy-scan",
-      ...selection(request, source),
-      preserve: source.preserve,
-      archives: source.extract,
-    };
-    const scan = (await runChild("__archive", job, signal)) as CopyScan;
+    const { parents, exclude } = request;
+    const { paths, literal, preserve, extract } = source;
+    const asked = { paths, literal, preserve, archives: extract, parents, exclude };
+    const scan = await scanners.scan(source.root, asked);
     const archives: string[] = [];
     for (const { path, head } of scan.archives) {
       if (await isArchive(source.root, path, Buffer.from(head, "hex"))) archives.push(path);
