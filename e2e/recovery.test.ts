@@ -1,5 +1,8 @@
 /** A daemon that is killed: containers run on, nothing of what they said or how they ended is lost, and nothing is left behind. */
 import { expect, test } from "bun:test";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { busyboxArchive } from "./lib/images.ts";
 import { useTarget } from "./lib/journey.ts";
 import { until } from "./lib/run.ts";
 import { dockerCli } from "./lib/settings.ts";
@@ -104,4 +107,55 @@ test("two daemons side by side do not touch each other's", async () => {
   } finally {
     await other.stop();
   }
+});
+
+test("killed in the middle of builds: no container, context or half layer stays, and the next build goes on from the cache", async () => {
+  const directory = join(target().root, "context");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "file"), "x".repeat(100_000));
+  const steps = [
+    "RUN head -c 3000000 /dev/urandom >/a",
+    "COPY file /b",
+    "RUN sleep 0.2; echo done >/c",
+    "COPY file /d/",
+    "CMD true",
+  ];
+  const build = (round: number) => {
+    writeFileSync(join(directory, "Dockerfile"), `FROM busybox\nENV ROUND=${round}\n${steps.join("\n")}\n`);
+    return target().dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", "-t", `round:${round}`, directory);
+  };
+  for (let round = 0; round < 8; round++) {
+    const building = build(round);
+    await Bun.sleep(100 + round * 90);
+    await target().stopDaemon("SIGKILL");
+    await building;
+    await target().startDaemon();
+    expect(await target().must("ps", "-aq")).toBe("");
+    expect(readdirSync(join(target().dataRoot, "build")).filter((name) => name !== "cache-mounts")).toEqual([]);
+    const again = await build(round);
+    expect(again.stdout).toContain(`Successfully tagged round:${round}`);
+    expect(
+      await target().must("run", "--rm", `round:${round}`, "sh", "-c", "wc -c </a; cat /c; wc -c </b; wc -c </d/file"),
+    ).toBe("3000000\ndone\n100000\n100000");
+  }
+  const many = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => {
+      const own = join(target().root, `many${index}`);
+      mkdirSync(own);
+      writeFileSync(join(own, "Dockerfile"), `FROM busybox\nRUN echo shared\nRUN echo ${index} >/n\n`);
+      return target().dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", "-q", own);
+    }),
+  );
+  expect(many.map(({ code }) => code)).toEqual(many.map(() => 0));
+  const images = (await target().must("images", "-aq", "--no-trunc")).split("\n");
+  await target()
+    .must("rmi", "-f", ...new Set(images.filter((id) => id !== "")))
+    .catch(() => "");
+  const busybox = (await target().must("import", "-c", 'CMD ["sh"]', await busyboxArchive(), "busybox:latest")).trim();
+  // Nothing but this image's layer is left on the disk.
+  await until("the layers of removed images to go", async () => {
+    const layers = readdirSync(join(target().dataRoot, "layers")).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    return layers.length === 1 || undefined;
+  });
+  expect(busybox).toMatch(/^sha256:/);
 });
