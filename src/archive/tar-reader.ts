@@ -77,9 +77,14 @@ export class TarReader {
 
   private skipContent(): void {
     this.content(this.raw);
-    this.unread = this.padding;
+    // The docker CLI's archive of a context with `-f` ends in the middle of the padding, and Go takes that for the end.
+    while (this.padding > 0) {
+      const chunk = this.source.some(this.padding);
+      if (!chunk) break;
+      this.padding -= chunk.length;
+      this.raw(chunk);
+    }
     this.padding = 0;
-    this.content(this.raw);
   }
 
   private skip(size: number): void {

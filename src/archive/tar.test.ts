@@ -178,6 +178,13 @@ test("a global header and a volume label are passed over; an entry without trail
   expect(read(Buffer.concat(archive)).map(({ entry }) => entry.name)).toEqual(["a"]);
 });
 
+test("an archive may end in the padding of its last file: the docker CLI's archives of contexts do", () => {
+  for (const length of [3, 100, 511]) {
+    const archive = Buffer.concat([block({ size: 3 }), padded("abc").subarray(0, length)]);
+    expect(read(archive).map(({ content }) => content)).toEqual(["abc"]);
+  }
+});
+
 const corrupt: Record<string, Buffer> = {
   "a wrong checksum": Buffer.concat([Buffer.alloc(512, 1), end]),
   "one block of zeros amid": Buffer.concat([Buffer.alloc(512), block({})]),
