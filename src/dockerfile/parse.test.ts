@@ -223,6 +223,7 @@ test("mount values are expanded one by one", () => {
 test.each([
   ["", "the Dockerfile cannot be empty"],
   ["FROM x\nrunn a", "dockerfile parse error on line 2: unknown instruction: runn (did you mean run?)"],
+  ["FROM x\nENVb", "dockerfile parse error on line 2: unknown instruction: ENVb (did you mean env?)"],
   ["FROM x\n\\\n", "dockerfile parse error on line 2: unknown instruction: "],
   ["FROM x\nCOPY --Link a b", "dockerfile parse error on line 2: unknown flag: --Link (did you mean link?)"],
   ["FROM x\nCOPY --link=x a b", "dockerfile parse error on line 2: expecting boolean value for flag --link, not: x"],

@@ -19,7 +19,7 @@ export function suggestion(given: string, options: readonly string[], anyCase = 
     best = option;
   }
   if (best === undefined || !anyCase) return best;
-  return given === given.toLowerCase() ? best.toLowerCase() : best.toUpperCase();
+  return given === given.toUpperCase() ? best.toUpperCase() : best.toLowerCase();
 }
 
 /** Levenshtein's distance. */
