@@ -136,7 +136,8 @@ export class RunStep {
     });
     const served = session.serve(sink);
     served.catch(() => undefined);
-    const { result } = await containers.wait(id, "next-exit", signal);
+    // Not the build's signal: after an abort the container is killed, and its end is waited for all the same.
+    const { result } = await containers.wait(id, "next-exit", new AbortController().signal);
     result.catch(() => undefined);
     const kill = () => void containers.kill(id, "SIGKILL").catch(() => undefined);
     try {
@@ -145,6 +146,7 @@ export class RunStep {
       if (signal.aborted) kill();
       const { StatusCode: code } = await result;
       await served;
+      if (signal.aborted) throw canceled("Build cancelled");
       return code;
     } catch (error) {
       if (signal.aborted) throw canceled("Build cancelled");
