@@ -3,8 +3,9 @@ import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
-import { must } from "./lib/run.ts";
+import { must, until } from "./lib/run.ts";
 import { Session } from "./lib/session.ts";
+import { dockerCli } from "./lib/settings.ts";
 
 const target = useTarget();
 
@@ -189,6 +190,12 @@ test("refusals", async () => {
     build e1 -t 'Bad Name'
     build e6 -f nothere
     build e6 --build-arg
+    mkdir e25; : > e25/Dockerfile; build e25
+    mkdir e26; : > e26/Other; build e26 -f e26/Other
+    df e27 'FROM $NOTHING'
+    build e27
+    df e28 'FROM busybox' 'RUN echo a \\' '' ' && echo b'
+    build e28
     docker ps -a --format '{{.Status}}' | cut -d' ' -f1 | sort | uniq -c
   `);
   await session.matches("build/refusals");
@@ -297,4 +304,18 @@ test("contexts and files from elsewhere: Git with ref and subdirectory, archives
   expect((await build(["-"], `FROM busybox\nADD ${at}/repo.git#other:sub /g/\nRUN cat /g/f\n`)).said).toContain(
     "other\n",
   );
+});
+
+test("a client that goes ends its build: the step's process, and its container", async () => {
+  const directory = join(target().root, "cancel");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "Dockerfile"), "FROM busybox\nRUN sleep 1000\n");
+  for (const signal of ["SIGKILL", "SIGINT"] as const) {
+    const env = { ...target().cliEnvironment, DOCKER_BUILDKIT: "0" };
+    const client = Bun.spawn([dockerCli, "build", directory], { env, stdout: "ignore", stderr: "ignore" });
+    await until("the step to run", async () => (await target().must("ps", "-q")) !== "" || undefined);
+    client.kill(signal);
+    await client.exited;
+    await until("its container to go", async () => (await target().must("ps", "-q")) === "" || undefined);
+  }
 });

@@ -62,7 +62,10 @@ export class Builder {
     mkdirSync(this.contexts, { recursive: true, mode: 0o700 });
     const { context, text } = await this.openContext(request, output);
     await using _context = context;
+    // The parser does not know the name.
+    if (text === "") throw invalidArgument(`the Dockerfile (${request.dockerfile}) cannot be empty`);
     const dockerfile = parseDockerfile(text);
+    warnOfEmptyContinuations(dockerfile, output);
     await using sources = new ImageSources(this.deps.images, this.deps.snapshots, request);
     await using scanners = new CopyScanners();
     const image = await this.buildStages({ request, context, platform, sources, scanners, dockerfile, say });
@@ -109,10 +112,11 @@ export class Builder {
     checkStageNames(dockerfile.stages);
     const target = targetStage(dockerfile, request.target);
     const args = BuildArgs.global(request.args, platformArgs(platform));
+    const expand = (word: string) => expandWord(word, (name) => args.get(name), dockerfile.directives.escape);
     for (const { args: declared } of dockerfile.metaArgs) {
-      for (const { name, value } of declared) args.declare(name, value === undefined ? undefined : expand(value, args));
+      for (const { name, value } of declared) args.declare(name, value === undefined ? undefined : expand(value));
     }
-    const base = (stage: Stage) => expand(stage.base, args);
+    const base = (stage: Stage) => expand(stage.base);
     const needed = neededStages(dockerfile.stages, target, base);
     const labels = Object.entries(request.labels)
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -181,8 +185,15 @@ export class Builder {
   }
 }
 
-function expand(text: string, args: BuildArgs): string {
-  return expandWord(text, (name) => args.get(name));
+/** As dockerd, before the first step. */
+function warnOfEmptyContinuations({ warnings, lines }: Dockerfile, output: BuildOutput): void {
+  const places = warnings.map(({ location }) => location.endLine);
+  const found = lines.filter(({ location: { startLine, endLine } }) =>
+    places.some((place) => startLine <= place && place <= endLine),
+  );
+  if (found.length === 0) return;
+  const shown = found.map(({ original }) => `[WARNING]: Empty continuation line found in: ${original}\n`);
+  output.error(`${shown.join("")}[WARNING]: Empty continuation lines will become errors in a future release.\n`);
 }
 
 function labelInstruction([name, value]: [string, string]): Instruction {

@@ -100,6 +100,7 @@ export class StageBuild {
 
   private async begin(base: string): Promise<void> {
     const { scope, state } = this;
+    if (base === "") throw invalidArgument(`base name (${this.stage.base}) should not be blank`);
     const earlier = scope.stage(base);
     if (earlier) state.image = (await earlier).image;
     else if (base !== "scratch")
