@@ -1,6 +1,6 @@
 /** `build`, `image build`: a context and its Dockerfile go to the daemon, its progress comes back. */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import type { Bytes } from "../../base/streams.ts";
 import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/ignore.ts";
 import { CliError, defineCommand } from "../command.ts";
@@ -10,6 +10,7 @@ import { flag } from "../flag-kinds.ts";
 import { showProgress, silent } from "../progress.ts";
 import { type Choice, packTree } from "../tar/pack.ts";
 import { packText } from "../tar/pack-text.ts";
+import { checkDockerfile } from "./build-check.ts";
 import { allCredentials } from "./registry-auth.ts";
 
 export const command = defineCommand({
@@ -19,6 +20,7 @@ export const command = defineCommand({
     "add-host": flag.list("Add a custom host-to-IP mapping (host:ip)", { validate: kinds.extraHost }),
     "build-arg": flag.list("Set build-time variables"),
     "cache-from": flag.commaList("Images to consider as cache sources"),
+    check: flag.bool("Check the Dockerfile for mistakes, and build nothing"),
     "cgroup-parent": flag.string("Set the parent cgroup for the RUN instructions during build"),
     "cpu-period": flag.int("Limit the CPU CFS (Completely Fair Scheduler) period"),
     "cpu-quota": flag.int("Limit the CPU CFS (Completely Fair Scheduler) quota"),
@@ -44,6 +46,16 @@ export const command = defineCommand({
   },
   async run(context, flags, [source = ""]) {
     const { value } = flags;
+    if (value.check) {
+      const path = value.file || resolve(source, "Dockerfile");
+      const text = (
+        path === "-" ? await new Response(context.stdin.stream()).text() : readDockerfile(path).toString()
+      ) as string;
+      const args = Object.fromEntries(Object.entries(pairs(value["build-arg"], (name) => process.env[name] ?? "")));
+      const { output, failed } = checkDockerfile({ name: basename(path), text, args, target: value.target });
+      context.stdout.write(output);
+      return failed ? 1 : 0;
+    }
     const { body, remote, dockerfile } = await contextOf(context, source, value.file);
     let id = "";
     const stream = await context.client.stream("POST", "/build", {

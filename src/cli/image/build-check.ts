@@ -1,0 +1,66 @@
+/** `build --check`: what a Dockerfile's text alone says about mistakes, shown as buildx shows it. Nothing is built, no daemon is asked. */
+import { errorMessage } from "../../base/errors.ts";
+import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
+import { lintDockerfile } from "../../dockerfile/lint.ts";
+import { parseDockerfile } from "../../dockerfile/parse.ts";
+import { CliError } from "../command.ts";
+
+export interface CheckInput {
+  /** As it is named in messages. */
+  name: string;
+  text: string;
+  args: Record<string, string>;
+  target: string;
+}
+
+/** What to print. `failed`: the command's exit code is 1. Throws a CliError for a file that cannot be built at all. */
+export function checkDockerfile({ name, text, args, target }: CheckInput): { output: string; failed: boolean } {
+  const { warnings, error } = lintDockerfile(parse(name, text), { args, ...(target ? { target } : {}) });
+  const count =
+    warnings.length === 0
+      ? "no warnings found."
+      : `${warnings.length} warning${warnings.length === 1 ? " has" : "s have"} been found!`;
+  let output = `Check complete, ${count}\n`;
+  for (const { rule, url, message, location } of warnings) {
+    output += `\nWARNING: ${rule}${url ? ` - ${url}` : ""}\n${message}\n${excerpt(name, text, location)}`;
+  }
+  if (error) {
+    output += `\nERROR: ${error.message}\n${error.location ? excerpt(name, text, error.location) : ""}`;
+  }
+  return { output, failed: warnings.length > 0 || error !== undefined };
+}
+
+function parse(name: string, text: string): Dockerfile {
+  try {
+    return parseDockerfile(text);
+  } catch (error) {
+    const message = errorMessage(error);
+    const line = Number(/ on line (\d+)/.exec(message)?.[1] ?? 0);
+    const shown = line > 0 ? `\n${excerpt(name, text, { startLine: line, endLine: line })}` : "";
+    throw new CliError(`ERROR: ${message}${shown}`);
+  }
+}
+
+/** The lines with some around them. buildkit: solver/errdefs/source.go */
+function excerpt(name: string, text: string, { startLine, endLine }: Location): string {
+  const lines = text.split("\n");
+  const wanted = startLine === endLine ? 4 : 2;
+  let [from, to] = [startLine, endLine];
+  for (let added = 0; added < wanted; added++) {
+    if (from > 1) {
+      from--;
+      added++;
+    }
+    if (to < lines.length) {
+      to++;
+      added++;
+    }
+  }
+  const rule = "-".repeat(20);
+  const shown = lines.slice(from - 1, to).map((line, index) => {
+    const number = from + index;
+    const mark = number >= startLine && number <= endLine ? ">>> " : "    ";
+    return `${String(number).padStart(4)} | ${mark}${line}\n`;
+  });
+  return `${name}:${startLine}\n${rule}\n${shown.join("")}${rule}\n`;
+}
