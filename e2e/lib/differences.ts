@@ -46,6 +46,18 @@ export const differences: Difference[] = [
     gantry: "",
     why: "the same",
   },
+  {
+    golden: "compose/old",
+    docker: "|| echo failed\nfailed\n",
+    gantry: "|| echo failed\n",
+    why: "docker-compose 1.29 cannot recreate a container with dockerd 25 or newer; Gantry gives it the field that it misses",
+  },
+  {
+    golden: "compose/old",
+    docker: "echo $COLOUR'\n[1]\n",
+    gantry: "echo $COLOUR'\ngreen\n",
+    why: "the same: the container is the new one",
+  },
 ];
 
 /** What Gantry is to say where Docker said `expected`. */
