@@ -1,7 +1,8 @@
 /** The hidden verb `__archive`: jobs with archives (child-protocol.ts says how they are called). */
 
 import { type Jobs, runJob } from "./child-protocol.ts";
-import { copyPack, copyServe, ignoreContext, unpackContext } from "./copy-jobs.ts";
+import { ignoreContext, unpackContext } from "./context-jobs.ts";
+import { copyPack, copyServe } from "./copy-jobs.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
 import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { ContainerConfig } from "../api/container-config.ts";
+import { parseMode } from "../archive/file-mode.ts";
 import { EngineError, errorMessage, invalidArgument } from "../base/errors.ts";
 import type { CopyInstruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -64,7 +65,9 @@ export class CopyStep {
     using _held = images.hold();
     const below = image === undefined ? undefined : sources.root(image);
     const owner = copy.chown === undefined ? undefined : resolveOwner(below, copy.chown);
-    const archive = copyArchive(prepared, { target: below, owner, signal });
+    const archive = await prefixed("failed to copy files: ", async () =>
+      copyArchive(prepared, { target: below, owner, signal }),
+    );
     if (archive) return build.image(containerConfig, await layers.unpack(archive, { signal }));
     return build.change(containerConfig, (target) =>
       prefixed("failed to copy files: ", () => copyFiles(prepared, { target, owner, signal })),
@@ -73,6 +76,8 @@ export class CopyStep {
 
   private async request(stack: AsyncDisposableStack): Promise<CopyRequest> {
     const { copy, build, name } = this;
+    // Refused before anything is looked at.
+    if (copy.chmod !== undefined) parseMode(copy.chmod);
     const urls = copy.sources.filter(isUrl);
     if (urls.length > 0 && name === "COPY") throw invalidArgument("COPY failed: source can't be a URL for COPY");
     if (copy.checksum !== undefined && (urls.length !== 1 || copy.sources.length !== 1)) {
@@ -96,7 +101,7 @@ export class CopyStep {
         ...remote.sources,
       ],
       destination: destinationPath(build.config.WorkingDir, copy.destination),
-      mode: parseMode(copy.chmod),
+      mode: copy.chmod,
       parents: copy.parents,
       exclude: copy.exclude,
     };
@@ -136,14 +141,6 @@ function destinationPath(workingDirectory: string | undefined, destination: stri
   const path = posix.resolve("/", workingDirectory ?? "/", destination);
   const isDirectory = destination.endsWith("/") || destination === "." || destination.endsWith("/.");
   return isDirectory && path !== "/" ? `${path}/` : path;
-}
-
-function parseMode(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[0-7]{1,4}$/.test(text)) {
-    throw invalidArgument(`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`);
-  }
-  return Number.parseInt(text, 8);
 }
 
 async function prefixed<T>(prefix: string, work: () => Promise<T>): Promise<T> {

@@ -73,7 +73,49 @@ test("the file: comments, blanks, slashes, a byte order mark", () => {
   ).toEqual(["test1", "test2", "a/file/here", "lastfile", "!inverted/abs/path", "!", "!", "b", "c"]);
 });
 
+test.each<[string, string, boolean]>([
+  ["*c", "abc", true],
+  ["a*/b", "a/c/b", false],
+  ["a*b*c*d*e*/f", "axbxcxdxexxx/f", true],
+  ["a*b*c*d*e*/f", "axbxcxdxe/xxx/f", false],
+  ["a*b?c*x", "abxbbxdbxebxczzx", true],
+  ["a*b?c*x", "abxbbxdbxebxczzy", false],
+  ["ab[e-g]", "abc", false],
+  ["ab[^c]", "abc", false],
+  ["ab[^e-g]", "abc", true],
+  ["a?b", "a☺b", true],
+  ["a[^a]b", "a☺b", true],
+  ["a???b", "a☺b", false],
+  ["[a-ζ]*", "α", true],
+  ["*[a-ζ]", "A", false],
+  ["a?b", "a/b", false],
+  ["[\\]a]", "]", true],
+  ["[\\-x]", "-", true],
+  ["[\\-x]", "a", false],
+  ["*x", "xxx", true],
+  ["a**b", "a/b", false],
+  ["**", "a/b", false],
+])("Go's filepath.Match: %s and %s: %p", (pattern, path, wanted) => {
+  expect(toExpression(pattern, { directories: false }).test(path)).toBe(wanted);
+});
+
+test.each<[string[], string, boolean]>([
+  [["**file"], "dir/afile", true],
+  [["**/**/*.txt"], "file.txt", true],
+  [["a*"], "ab/c", true],
+  [["**", "!util/docker/web"], "util/docker/web/foo", false],
+  [["**", "!util/docker/web", "util/docker/web/foo"], "util/docker/web/foo", true],
+  [["**", "!dist/*.whl"], "dist/proxy.py-2.4.0rc3.whl", false],
+  [["!fileutils.go", "*.go"], "fileutils.go", true],
+  [["*.go", "!fileutils.go"], "fileutils.go", false],
+  [["docs/*", "!docs/README.md"], "docs/README.md", false],
+  [["docs", "  !docs/README.md  "], "docs/README.md", false],
+])("%p and %s: %p", (patterns, path, wanted) => {
+  expect(new IgnoreMatcher(patterns).matches(path)).toBe(wanted);
+});
+
 test("what is no pattern is refused", () => {
-  for (const bad of ["a[", "[]a]x[", "a\\"]) expect(() => toExpression(bad)).toThrow("syntax error in pattern");
+  for (const bad of ["a[", "[]a]", "a\\", "[", "[^", "[^bc", "[-]", "[x-]", "[-x]", "[a-b-c]"])
+    expect(() => toExpression(bad)).toThrow("syntax error in pattern");
   expect(() => new IgnoreMatcher(["!"])).toThrow("illegal exclusion pattern");
 });

@@ -1,6 +1,6 @@
 /**
  * `.dockerignore`: which paths of a context are left out. Source: Dockerfile reference, ".dockerignore file"; github.com/moby/patternmatcher.
- * Works on raw names (src/linux/files.ts) as well as on text.
+ * Works on text: raw names (src/linux/files.ts) have to be converted.
  */
 import { posix } from "node:path";
 import { invalidArgument } from "../base/errors.ts";
@@ -23,16 +23,23 @@ export function parseIgnoreFile(text: string): string[] {
 }
 
 interface Pattern {
-  expression: RegExp;
+  test: (path: string) => boolean;
   negated: boolean;
   /** Names between slashes. */
   parts: string[];
 }
 
+/** What the patterns say of a path, one by one: whether it, or a directory above it, matches. */
+interface Verdict {
+  matched: boolean;
+  patterns: readonly boolean[];
+}
+
 export class IgnoreMatcher {
   private readonly patterns: Pattern[];
-  /** Some pattern brings something back: directories that are left out must be walked all the same. */
-  readonly hasExceptions: boolean;
+  private readonly nothing: Verdict;
+  /** Of directories: a walk asks for one after the other's content. */
+  private readonly known = new Map<string, Verdict>();
 
   constructor(patterns: readonly string[]) {
     this.patterns = patterns
@@ -40,26 +47,21 @@ export class IgnoreMatcher {
       .filter((pattern) => pattern !== "")
       .map((pattern) => {
         const negated = pattern.startsWith("!");
-        const text = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/(.)\/$/, "$1");
         if (negated && pattern.length === 1) throw invalidArgument('illegal exclusion pattern: "!"');
-        return { expression: toExpression(text), negated, parts: text.split("/") };
+        const text = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/(.)\/$/, "$1");
+        return { test: compile(text), negated, parts: text.split("/") };
       });
-    this.hasExceptions = this.patterns.some(({ negated }) => negated);
+    this.nothing = { matched: false, patterns: this.patterns.map(() => false) };
+  }
+
+  /** Leaves nothing out. */
+  get isEmpty(): boolean {
+    return this.patterns.length === 0;
   }
 
   /** A path relative to the context; it is also left out when a directory above it matches. The last pattern that says something counts. */
   matches(path: string): boolean {
-    const names = path.split("/");
-    let matched = false;
-    for (const { expression, negated } of this.patterns) {
-      if (matched !== negated) continue;
-      let found = expression.test(path);
-      for (let length = names.length - 1; !found && length > 0; length--) {
-        found = expression.test(names.slice(0, length).join("/"));
-      }
-      if (found) matched = !negated;
-    }
-    return matched;
+    return !this.isEmpty && this.judge(path, this.above(path)).matched;
   }
 
   /** False when nothing below a directory that is left out can come back. */
@@ -69,44 +71,102 @@ export class IgnoreMatcher {
       if (!negated) return false;
       return names.every((name, index) => {
         const part = parts[index];
-        return part === undefined || parts.slice(0, index + 1).includes("**") || toExpression(part).test(name);
+        // `**` within a name, too, reaches below.
+        return (
+          part === undefined ||
+          parts
+            .slice(0, index + 1)
+            .join("/")
+            .includes("**") ||
+          toExpression(part).test(name)
+        );
       });
     });
   }
+
+  private above(path: string): Verdict {
+    const slash = path.lastIndexOf("/");
+    if (slash <= 0) return this.nothing;
+    const directory = path.slice(0, slash);
+    let verdict = this.known.get(directory);
+    if (!verdict) {
+      verdict = this.judge(directory, this.above(directory));
+      if (this.known.size > 1000) this.known.clear();
+      this.known.set(directory, verdict);
+    }
+    return verdict;
+  }
+
+  private judge(path: string, above: Verdict): Verdict {
+    let matched = false;
+    const patterns = this.patterns.map(({ test, negated }, index) => {
+      // A pattern that would change nothing need not be tried.
+      const found = above.patterns[index] === true || (negated === matched && test(path));
+      if (found) matched = !negated;
+      return found;
+    });
+    return { matched, patterns };
+  }
 }
 
-/** Go's filepath.Match, with `**` for any number of directories. Throws `invalid-argument` for a pattern that is none. */
-export function toExpression(pattern: string): RegExp {
+/** moby's rule: behind a leading `**` without other patterns any text may stand, not only whole names. */
+function compile(pattern: string): (path: string) => boolean {
+  const suffix = pattern.slice(2);
+  if (pattern.startsWith("**") && !/[*?[\]\\]/.test(suffix)) {
+    return (path) => path.endsWith(suffix) || (suffix.startsWith("/") && path === suffix.slice(1));
+  }
+  const expression = toExpression(pattern);
+  return (path) => expression.test(path);
+}
+
+/**
+ * Go's filepath.Match as an expression for text. `directories`: `**` stands for any number of directories, otherwise it is a `*`.
+ * Throws `invalid-argument` for what is no pattern.
+ */
+export function toExpression(pattern: string, { directories = true } = {}): RegExp {
+  const chars = [...pattern];
   let source = "^";
-  for (let at = 0; at < pattern.length; at++) {
-    const char = pattern[at] as string;
-    if (char === "*" && pattern[at + 1] === "*") {
+  for (let at = 0; at < chars.length; at++) {
+    const char = chars[at] as string;
+    if (char === "*" && chars[at + 1] === "*" && directories) {
       at++;
-      if (pattern[at + 1] === "/") at++;
-      source += at === pattern.length - 1 ? ".*" : "(?:.*/)?";
+      if (chars[at + 1] === "/") at++;
+      source += at === chars.length - 1 ? ".*" : "(?:.*/)?";
     } else if (char === "*") source += "[^/]*";
     else if (char === "?") source += "[^/]";
-    else if (char === "\\") source += escapeText(pattern[++at] ?? badPattern(pattern));
+    else if (char === "\\") source += escapeText(chars[++at] ?? badPattern(pattern));
     else if (char === "[") {
-      const { text, end } = characterClass(pattern, at);
+      const { text, end } = characterClass(pattern, chars, at);
       source += text;
       at = end;
     } else source += escapeText(char);
   }
-  return new RegExp(`${source}$`, "s");
+  return new RegExp(`${source}$`, "su");
 }
 
-function characterClass(pattern: string, start: number): { text: string; end: number } {
+/** `[a-z]`, `[^a]`: as Go is strict, a `-` or `]` that stands for itself must be escaped. */
+function characterClass(pattern: string, chars: string[], start: number): { text: string; end: number } {
   let at = start + 1;
-  const negated = pattern[at] === "^";
+  const negated = chars[at] === "^";
   if (negated) at++;
+  const member = () => {
+    let char = chars[at++];
+    if (char === undefined || char === "-" || char === "]") return badPattern(pattern);
+    if (char === "\\") char = chars[at++] ?? badPattern(pattern);
+    return char;
+  };
   let text = "";
-  for (let first = true; first || pattern[at] !== "]"; first = false, at++) {
-    const char = pattern[at] ?? badPattern(pattern);
-    if (char === "\\") text += escapeClass(pattern[++at] ?? badPattern(pattern));
-    else text += char === "-" ? "-" : escapeClass(char);
-  }
-  return { text: `[${negated ? "^/" : ""}${text}]`, end: at };
+  do {
+    const low = member();
+    let high = low;
+    if (chars[at] === "-") {
+      at++;
+      high = member();
+    }
+    // A range that is the wrong way round matches nothing.
+    if ((low.codePointAt(0) ?? 0) <= (high.codePointAt(0) ?? 0)) text += `${escapeClass(low)}-${escapeClass(high)}`;
+  } while (chars[at] !== "]");
+  return { text: `[${negated ? "^" : ""}${text}]`, end: at };
 }
 
 function badPattern(pattern: string): never {
@@ -114,9 +174,9 @@ function badPattern(pattern: string): never {
 }
 
 function escapeText(char: string): string {
-  return /[.*+?^${}()|[\]\\]/.test(char) ? `\\${char}` : char;
+  return /[.*+?^${}()|[\]\\/]/.test(char) ? `\\${char}` : char;
 }
 
 function escapeClass(char: string): string {
-  return /[\]\\^[]/.test(char) ? `\\${char}` : char;
+  return /[\]\\^[-]/.test(char) ? `\\${char}` : char;
 }

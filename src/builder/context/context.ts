@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { hiddenDockerfile } from "../../archive/copy-jobs.ts";
+import { hiddenDockerfile } from "../../archive/context-jobs.ts";
 import { readArchive } from "../../archive/read-archive.ts";
 import { startChild } from "../../archive/run-child.ts";
 import { invalidArgument, notFound } from "../../base/errors.ts";

@@ -13,6 +13,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { makeArchive } from "../../archive/test-archive.ts";
 import { type CopyRequest, copyArchive, copyFiles, prepareCopy } from "./copy-files.ts";
 import { CopyScanners } from "./copy-scanners.ts";
 import { parseGitUrl } from "./git.ts";
@@ -69,7 +71,9 @@ test("nothing leads out of the context or of the target", async () => {
   // The link is followed inside the context, where there is no /etc.
   await expect(prepareCopy(request(["out/passwd"], "/x"), scanners)).rejects.toThrow("file not found in build context");
   symlinkSync(folder, join(target, "away"));
-  await expect(copy(["a"], "/away/evil")).rejects.toThrow();
+  await copy(["a"], "/away/evil");
+  expect(existsSync(join(folder, "evil"))).toBe(false);
+  expect(existsSync(join(target, folder, "evil"))).toBe(true);
   expect(existsSync(join(folder, "evil"))).toBe(false);
 });
 
@@ -89,9 +93,9 @@ test("digests are of names, modes and contents, not of times", async () => {
 });
 
 test("exclude, parents, modes", async () => {
-  await copy(["dir"], "/x/", { exclude: ["deep"], mode: 0o750 });
+  await copy(["dir"], "/x/", { exclude: ["deep"], mode: "750" });
   expect(existsSync(join(target, "x/deep"))).toBe(false);
-  await copy(["./dir/deep/d"], "/y/", { parents: true, mode: 0o600 });
+  await copy(["./dir/deep/d"], "/y/", { parents: true, mode: "600" });
   expect(lstatSync(join(target, "y/dir/deep/d")).mode & 0o777).toBe(0o600);
 });
 
@@ -128,4 +132,65 @@ test("addresses of Git repositories", () => {
   expect(parseGitUrl("git@host:a/b.git")?.ref).toBe("");
   expect(parseGitUrl("https://x/y.tar.gz")).toBeUndefined();
   expect(() => parseGitUrl("git://x/y#--upload-pack=evil")).toThrow("invalid refspec");
+});
+
+test("links in the destination are followed, also one that leads nowhere yet", async () => {
+  mkdirSync(join(target, "real"));
+  writeFileSync(join(target, "old"), "old");
+  for (const [to, name] of [
+    ["/real", "directory"],
+    ["old", "file"],
+    ["/new/place", "nowhere"],
+    ["loop", "loop"],
+  ] as const) {
+    symlinkSync(to, join(target, name));
+  }
+  await copy(["a"], "/directory");
+  await copy(["a"], "/file");
+  await copy(["dir"], "/nowhere");
+  expect(readFileSync(join(target, "real/a"), "utf8")).toBe("a");
+  expect(readFileSync(join(target, "old"), "utf8")).toBe("a");
+  expect(readFileSync(join(target, "new/place/deep/d"), "utf8")).toBe("d");
+  await expect(copy(["dir"], "/old")).rejects.toThrow("failed to copy directory: mkdir /old: not a directory");
+  await expect(copy(["a"], "/old/x")).rejects.toThrow("lstat /old/x: not a directory");
+  await expect(copy(["a"], "/loop")).rejects.toThrow("lstat /loop: too many levels of symbolic links");
+});
+
+test("what paths and patterns name, and what Docker says of those that name nothing", async () => {
+  writeFileSync(join(root, "ü☺"), "text");
+  writeFileSync(join(root, "star*"), "star");
+  symlinkSync("nowhere", join(root, "dangling"));
+  await copy(["?☺"], "/g/");
+  await copy(["st?r[*]"], "/h");
+  expect(readFileSync(join(target, "g/ü☺"), "utf8")).toBe("text");
+  expect(readFileSync(join(target, "h"), "utf8")).toBe("star");
+  const refusal = (path: string) =>
+    prepareCopy(request([path], "/x/"), scanners).catch((error: Error) => error.message);
+  const missing = "file not found in build context or excluded by .dockerignore: stat";
+  expect(await refusal("d*g")).toBe(`${missing} dangling: file does not exist`);
+  expect(await refusal("star\\*")).toBe(`${missing} star\\*: file does not exist`);
+  expect(await refusal("/nothere")).toBe(`${missing} nothere: file does not exist`);
+  expect(await refusal("a/b")).toBe("forbidden path outside the build context: a/b ()");
+  for (const none of ["x*", "[", "a["]) expect(await refusal(none)).toBe("no source files were specified");
+  const ofImage = request(["nothere"], "/x");
+  ofImage.sources = ofImage.sources.map((source) => ({ ...source, preserve: true }));
+  await expect(prepareCopy(ofImage, scanners)).rejects.toThrow(/^stat nothere: file does not exist$/);
+});
+
+test("an archive with a name of any encoding is unpacked", async () => {
+  const name = Buffer.concat([Buffer.from(`${root}/t`), Buffer.from([0xff]), Buffer.from("ü.tgz")]);
+  const sources = [{ root, paths: ["t*"], literal: false, preserve: false, extract: true }];
+  writeFileSync(name, gzipSync(makeArchive([{ name: "in", content: "packed" }])));
+  await copy([], "/u", { sources });
+  expect(readFileSync(join(target, "u/in"), "utf8")).toBe("packed");
+});
+
+test("--parents: the directories on the way keep their modes, `/./` says where the new path begins, `**` leads deep", async () => {
+  chmodSync(join(root, "dir"), 0o710);
+  await copy(["dir/deep/d"], "/p/", { parents: true });
+  await copy(["dir/./deep/d"], "/q/", { parents: true });
+  await copy(["**/d"], "/r/", { parents: true });
+  expect(lstatSync(join(target, "p/dir")).mode & 0o777).toBe(0o710);
+  expect(readFileSync(join(target, "q/deep/d"), "utf8")).toBe("d");
+  expect(readFileSync(join(target, "r/dir/deep/d"), "utf8")).toBe("d");
 });

@@ -2,20 +2,21 @@
  * COPY and ADD over two roots that are not trusted: one process confined to the source packs the files under their new names, another
  * confined to the target unpacks them there. Semantics: moby builder/dockerfile/copy.go; Dockerfile reference, "COPY".
  */
-import { readdirSync, type Stats, statSync } from "node:fs";
-import { join, posix } from "node:path";
+import { closeSync, constants, openSync } from "node:fs";
+import { posix } from "node:path";
 import { ChildContainerTree } from "../../archive/child-container-tree.ts";
 import { decompressor, detectCompression } from "../../archive/compression.ts";
-import type { CopyPackJob, CopyScan, CopySelection } from "../../archive/copy-jobs.ts";
+import type { CopySelection } from "../../archive/copy-items.ts";
+import type { CopyScan } from "../../archive/copy-jobs.ts";
 import { startChild } from "../../archive/run-child.ts";
 import { parseHeader } from "../../archive/tar-header.ts";
-import { errorCode, invalidArgument } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
-import { toRaw } from "../../linux/files.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
-import { resolveInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import { digestOf } from "../../oci/digest.ts";
+import type { Owner } from "../owner.ts";
 import type { CopyScanners } from "./copy-scanners.ts";
+import { directoriesOf, followDestination, meets } from "./destination.ts";
 
 export interface CopySource {
   root: string;
@@ -33,7 +34,8 @@ export interface CopyRequest {
   sources: CopySource[];
   /** Absolute; with a slash at its end it is a directory. */
   destination: string;
-  mode: number | undefined;
+  /** As `--chmod` has it. */
+  mode: string | undefined;
   parents: boolean;
   exclude: string[];
 }
@@ -52,19 +54,12 @@ export interface PreparedCopy {
   digest: string;
 }
 
-export interface Owner {
-  uid: number;
-  gid: number;
-}
-
 /** Rejects in Docker's words when nothing matches, and when several files would go to what is no directory. */
 export async function prepareCopy(request: CopyRequest, scanners: CopyScanners): Promise<PreparedCopy> {
   const sources: ScannedSource[] = [];
   for (const source of request.sources) {
-    const { parents, exclude } = request;
-    const { paths, literal, preserve, extract } = source;
-    const asked = { paths, literal, preserve, archives: extract, parents, exclude };
-    const scan = await scanners.scan(source.root, asked);
+    const { root, ...selected } = selection(request, source);
+    const scan = await scanners.scan(root, { ...selected, archives: source.extract });
     const archives: string[] = [];
     for (const { path, head } of scan.archives) {
       if (await isArchive(source.root, path, Buffer.from(head, "hex"))) archives.push(path);
@@ -100,8 +95,8 @@ export async function copyFiles(
       await packing.result;
     }
     for (const path of source.archives) {
-      const file = Bun.file(resolveInRoot(source.root, path));
-      await tree.putArchive(root, base, file.stream(), { ...options, chown: owner });
+      using file = openRaw(source.root, path);
+      await tree.putArchive(root, base, Bun.file(file.descriptor).stream(), { ...options, chown: owner });
     }
   }
 }
@@ -119,24 +114,28 @@ export function copyArchive(
   if (!source || sources.length > 1 || source.archives.length > 0) return undefined;
   const { base, name } = place(prepared, target);
   const directories = directoriesOf(target, base, owner ?? rootUser);
-  if (!directories || meets(target, base, name)) return undefined;
+  if (meets(target, base, name)) return undefined;
   const job = { ...packJob(request, source, { name, owner }), directories };
   return startChild("__archive", job, { stdout: "stream", signal }).output;
 }
 
 const rootUser: Owner = { uid: 0, gid: 0 };
 
-/** The directory that everything goes into, and the name of a single file there. */
+/** The directory that everything goes into, and the name of a single file there. Links are followed, also one that leads nowhere. */
 function place(
   { request, sources, count }: PreparedCopy,
   target: string | undefined,
 ): { base: string; name: string | undefined } {
   const kind = sources.find(({ scan }) => scan.count > 0)?.scan.kind;
   const hasArchives = sources.some(({ archives }) => archives.length > 0);
-  const { destination, parents } = request;
-  const intoDirectory = count > 1 || parents || kind === "directory" || hasArchives || isDirectory(target, destination);
-  if (intoDirectory) return { base: destination, name: undefined };
-  return { base: posix.dirname(destination), name: posix.basename(destination) };
+  const { path, stat } = followDestination(target, request.destination);
+  const isDirectory = request.destination.endsWith("/") || stat?.isDirectory() === true;
+  const brings = count > 1 || request.parents || kind === "directory" || hasArchives;
+  if (brings && stat && !stat.isDirectory()) {
+    throw invalidArgument(`${kind === "directory" ? "failed to copy directory: " : ""}mkdir ${path}: not a directory`);
+  }
+  if (brings || isDirectory) return { base: path, name: undefined };
+  return { base: posix.dirname(path), name: posix.basename(path) };
 }
 
 function packJob(
@@ -154,78 +153,24 @@ function packJob(
   };
 }
 
-/** The directories down to `base`, links followed: those that are there with their attributes. Undefined: there is something else. */
-function directoriesOf(target: string | undefined, base: string, owner: Owner): CopyPackJob["directories"] {
-  const now = Math.floor(Date.now() / 1000);
-  const made = { mode: 0o755, ...owner, mtime: now };
-  const found: NonNullable<CopyPackJob["directories"]> = [];
-  let real = "";
-  let exists = target !== undefined;
-  for (const name of base.split("/").filter(Boolean)) {
-    const path: string = `${real}/${name}`;
-    const known = exists ? lookUp(target as string, path) : undefined;
-    if (known && !known.stat.isDirectory()) return undefined;
-    // A link leads to a place whose own parents have not been looked at.
-    if (known && known.path !== path) return directoriesOf(target, known.path + base.slice(path.length), owner);
-    exists = known !== undefined;
-    real = path;
-    const { stat } = known ?? {};
-    const attributes = stat && {
-      mode: stat.mode & 0o7777,
-      uid: stat.uid,
-      gid: stat.gid,
-      mtime: Math.floor(stat.mtimeMs / 1000),
-    };
-    found.push({ name: toRaw(real.slice(1)), ...(attributes ?? made) });
-  }
-  const last = found.at(-1);
-  if (last) last.mtime = now;
-  return found;
+function selection({ parents, exclude }: CopyRequest, source: CopySource): CopySelection {
+  const { root, paths, literal, preserve } = source;
+  return { root, paths, literal, preserve, exclude, parents };
 }
 
-/** What is at a path, links followed inside the root, and its path there; undefined: nothing, or a link that leads nowhere. */
-function lookUp(root: string, path: string): { stat: Stats; path: string } | undefined {
-  try {
-    const real = resolveInRoot(root, path);
-    return { stat: statSync(real), path: real.slice(root.length) || "/" };
-  } catch (error) {
-    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
-    throw error;
-  }
-}
-
-/** True when a file of the copy could take the place of one that is there. */
-function meets(target: string | undefined, base: string, name: string | undefined): boolean {
-  if (target === undefined) return false;
-  const known = lookUp(target, base);
-  if (!known) return false;
-  const names = readdirSync(join(target, known.path));
-  return name === undefined ? names.length > 0 : names.includes(name);
-}
-
-function selection({ parents, exclude }: CopyRequest, { root, paths, literal }: CopySource): CopySelection {
-  return { root, paths, literal, exclude, parents };
-}
-
-function isDirectory(root: string | undefined, path: string): boolean {
-  if (path.endsWith("/")) return true;
-  if (root === undefined) return false;
-  try {
-    return withPathInRoot(root, path, (pinned) => statSync(pinned).isDirectory());
-  } catch {
-    return false;
-  }
+/** Opens a file whose raw path has been found to be free of links. */
+function openRaw(root: string, path: string): Disposable & { descriptor: number } {
+  const whole = Buffer.concat([Buffer.from(root), Buffer.from(path, "latin1")]);
+  const descriptor = openSync(whole, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return { descriptor, [Symbol.dispose]: () => closeSync(descriptor) };
 }
 
 /** As moby: what unpacks to something that begins with a tar header. */
 async function isArchive(root: string, path: string, head: Buffer): Promise<boolean> {
   const kind = detectCompression(head);
   if (kind === "none") return isTarHeader(head);
-  const child = Bun.spawn(decompressor(kind), {
-    stdin: Bun.file(resolveInRoot(root, path)),
-    stdout: "pipe",
-    stderr: "ignore",
-  });
+  using file = openRaw(root, path);
+  const child = Bun.spawn(decompressor(kind), { stdin: file.descriptor, stdout: "pipe", stderr: "ignore" });
   try {
     const parts: Uint8Array[] = [];
     let size = 0;

@@ -1,0 +1,93 @@
+/** The child's side of build contexts: unpacking one, and leaving out what its `.dockerignore` says. */
+import { closeSync, readSync } from "node:fs";
+import { IgnoreMatcher, parseIgnoreFile } from "../dockerfile/ignore.ts";
+import * as files from "../linux/files.ts";
+import { ByteSource } from "./byte-source.ts";
+import { enterRoot } from "./confine.ts";
+import { removeTree } from "./remove-tree.ts";
+import { TarReader } from "./tar-reader.ts";
+import { cleanPath, Unpacker } from "./unpack.ts";
+
+const isDirectory = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.directory;
+const isFile = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.regular;
+
+export interface UnpackContextJob {
+  verb: "unpack-context";
+  directory: string;
+  /** Its own ignore file, `NAME.dockerignore`, comes before `.dockerignore`. */
+  dockerfile: string;
+}
+
+/** The uncompressed archive comes in on stdin. */
+export function unpackContext({ directory, dockerfile }: UnpackContextJob): void {
+  process.umask(0);
+  enterRoot(directory);
+  const reader = new TarReader(new ByteSource(0));
+  new Unpacker(reader, { base: "/", whiteouts: false, noOverwriteDirNonDir: false }).run();
+  reader.drain();
+  applyIgnoreFile(dockerfile, { received: true });
+}
+
+export interface IgnoreContextJob {
+  verb: "ignore-context";
+  directory: string;
+  dockerfile: string;
+}
+
+/** For contexts that did not come as an archive. */
+export function ignoreContext({ directory, dockerfile }: IgnoreContextJob): void {
+  enterRoot(directory);
+  applyIgnoreFile(dockerfile, { received: false });
+}
+
+/**
+ * Clients apply `.dockerignore` before they send; of what was received nevertheless Docker only takes away that file itself and the
+ * Dockerfile, which have to be sent. A Dockerfile's own ignore file is one that the classic client does not know.
+ */
+function applyIgnoreFile(dockerfile: string, { received }: { received: boolean }): void {
+  const own = readSmall(`/${files.toRaw(dockerfile)}.dockerignore`);
+  const text = own ?? readSmall("/.dockerignore");
+  if (text === undefined) return;
+  const matcher = new IgnoreMatcher(parseIgnoreFile(text));
+  const raw = cleanPath(`/${files.toRaw(dockerfile)}`).slice(1);
+  if (own !== undefined || !received) {
+    removeIgnored("", matcher, raw);
+    return;
+  }
+  if (matcher.matches(dockerfile) && files.lstat(`/${raw}`)) files.rename(`/${raw}`, `/${hiddenDockerfile}`);
+  if (matcher.matches(".dockerignore")) removeTree("/.dockerignore");
+}
+
+/** Also the Dockerfile goes, once it has been read: `keep` names it. */
+function removeIgnored(directory: string, matcher: IgnoreMatcher, keep: string): void {
+  for (const name of files.listNames(`/${directory}`)) {
+    const path = directory === "" ? name : `${directory}/${name}`;
+    const stat = files.lstat(`/${path}`);
+    if (!stat) continue;
+    const shown = files.fromRaw(path);
+    const ignored = matcher.matches(shown);
+    if (ignored && path === keep) files.rename(`/${path}`, `/${hiddenDockerfile}`);
+    else if (ignored && !(isDirectory(stat) && (keep.startsWith(`${path}/`) || matcher.mayHoldExceptions(shown)))) {
+      removeTree(`/${path}`);
+    } else if (isDirectory(stat)) {
+      removeIgnored(path, matcher, keep);
+      if (ignored && files.listNames(`/${path}`).length === 0) files.removeDirectory(`/${path}`);
+    }
+  }
+}
+
+/** Where a Dockerfile goes that is not to be copied: a name that no COPY brings along. */
+export const hiddenDockerfile = ".gantry-dockerfile";
+
+function readSmall(path: string): string | undefined {
+  const stat = files.stat(path);
+  if (!stat || !isFile(stat) || stat.size > 16 << 20) return undefined;
+  const descriptor = files.open(path, files.openFlags.readOnly);
+  try {
+    const content = Buffer.alloc(stat.size);
+    readSync(descriptor, content);
+    return content.toString();
+  } finally {
+    closeSync(descriptor);
+  }
+}
