@@ -2,7 +2,7 @@
  * Gantry beside Docker, measured in one run, interleaved, through the stock CLI. Usage: make bench [ONLY=run,exec]
  * $DOCKERD_NEWEST names a directory with a newer dockerd; $DOCKER_CLI another docker CLI.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { availableEngines, type Engine, startEngine } from "./lib/engine.ts";
@@ -63,20 +63,16 @@ const startedByCli = async (engine: Engine) => {
   return starts / (milliseconds / 1000);
 };
 
-/** KiB of PSS of everything an engine runs for `containers` containers, less what it needs for none. */
-const memoryPerContainer = async (engine: Engine) => {
+/** KiB of PSS of what supervises a container. The daemon's own memory goes up and down by more than containers take of it. */
+const shimMemory = async (engine: Engine) => {
   const containers = 20;
-  const idle = pssOf(daemonFamily(engine));
+  const idle = pssOf(shims(engine));
   await count(containers, 4, () => docker(engine, ["run", "-d", image, "sleep", "1000"]));
   await Bun.sleep(1000);
-  const busy = pssOf(daemonFamily(engine)) + pssOf(shims(engine));
+  const busy = pssOf(shims(engine));
   await removeAll(engine);
   return (busy - idle) / containers;
 };
-
-function daemonFamily(engine: Engine): number[] {
-  return engine.pids();
-}
 
 /** Shims are the processes whose command line or working directory names the engine's own directory. */
 function shims(engine: Engine): number[] {
@@ -115,6 +111,26 @@ const removeLong = (name: string) => async (engine: Engine) => {
   await docker(engine, ["rm", "-f", name]);
 };
 
+/** A context whose Dockerfile has these lines; with `files` small files in `src`. */
+function buildContext(name: string, dockerfile: string[], files = 0): string {
+  const directory = join(scratch, name);
+  mkdirSync(join(directory, "src"), { recursive: true });
+  writeFileSync(join(directory, "Dockerfile"), `FROM ${image}\n${dockerfile.join("\n")}\n`);
+  for (let index = 0; index < files; index++)
+    writeFileSync(join(directory, "src", `file${index}`), `content ${index}\n`);
+  return directory;
+}
+
+/** By the classic builder of each: the API that every client speaks. */
+const build = (context: string, ...flags: string[]) => {
+  process.env["DOCKER_BUILDKIT"] = "0";
+  return commandOf("build", "-q", ...flags, context);
+};
+
+const runSteps = Array.from({ length: 10 }, (_, index) => `RUN echo ${index} >/file${index}`);
+const copySteps = Array.from({ length: 10 }, (_, index) => `COPY Dockerfile /file${index}`);
+const metadataSteps = Array.from({ length: 40 }, (_, index) => `ENV NAME${index}=value`);
+
 const benchmarks: Benchmark[] = [
   { name: "run --rm true, bridge", unit: "ms", rounds: 9, target: 5, measure: commandOf("run", "--rm", image, "true") },
   {
@@ -150,7 +166,7 @@ const benchmarks: Benchmark[] = [
     target: 5,
     measure: startedByApi,
   },
-  { name: "memory per container (PSS)", unit: "KiB", rounds: 1, target: 1, measure: memoryPerContainer },
+  { name: "shim memory per container (PSS)", unit: "KiB", rounds: 1, target: 1, measure: shimMemory },
   {
     name: "attached output",
     unit: "MB/s",
@@ -212,6 +228,42 @@ const benchmarks: Benchmark[] = [
     target: 1.5,
     measure: commandOf("cp", "bench-cp:/file", join(scratch, "out")),
     cleanup: removeLong("bench-cp"),
+  },
+  {
+    name: "build of 10 RUN steps, no cache",
+    unit: "ms",
+    rounds: 3,
+    target: 6,
+    measure: build(buildContext("run10", runSteps), "--no-cache"),
+  },
+  {
+    name: "build of 10 RUN steps, all cached",
+    unit: "ms",
+    rounds: 5,
+    target: 1,
+    prepare: async (engine) => void (await build(buildContext("cached", runSteps))(engine)),
+    measure: build(buildContext("cached", runSteps)),
+  },
+  {
+    name: "build of 10 COPY steps, no cache",
+    unit: "ms",
+    rounds: 3,
+    target: 1,
+    measure: build(buildContext("copy10", copySteps), "--no-cache"),
+  },
+  {
+    name: "build with COPY of 2,000 files, no cache",
+    unit: "ms",
+    rounds: 3,
+    target: 3,
+    measure: build(buildContext("copy2000", ["COPY src /src"], 2000), "--no-cache"),
+  },
+  {
+    name: "build of 40 metadata steps, no cache",
+    unit: "ms",
+    rounds: 3,
+    target: 6,
+    measure: build(buildContext("metadata", metadataSteps), "--no-cache"),
   },
   {
     name: "save of a Debian",
