@@ -68,6 +68,7 @@ export class Builder {
     warnOfEmptyContinuations(dockerfile, output);
     await using sources = new ImageSources(this.deps.images, this.deps.snapshots, request);
     await using scanners = new CopyScanners();
+    using _flushed = { [Symbol.dispose]: () => this.cache.flush() };
     const image = await this.buildStages({ request, context, platform, sources, scanners, dockerfile, say });
     output.text(`Successfully built ${shortId(image)}\n`);
     for (const reference of tags) {

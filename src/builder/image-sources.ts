@@ -49,7 +49,7 @@ export class ImageSources {
     const known = this.roots.get(image);
     if (known) return known.path;
     const key = `build-${newId()}`;
-    this.snapshots.prepare(key, this.images.find(image)?.layers ?? []);
+    this.snapshots.prepare(key, this.images.find(image)?.layers ?? [], { plain: true });
     const root = { key, path: this.snapshots.mount(key) };
     this.roots.set(image, root);
     return root.path;

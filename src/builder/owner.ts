@@ -7,15 +7,16 @@ export interface Owner {
   gid: number;
 }
 
+const unable = "unable to convert uid/gid chown string to host mapping";
+
 /** `user[:group]`; without a group, the group of the user's name or number. Throws Docker's words for names that are not there. */
 export function resolveOwner(rootfs: string | undefined, chown: string): Owner {
   const parts = chown.split(":");
-  if (parts.length > 2) throw invalidArgument(`invalid chown string format: ${chown}`);
-  const [user = "", group = ""] = parts;
-  if (user === "") throw invalidArgument(`invalid chown string format: ${chown}`);
+  if (parts.length > 2) throw invalidArgument(`${unable}: invalid chown string format: ${chown}`);
+  const [user = "", group = user] = parts;
   return {
     uid: lookup(rootfs, "/etc/passwd", user, "user"),
-    gid: lookup(rootfs, "/etc/group", group === "" ? user : group, "group"),
+    gid: lookup(rootfs, "/etc/group", group, "group"),
   };
 }
 
@@ -25,7 +26,7 @@ function lookup(rootfs: string | undefined, file: string, name: string, kind: "u
   const id = rows.find(([entry]) => entry === name)?.[2];
   if (id === undefined || !/^\d+$/.test(id)) {
     throw invalidArgument(
-      `unable to convert uid/gid chown string to host mapping: can't find ${kind === "user" ? "uid" : "gid"} for ${kind} ${name}: no such ${kind}: ${name}`,
+      `${unable}: can't find ${kind === "user" ? "uid" : "gid"} for ${kind} ${name}: no such ${kind}: ${name}`,
     );
   }
   return Number(id);

@@ -64,7 +64,7 @@ export interface BuilderContainers {
 }
 
 export interface BuilderSnapshots {
-  prepare(key: string, layers: readonly string[]): void;
+  prepare(key: string, layers: readonly string[], options: { plain: true }): void;
   mount(key: string): string;
   remove(key: string): Promise<void>;
   commit(key: string, signal?: AbortSignal): Promise<Layer>;

@@ -185,7 +185,7 @@ export class StageBuild {
   private async layer(change: (root: string) => Promise<unknown> | unknown): Promise<Layer> {
     const { snapshots, images, signal } = this.scope;
     const key = `build-${crypto.randomUUID()}`;
-    snapshots.prepare(key, (this.state.image && images.find(this.state.image)?.layers) || []);
+    snapshots.prepare(key, (this.state.image && images.find(this.state.image)?.layers) || [], { plain: true });
     try {
       await change(snapshots.mount(key));
       return await snapshots.commit(key, signal);

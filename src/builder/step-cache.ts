@@ -23,6 +23,8 @@ export function cacheKey(...parts: unknown[]): string {
 export class StepCache {
   private readonly database: Database;
   private readonly exists: (image: Digest) => boolean;
+  /** Hits that the database does not know yet: a transaction for each would take longer than the rest of a cached build. */
+  private readonly used = new Map<string, number>();
   private readonly running = new Map<string, Promise<Digest>>();
 
   constructor(database: Database, exists: (image: Digest) => boolean) {
@@ -34,7 +36,7 @@ export class StepCache {
     const row = this.database.get<{ image: Digest }>("SELECT image FROM build_cache WHERE key = ?", key);
     if (!row) return undefined;
     if (this.exists(row.image)) {
-      this.database.run("UPDATE build_cache SET used = ?, uses = uses + 1 WHERE key = ?", Date.now(), key);
+      this.used.set(key, (this.used.get(key) ?? 0) + 1);
       return row.image;
     }
     this.database.run("DELETE FROM build_cache WHERE key = ?", key);
@@ -73,8 +75,20 @@ export class StepCache {
     );
   }
 
+  /** Writes down what was used. To be called at the end of each build. */
+  flush(): void {
+    if (this.used.size === 0) return;
+    this.database.transaction(() => {
+      for (const [key, hits] of this.used) {
+        this.database.run("UPDATE build_cache SET used = ?, uses = uses + ? WHERE key = ?", Date.now(), hits, key);
+      }
+    });
+    this.used.clear();
+  }
+
   /** Least recently used first. */
   list(): CacheEntry[] {
+    this.flush();
     return this.database
       .all<CacheEntry>("SELECT * FROM build_cache ORDER BY used, created")
       .filter(({ image }) => this.exists(image));

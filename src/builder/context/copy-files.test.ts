@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -95,6 +96,11 @@ test("digests are of names, modes and contents, not of times", async () => {
 test("exclude, parents, modes", async () => {
   await copy(["dir"], "/x/", { exclude: ["deep"], mode: "750" });
   expect(existsSync(join(target, "x/deep"))).toBe(false);
+  chmodSync(join(root, "dir/deep"), 0o700);
+  mkdirSync(join(root, "dir/other"));
+  await copy(["dir"], "/z/", { exclude: ["*", "!deep/d", "!other/nothing"] });
+  expect(readdirSync(join(target, "z"))).toEqual(["deep"]);
+  expect(lstatSync(join(target, "z/deep")).mode & 0o777).toBe(0o700);
   await copy(["./dir/deep/d"], "/y/", { parents: true, mode: "600" });
   expect(lstatSync(join(target, "y/dir/deep/d")).mode & 0o777).toBe(0o600);
 });

@@ -86,7 +86,7 @@ export async function copyFiles(
   makeDirectoryInRoot(target, base, { mode: 0o755, ...(owner ?? rootUser) });
   const tree = new ChildContainerTree();
   const root = { name: "", binds: [], rootfs: target };
-  const options = { noOverwriteDirNonDir: true, readOnlyRootfs: false, signal };
+  const options = { noOverwriteDirNonDir: false, readOnlyRootfs: false, signal };
   for (const source of sources) {
     if (source.scan.count > source.archives.length) {
       const job = packJob(request, source, { name, owner });
