@@ -135,6 +135,8 @@ export function walkItem(
       visit(item.path, "", top);
     return;
   }
+  // Directories that are left out, and come along all the same if something in them is not.
+  let pending: [path: string, name: string, stat: files.FileStat][] = [];
   const walk = (path: string, name: string) => {
     for (const child of files.listNames(path).sort()) {
       const childPath = path === "/" ? `/${child}` : `${path}/${child}`;
@@ -143,8 +145,17 @@ export function walkItem(
       if (!stat || childPath === `/${hiddenDockerfile}`) continue;
       const shown = excluded.isEmpty ? "" : files.fromRaw(childName);
       const out = excluded.matches(shown);
-      if (!out) visit(childPath, childName, stat);
-      if (isDirectory(stat) && (!out || excluded.mayHoldExceptions(shown))) walk(childPath, childName);
+      if (!out) {
+        for (const directory of pending) visit(...directory);
+        pending = [];
+        visit(childPath, childName, stat);
+      }
+      if (!isDirectory(stat) || (out && !excluded.mayHoldExceptions(shown))) continue;
+      const above = pending;
+      if (out) pending = [...above, [childPath, childName, stat]];
+      walk(childPath, childName);
+      // What was not needed in there is not needed behind it.
+      if (pending.length > 0) pending = above;
     }
   };
   visit(item.path, "", top);

@@ -12,7 +12,7 @@ test.each<[string, number, number]>([
   ["g=u", 0o640, 0o660],
   ["u=rwxs,o-rwx", 0o640, 0o4740],
   ["o+s", 0o640, 0o640],
-  ["g+s,o+t", 0o644, 0o3644],
+  ["g+s,o+t", 0o644, 0o2644],
   ["a=r,u+w", 0o640, 0o644],
   ["u+rw-x", 0o4755, 0o4655],
   ["a-w", 0o4755, 0o4555],

@@ -40,7 +40,7 @@ function select(permissions: string, classes: string, mode: number, isDirectory:
   if (permissions.includes("r")) common |= 4;
   if (permissions.includes("w")) common |= 2;
   if (permissions.includes("x") || (permissions.includes("X") && (isDirectory || (mode & 0o111) !== 0))) common |= 1;
-  let bits = permissions.includes("t") ? 0o1000 : 0;
+  let bits = permissions.includes("t") && classes === "ugo" ? 0o1000 : 0;
   for (const one of classes) {
     bits |= common << (shifts[one] ?? 0);
     if (permissions.includes("s")) bits |= setId[one] ?? 0;

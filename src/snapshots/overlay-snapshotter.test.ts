@@ -79,6 +79,25 @@ test("layers appear as one tree, the later ones on top, over the mount points", 
   expect(await diff("order")).toEqual([]);
 });
 
+test("a layer that comes twice counts where it is topmost", async () => {
+  const twice = await layer({ name: "a", content: "1" }, { name: "d/", mode: 0o700 });
+  const between = await layer({ name: ".wh.a" }, { name: "b", content: "2" }, { name: "d/x", content: "3" });
+  const tree = await mounted("twice-in-a-row", twice, twice, between, twice);
+  expect(readFileSync(join(tree, "a"), "utf8")).toBe("1");
+  expect(readFileSync(join(tree, "d/x"), "utf8")).toBe("3");
+});
+
+test("a plain snapshot holds nothing but its layers", async () => {
+  const base = await layer({ name: "a", content: "1" });
+  snapshots.prepare("plain", [base], { plain: true });
+  expect(readdirSync(snapshots.mount("plain"))).toEqual(["a"]);
+  snapshots.prepare("plain-empty", [], { plain: true });
+  const empty = snapshots.mount("plain-empty");
+  expect(readdirSync(empty)).toEqual([]);
+  mkdirSync(join(empty, "new"));
+  expect(await tarList((await snapshots.commit("plain-empty")).diffId)).toEqual(["new/"]);
+});
+
 test("mounting, unmounting and removing are idempotent, and what does not exist is not found", async () => {
   snapshots.prepare("twice", []);
   expect(() => snapshots.prepare("twice", [])).toThrow("already exists");

@@ -5,7 +5,9 @@
  *                         /work     overlayfs's scratch directory
  *                         /merged   where it is mounted
  *                         /layers   diffIDs, base first, one a line
+ *                         /plain    there is no layer of mount points
  *   <root>/init                     the mount points below every base layer
+ *         /empty                    instead of a layer, where there is none
  */
 import { close, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,6 +32,7 @@ const closeLater = promisify(close);
 export class OverlaySnapshotter implements Snapshotter {
   private readonly directory: string;
   private readonly initLayer: string;
+  private readonly emptyLayer: string;
   private readonly layers: DirectoryLayerStore;
   private readonly trash: Trash;
   private readonly releases = new Map<string, Promise<void>>();
@@ -42,9 +45,11 @@ export class OverlaySnapshotter implements Snapshotter {
     mkdirSync(this.directory, { recursive: true, mode: 0o711 });
     this.initLayer = join(root, "init");
     makeInitLayer(this.initLayer);
+    this.emptyLayer = join(root, "empty");
+    mkdirSync(this.emptyLayer, { recursive: true, mode: 0o755 });
   }
 
-  prepare(key: string, layers: readonly string[]): void {
+  prepare(key: string, layers: readonly string[], { plain = false } = {}): void {
     for (const diffId of layers) this.layers.get(diffId);
     const path = join(this.directory, key);
     try {
@@ -56,6 +61,7 @@ export class OverlaySnapshotter implements Snapshotter {
     mkdirSync(join(path, "upper"), { mode: 0o755 });
     mkdirSync(join(path, "work"), { mode: 0o700 });
     mkdirSync(join(path, "merged"), { mode: 0o700 });
+    if (plain) writeFileSync(join(path, "plain"), "");
     writeFileSync(join(path, "layers"), layers.map((diffId) => `${diffId}\n`).join(""), { mode: 0o600 });
   }
 
@@ -175,8 +181,10 @@ export class OverlaySnapshotter implements Snapshotter {
       if (errorCode(error) === "ENOENT") throw notFound(`snapshot ${key} does not exist`, { cause: error });
       throw error;
     }
-    const diffIds = text.split("\n").filter(Boolean);
-    const layers = [...diffIds.reverse().map((diffId) => this.layers.path(diffId)), this.initLayer];
-    return { verb, upper: join(path, "upper"), layers };
+    // A layer that comes twice counts where it is topmost; the kernel refuses to mount it again.
+    const diffIds = new Set(text.split("\n").filter(Boolean).reverse());
+    const layers = [...diffIds].map((diffId) => this.layers.path(diffId));
+    if (!existsSync(join(path, "plain"))) layers.push(this.initLayer);
+    return { verb, upper: join(path, "upper"), layers: layers.length > 0 ? layers : [this.emptyLayer] };
   }
 }

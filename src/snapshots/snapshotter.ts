@@ -11,7 +11,7 @@
  *
  * Below the base layer of every snapshot lies one more layer with the mount points that a container needs (/proc, /sys,
  * /dev/pts, /dev/shm, /dev/console, /etc/hosts, /etc/hostname, /etc/resolv.conf, /etc/mtab, /.dockerenv): an image's own files
- * hide them, and they are no change of the container.
+ * hide them, and they are no change of the container. A *plain* snapshot, in which no container runs, is without it.
  *
  * Methods without a promise take under a millisecond and may run on the event loop. One caller works on one key at a time.
  */
@@ -20,7 +20,7 @@ import type { Layer } from "./layer-store.ts";
 
 export interface Snapshotter {
   /** Makes the snapshot's directories; mounts nothing. Throws `conflict` when the key exists, `not-found` for a missing layer. */
-  prepare(key: string, layers: readonly string[]): void;
+  prepare(key: string, layers: readonly string[], options?: { plain?: boolean }): void;
   exists(key: string): boolean;
   /** Mounts the snapshot and returns its rootfs. Idempotent. Throws `not-found`. */
   mount(key: string): string;
