@@ -44,7 +44,8 @@ export function ignoreContext({ directory, dockerfile }: IgnoreContextJob): void
  * Clients apply `.dockerignore` before they send; of what was received nevertheless Docker only takes away that file itself and the
  * Dockerfile, which have to be sent. A Dockerfile's own ignore file is one that the classic client does not know.
  */
-function applyIgnoreFile(dockerfile: string, { received }: { received: boolean }): void {
+function applyIgnoreFile(given: string, { received }: { received: boolean }): void {
+  const dockerfile = given === "Dockerfile" && !files.lstat("/Dockerfile") ? "dockerfile" : given;
   const own = readSmall(`/${files.toRaw(dockerfile)}.dockerignore`);
   const text = own ?? readSmall("/.dockerignore");
   if (text === undefined) return;

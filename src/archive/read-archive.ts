@@ -68,11 +68,11 @@ async function readHead({ path, offset, size }: FileRange): Promise<Uint8Array> 
   }
 }
 
-/** The first bytes of a stream, enough to tell its compression, and the whole stream. */
-export async function peek(source: Bytes): Promise<{ head: Uint8Array; whole: Bytes }> {
+/** The first bytes of a stream, at least `wanted` if there are as many, and the whole stream. */
+export async function peek(source: Bytes, wanted = magicSize): Promise<{ head: Uint8Array; whole: Bytes }> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
-  for (let size = 0; size < magicSize; ) {
+  for (let size = 0; size < wanted; ) {
     const next = await iterator.next();
     if (next.done) break;
     chunks.push(next.value);

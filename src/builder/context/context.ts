@@ -42,14 +42,20 @@ export function makeContext({ parent, dockerfile }: ContextOptions): BuildContex
   const directory = mkdtempSync(join(parent, "context-"));
   return {
     directory,
-    dockerfile() {
-      const found = readTextInRoot(directory, `/${dockerfile}`) ?? readTextInRoot(directory, `/${hiddenDockerfile}`);
-      if (found !== undefined) return found;
-      if (dockerfile.split("/").includes("..")) {
-        throw invalidArgument(`the Dockerfile (${dockerfile}) must be within the build context`);
-      }
-      throw notFound(`Cannot locate specified Dockerfile: ${dockerfile}`);
-    },
+    dockerfile: () => readDockerfile(directory, dockerfile),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+/** As BuildContext's `dockerfile`. Where the usual name is not there, it may be in small letters. */
+export function readDockerfile(directory: string, name: string): string {
+  const names = [name, ...(name === "Dockerfile" ? ["dockerfile"] : []), hiddenDockerfile];
+  for (const candidate of names) {
+    const found = readTextInRoot(directory, `/${candidate}`);
+    if (found !== undefined) return found;
+  }
+  if (name.split("/").includes("..")) {
+    throw invalidArgument(`the Dockerfile (${name}) must be within the build context`);
+  }
+  throw notFound(`Cannot locate specified Dockerfile: ${name}`);
 }

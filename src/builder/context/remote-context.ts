@@ -1,10 +1,12 @@
 /** `remote=`: a Git repository, an archive or a Dockerfile at a URL. moby: builder/remotecontext/detect.go */
+import { detectCompression } from "../../archive/compression.ts";
+import { peek } from "../../archive/read-archive.ts";
 import { runChild } from "../../archive/run-child.ts";
+import { blockSize } from "../../archive/tar-entry.ts";
 import { errorMessage, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
-import { readTextInRoot } from "../../linux/resolve.ts";
-import { type BuildContext, type ContextOptions, makeContext, receiveContext } from "./context.ts";
-import { checkOut, parseGitUrl } from "./git.ts";
+import { type BuildContext, type ContextOptions, makeContext, readDockerfile, receiveContext } from "./context.ts";
+import { checkOut, type GitSource, parseGitUrl } from "./git.ts";
 
 const maxDockerfile = 16 << 20;
 
@@ -14,33 +16,55 @@ export async function remoteContext(
   options: ContextOptions & { progress: (text: string) => void },
 ): Promise<{ context: BuildContext; dockerfile?: string }> {
   const git = parseGitUrl(url);
-  if (git) {
-    const checkout = await checkOut(git, { ...options, keepGitDirectory: false });
-    const { dockerfile } = options;
-    await runChild("__archive", { verb: "ignore-context", directory: checkout.directory, dockerfile }, options.signal);
-    const text = () => {
-      const found = readTextInRoot(checkout.directory, `/${dockerfile}`);
-      if (found === undefined) throw invalidArgument(`Cannot locate specified Dockerfile: ${dockerfile}`);
-      return found;
-    };
-    return {
-      context: {
-        directory: checkout.directory,
-        dockerfile: text,
-        [Symbol.asyncDispose]: () => checkout[Symbol.asyncDispose](),
-      },
-    };
-  }
+  if (git) return { context: await gitContext(git, options) };
   if (!/^https?:\/\//.test(url)) throw invalidArgument(`remoteURL (${url}) could not be recognized as URL`);
   options.progress(`Downloading build context from remote url: ${url}\n`);
   const response = await download(url, options.signal);
-  const type = response.headers.get("content-type")?.split(";")[0] ?? "";
-  if (type === "text/plain") {
-    const text = await response.text();
-    if (text.length > maxDockerfile) throw invalidArgument(`the Dockerfile at ${url} is too long`);
-    return { context: makeContext(options), dockerfile: text };
+  const { head, whole } = await peek((response.body ?? new ReadableStream()) as Bytes, blockSize);
+  const problem = `error detecting content type for remote ${url}: `;
+  if (head.length === 0) throw invalidArgument(`${problem}empty response`);
+  const given = response.headers.get("content-type") ?? "";
+  const type = acceptable.exec(given === "" || given === "application/octet-stream" ? detect(head) : given)?.[0];
+  if (type === undefined) throw invalidArgument(`${problem}unsupported Content-Type ${JSON.stringify(given)}`);
+  if (type !== "text/plain") return { context: await receiveContext(whole, options) };
+  return { context: makeContext(options), dockerfile: await readText(whole, url) };
+}
+
+const acceptable = /application\/(?:(?:x-)?tar|octet-stream|(?:x-)?(?:gzip|bzip2?|xz))|text\/plain/;
+
+/** As much as a tar header, in which there are zeros. Servers give files without an extension no type, or this one. */
+function detect(head: Uint8Array): string {
+  return detectCompression(head) === "none" && !head.some((byte) => byte < 9)
+    ? "text/plain"
+    : "application/octet-stream";
+}
+
+async function readText(body: Bytes, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > maxDockerfile) throw invalidArgument(`the Dockerfile at ${url} is too long`);
   }
-  return { context: await receiveContext((response.body ?? new ReadableStream()) as Bytes, options) };
+  return Buffer.concat(chunks).toString();
+}
+
+async function gitContext(source: GitSource, options: ContextOptions): Promise<BuildContext> {
+  const checkout = await checkOut(source, { ...options, keepGitDirectory: false });
+  const { directory } = checkout;
+  const { dockerfile, signal } = options;
+  try {
+    await runChild("__archive", { verb: "ignore-context", directory, dockerfile }, signal);
+  } catch (error) {
+    await checkout[Symbol.asyncDispose]();
+    throw error;
+  }
+  return {
+    directory,
+    dockerfile: () => readDockerfile(directory, dockerfile),
+    [Symbol.asyncDispose]: () => checkout[Symbol.asyncDispose](),
+  };
 }
 
 export async function download(url: string, signal: AbortSignal): Promise<Response> {
@@ -52,7 +76,8 @@ export async function download(url: string, signal: AbortSignal): Promise<Respon
     throw invalidArgument(`Get ${JSON.stringify(url)}: ${errorMessage(error)}`, { cause: error });
   }
   if (!response.ok) {
-    throw invalidArgument(`failed to GET ${url} with status ${response.status} ${response.statusText}`.trim());
+    const said = (await response.text().catch(() => "")).slice(0, 4096).trim();
+    throw invalidArgument(`failed to GET ${url} with status ${response.status} ${response.statusText}: ${said}`);
   }
   return response;
 }
