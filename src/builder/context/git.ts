@@ -2,7 +2,7 @@
  * Git repositories as contexts and as sources of ADD: `URL#REF:SUBDIRECTORY`. Source: docker build reference, "Git repositories";
  * moby builder/remotecontext/git. The clone is shallow where the server allows it.
  */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidArgument } from "../../base/errors.ts";
@@ -56,12 +56,25 @@ export async function checkOut(
     }
     await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1");
     if (!keepGitDirectory) await rm(join(root, ".git"), { recursive: true, force: true });
-    const directory = subdirectory === "" ? root : resolveInRoot(root, `/${subdirectory}`);
-    return { directory, [Symbol.asyncDispose]: dispose };
+    return { directory: within(root, subdirectory), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+/** A link in the repository may lead elsewhere in it, not out of it. */
+function within(root: string, subdirectory: string): string {
+  let directory: string;
+  try {
+    directory = resolveInRoot(root, `/${subdirectory}`);
+  } catch (error) {
+    throw invalidArgument(`error setting git context, ${subdirectory}: no such file or directory`, { cause: error });
+  }
+  if (!statSync(directory).isDirectory()) {
+    throw invalidArgument(`error setting git context, not a directory: ${subdirectory}`);
+  }
+  return directory;
 }
 
 async function known(git: (...args: string[]) => Promise<string>, ref: string): Promise<string> {

@@ -1,0 +1,77 @@
+/** Repositories as contexts, over Git's own HTTP server. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { remoteContext } from "./remote-context.ts";
+
+setDefaultTimeout(60_000);
+const folder = mkdtempSync(join(tmpdir(), "gantry-git-"));
+const parent = join(folder, "contexts");
+const { signal } = new AbortController();
+let server: Bun.Server<undefined>;
+
+function git(...args: string[]): void {
+  const identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "init.defaultBranch=main"];
+  const env = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" };
+  const { exitCode, stderr } = Bun.spawnSync(["git", ...identity, ...args], { cwd: join(folder, "r.git"), env });
+  if (exitCode !== 0) throw new Error(stderr.toString());
+}
+
+beforeAll(() => {
+  const work = join(folder, "r.git");
+  mkdirSync(join(work, "sub"), { recursive: true });
+  mkdirSync(parent);
+  git("init", "-q");
+  writeFileSync(join(work, "Dockerfile"), "FROM old");
+  git("add", ".");
+  git("commit", "-qm", "1");
+  git("tag", "v1");
+  writeFileSync(join(work, "Dockerfile"), "FROM new");
+  writeFileSync(join(work, ".dockerignore"), "Dockerfile\nno");
+  writeFileSync(join(work, "no"), "");
+  writeFileSync(join(work, "sub/Dockerfile"), "FROM sub");
+  symlinkSync("/etc", join(work, "out"));
+  git("add", ".");
+  git("commit", "-qm", "2");
+  // The files alone, as a server that knows nothing of Git gives them: the clone cannot be shallow.
+  git("update-server-info");
+  server = Bun.serve({
+    port: 0,
+    fetch: (request) =>
+      new Response(Bun.file(join(folder, new URL(request.url).pathname.replace(/^\/r\.git/, "r.git/.git")))),
+    error: () => new Response("", { status: 404 }),
+  });
+});
+afterAll(async () => {
+  await server.stop(true);
+  rmSync(folder, { recursive: true });
+});
+
+async function look(fragment: string): Promise<{ dockerfile: string; files: string[] }> {
+  const url = new URL(`/r.git${fragment}`, server.url).href;
+  const { context } = await remoteContext(url, { parent, dockerfile: "Dockerfile", signal, progress: () => {} });
+  await using _context = context;
+  return {
+    dockerfile: context.dockerfile(),
+    files: readdirSync(context.directory)
+      .filter((name) => !name.startsWith("."))
+      .sort(),
+  };
+}
+
+test("a branch, a tag, a subdirectory; what .dockerignore leaves out is gone, but the Dockerfile is read", async () => {
+  expect(await look("")).toEqual({ dockerfile: "FROM new", files: ["out", "sub"] });
+  expect(await look("#v1")).toEqual({ dockerfile: "FROM old", files: ["Dockerfile"] });
+  expect(await look("#main:sub")).toEqual({ dockerfile: "FROM sub", files: ["Dockerfile"] });
+  expect(readdirSync(parent)).toEqual([]);
+});
+
+test("refused: what is not there, and ways out", async () => {
+  await expect(look("#nothere")).rejects.toThrow("couldn't find remote ref nothere");
+  await expect(look("#:nothere")).rejects.toThrow("error setting git context, nothere: no such file or directory");
+  await expect(look("#:out")).rejects.toThrow("error setting git context, out: no such file or directory");
+  await expect(look("#v1:Dockerfile")).rejects.toThrow("error setting git context, not a directory: Dockerfile");
+  await expect(look("#--upload-pack=x")).rejects.toThrow("invalid refspec: --upload-pack=x");
+  expect(readdirSync(parent)).toEqual([]);
+});
