@@ -8,6 +8,7 @@ import { conflict } from "../base/errors.ts";
 import { forgetUdpFlows } from "./conntrack.ts";
 import { ipv4Number, macText, parsePrefix, prefixContains } from "./inet.ts";
 import { createNetns, removeNetns, withNetns, writeNetSysctl } from "./netns.ts";
+import { type PortRedirect, redirectPort } from "./nft-redirect.ts";
 import { applyRuleset, type MapElement, NftablesSocket } from "./nftables.ts";
 import { type Link, type Route, RouteSocket } from "./rtnetlink.ts";
 
@@ -231,6 +232,11 @@ export class NetworkHost {
 
   deleteElements(table: string, elements: MapElement[]): void {
     this.ownChanges += this.nft.deleteElements(table, elements);
+  }
+
+  /** Inside the namespace at `path`. See nft-redirect.ts. */
+  redirectPort(path: string, redirect: PortRedirect): void {
+    withNetns(path, () => redirectPort(redirect));
   }
 
   /** See conntrack.ts. */

@@ -26,8 +26,10 @@ import { type AttachStreams, splice } from "../containers/attach/attach.ts";
 import { defaultDetachKeys } from "../containers/attach/detach-scanner.ts";
 import type { Container } from "../containers/container.ts";
 import type { ContainerEvents } from "../containers/container-events.ts";
+import type { ContainerRecord } from "../containers/container-record.ts";
 import type { ContainerStore } from "../containers/container-store.ts";
 import { stdinMode } from "../containers/lifecycle/launch.ts";
+import { linkEnvironment, parseLink, resolveLinks } from "../containers/lifecycle/links.ts";
 import { StartError, translateExecError } from "../containers/lifecycle/start-error.ts";
 import type { ContainerPaths } from "../containers/paths.ts";
 
@@ -280,6 +282,7 @@ export class Execs {
         args: request.Cmd ?? [],
         env: containerEnv({
           env: [record.config.Env, request.Env],
+          linkEnv: this.linkVariables(record),
           hostname: record.config.Hostname ?? "",
           tty: request.Tty === true,
           home: user.home,
@@ -291,6 +294,14 @@ export class Execs {
         privileged: request.Privileged === true,
       },
     );
+  }
+
+  /** As for the container's first process, but of linked containers that run now: dockerd refuses the exec when one does not. */
+  private linkVariables({ name, hostConfig, networkSettings }: ContainerRecord): string[] {
+    if (!("bridge" in networkSettings.Networks)) return [];
+    const find = (reference: string) => this.deps.store.find(reference);
+    const links = (hostConfig.Links ?? []).filter((link) => find(parseLink(link).name)?.isRunning);
+    return linkEnvironment(name, resolveLinks(links, find));
   }
 
   private startFailed(exec: Exec, shim: Shim, exitCode: number): void {

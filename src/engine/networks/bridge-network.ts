@@ -144,7 +144,8 @@ export class BridgeNetwork {
     return { path: sandbox.path, mac, ip, prefix: this.prefixLength, gateway: isGateway ? this.route : "" };
   }
 
-  private noticeChanges(foreignChanges: number): void {
+  /** `foreignChanges`: the network thread's count. When others changed the packet filter, what is ours in it is looked after. */
+  noticeChanges(foreignChanges: number): void {
     if (this.options.config.iptables && foreignChanges !== this.seenForeignChanges) this.checkSoon();
   }
 

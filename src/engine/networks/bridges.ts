@@ -24,8 +24,12 @@ export interface BridgesOptions {
   logger: Logger;
 }
 
+/** How often the packet filter is looked at for changes of others: one question to the kernel, in ms. */
+const watchInterval = 2000;
+
 export class Bridges {
   private readonly options: BridgesOptions;
+  private watching: Timer | undefined;
   private readonly open = new Map<string, BridgeNetwork>();
 
   constructor(options: BridgesOptions) {
@@ -84,8 +88,29 @@ export class Bridges {
     return [this.options.names.bridge, ...users.map(bridgeNameOf)];
   }
 
+  /**
+   * From now on, another program that sets FORWARD to DROP (a dockerd that starts) or removes a table of ours cuts running containers
+   * off for moments only, whether or not anything is started here.
+   */
+  watch(): void {
+    if (!this.options.config.iptables) return;
+    this.watching ??= setInterval(() => void this.look(), watchInterval);
+    this.watching.unref();
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const changes = await this.options.thread.call("foreignChanges");
+      for (const bridge of this.open.values()) bridge.noticeChanges(changes);
+    } catch (error) {
+      if (this.watching) this.options.logger.warn("the packet filter cannot be watched", { error });
+    }
+  }
+
   /** Ends what runs by itself, and with `remove` takes everything away. Returns the sandboxes that nobody used. */
   async close({ remove }: { remove: boolean }): Promise<PreparedSandbox[]> {
+    clearInterval(this.watching);
+    this.watching = undefined;
     const rest: PreparedSandbox[] = [];
     for (const bridge of this.open.values()) rest.push(...(await bridge.pool.close()));
     for (const bridge of this.open.values()) {

@@ -89,7 +89,7 @@ export class NetworkCatalog {
     const isUsed = new Set(this.endpoints.list().map(({ networkId }) => networkId));
     return this.visible()
       .filter((record) => matchesNetwork(record, filters, isUsed.has(record.id)))
-      .map((record) => ({ ...toInspect(record), Containers: {} }));
+      .map((record) => toInspect(record, {}));
   }
 
   async inspect(id: string, options: { scope?: string | undefined; verbose: boolean }): Promise<NetworkInspect> {
@@ -106,7 +106,7 @@ export class NetworkCatalog {
         IPv6Address: "",
       },
     ]);
-    return { ...toInspect(record), Containers: Object.fromEntries(containers) };
+    return toInspect(record, Object.fromEntries(containers));
   }
 
   async create(request: NetworkCreateRequest): Promise<{ Id: string; Warning: string }> {
@@ -238,7 +238,7 @@ export class NetworkCatalog {
   }
 }
 
-function toInspect(record: NetworkRecord): Omit<NetworkInspect, "Containers"> {
+function toInspect(record: NetworkRecord, containers: NetworkInspect["Containers"]): NetworkInspect {
   const pools = record.ipam.map(({ subnet, gateway, gatewayElected, ipRange, auxiliary }) => ({
     Subnet: subnet,
     ...(ipRange ? { IPRange: ipRange } : {}),
@@ -259,6 +259,7 @@ function toInspect(record: NetworkRecord): Omit<NetworkInspect, "Containers"> {
     Ingress: false,
     ConfigFrom: { Network: "" },
     ConfigOnly: false,
+    Containers: containers,
     Options: record.options,
     Labels: record.labels,
   };

@@ -104,7 +104,11 @@ export class NetworkManager {
       bridges: this.bridges,
       canPublish: this.config.iptables,
     });
-    this.nameService = new NameService({ networks, endpoints, logger, servers: () => this.upstreams() });
+    this.nameService = new NameService({
+      ...{ networks, endpoints, logger },
+      servers: () => this.upstreams(),
+      redirect: this.config.iptables ? (path, redirect) => thread.call("redirectPort", path, redirect) : undefined,
+    });
     this.catalog = new NetworkCatalog({
       ...{ networks, endpoints, names, config: this.config },
       bridges: this.bridges,
@@ -168,7 +172,7 @@ export class NetworkManager {
         return { netns: undefined, settings: runningSettings([endpoint]) };
       }
       const endpoints = await this.connections.connectAll(request, wanted);
-      this.nameService.serve(request.containerId);
+      await this.nameService.serve(request.containerId);
       for (const endpoint of endpoints) this.report("connect", endpoint);
       return { netns: endpoints[0]?.sandboxKey, settings: runningSettings(endpoints) };
     } catch (error) {
@@ -180,8 +184,12 @@ export class NetworkManager {
 
   /** `network connect` of a running container, already in the request's networks under `name`. */
   async connectLive(request: SandboxRequest, name: string, settings: EndpointSettings, pid: number): Promise<void> {
-    const endpoint = await this.connections.connectLive(request, { network: this.networkOf(name), settings }, pid);
-    this.nameService.serve(request.containerId);
+    const wanted = { network: this.networkOf(name), settings };
+    const endpoint =
+      name === "none"
+        ? this.connectPlain(request, wanted, { kind: "none" })
+        : await this.connections.connectLive(request, wanted, pid);
+    await this.nameService.serve(request.containerId);
     this.report("connect", endpoint);
   }
 
@@ -259,8 +267,9 @@ export class NetworkManager {
     const orphans = await sweepOrphans({ directory, bridges: this.bridges.bridgeNames(), keep, thread });
     for (const orphan of orphans) connections.destroy(orphan, deadAddresses.get(orphan.veth));
     if (orphans.length > 0) logger.info("removed network sandboxes that no container uses", { count: orphans.length });
-    for (const containerId of live) this.nameService.serve(containerId);
+    await Promise.all([...live].map((containerId) => this.nameService.serve(containerId)));
     if (this.bridge) connections.track(this.bridge.pool.fill());
+    this.bridges.watch();
   }
 
   /** At the daemon's end. With `keep`, what running containers use stays; else everything of this instance goes. */

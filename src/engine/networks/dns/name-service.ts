@@ -1,11 +1,13 @@
 /**
  * The name server of user-defined networks, at 127.0.0.11 inside each container's own namespace: its containers' names, aliases, ids
  * and links from memory, everything else from real name servers. Sockets are opened inside the namespace and live in this process;
- * no process runs in the container, and the next daemon opens them again for what still runs.
+ * no process runs in the container, and the next daemon opens them again for what still runs. They have a port of their own, to which
+ * the namespace redirects port 53: a container may itself listen on 0.0.0.0:53.
  */
 import { errorMessage } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
 import { withNetns } from "../../../linux/netns.ts";
+import type { PortRedirect } from "../../../linux/nft-redirect.ts";
 import { comparePrecedence, predefinedNames } from "../endpoint-plan.ts";
 import type { EndpointRecord, EndpointStore, NetworkStore } from "../network-store.ts";
 import { nameServerAddress } from "../resolv-conf.ts";
@@ -25,6 +27,9 @@ import { NameIndex } from "./name-index.ts";
 import { StreamServer } from "./stream-server.ts";
 
 const port = 53;
+const redirectTable = "gantry-dns";
+/** Attempts to find a port number that is free for UDP as well as for TCP. */
+const mostTries = 10;
 const mostByTcp = 0xffff;
 
 export interface NameServiceOptions {
@@ -33,6 +38,8 @@ export interface NameServiceOptions {
   logger: Logger;
   /** Name servers for containers that name none. */
   servers: () => readonly string[];
+  /** Redirects a port inside the namespace at `path`; undefined: no packet filter, so the sockets are on port 53 itself. */
+  redirect: ((path: string, redirect: PortRedirect) => Promise<void>) | undefined;
 }
 
 interface Client {
@@ -60,8 +67,11 @@ export class NameService {
     this.options = options;
   }
 
-  /** The container's networks have changed, or it has started: it is served from now on if one of them is a user's. Idempotent. */
-  serve(containerId: string): void {
+  /**
+   * The container's networks have changed, or it has started: it is served when this resolves if one of them is a user's. Idempotent;
+   * a failure is logged.
+   */
+  async serve(containerId: string): Promise<void> {
     this.changed();
     const isUsers = ({ networkName }: EndpointRecord) => !predefinedNames.includes(networkName);
     const endpoint = this.options.endpoints.listByContainer(containerId).find(isUsers);
@@ -69,7 +79,7 @@ export class NameService {
     const sockets: Sockets = { udp: undefined, tcp: undefined, closed: false };
     this.sockets.set(containerId, sockets);
     try {
-      withNetns(endpoint.sandboxKey, () => this.open(containerId, sockets));
+      await this.open(endpoint.sandboxKey, containerId, sockets);
     } catch (error) {
       this.failed(containerId, error);
     }
@@ -178,14 +188,30 @@ export class NameService {
     return index;
   }
 
+  private async open(path: string, containerId: string, sockets: Sockets): Promise<void> {
+    const { redirect } = this.options;
+    for (let tries = 1; ; tries++) {
+      try {
+        sockets.udp = await withNetns(path, () => this.listen(containerId, sockets, redirect ? 0 : port));
+        break;
+      } catch (error) {
+        sockets.tcp?.close();
+        if (tries === mostTries || !redirect) throw error;
+      }
+    }
+    const to = sockets.tcp?.port ?? 0;
+    if (sockets.closed) sockets.udp.close();
+    else await redirect?.(path, { table: redirectTable, address: nameServerAddress, from: port, to });
+  }
+
   /** Runs inside the container's namespace: sockets belong to where they are made. */
-  private open(containerId: string, sockets: Sockets): void {
+  private listen(containerId: string, sockets: Sockets, wanted: number): Promise<{ close(): void }> {
     const tcp = new StreamServer((message) => this.answer(containerId, message, true));
     sockets.tcp = tcp;
-    tcp.listen(nameServerAddress, port);
-    const opening = Bun.udpSocket({
+    tcp.listen(nameServerAddress, wanted);
+    return Bun.udpSocket({
       hostname: nameServerAddress,
-      port,
+      port: tcp.port,
       socket: {
         data: async (socket, message, fromPort, address) => {
           const answer = await this.answer(containerId, message, false);
@@ -195,13 +221,6 @@ export class NameService {
         error: () => undefined,
       },
     });
-    opening.then(
-      (socket) => {
-        sockets.udp = socket;
-        if (sockets.closed) socket.close();
-      },
-      (error: unknown) => this.failed(containerId, error),
-    );
   }
 
   private failed(containerId: string, error: unknown): void {

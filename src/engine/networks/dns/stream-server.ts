@@ -33,6 +33,11 @@ export class StreamServer {
     });
   }
 
+  /** Where it listens; 0: it does not. */
+  get port(): number {
+    return this.listener?.port ?? 0;
+  }
+
   /** Idempotent; connections are cut. */
   close(): void {
     this.listener?.stop(true);
