@@ -295,7 +295,7 @@ async function closeEngine(base: Base, lifecycle: Lifecycle, layers: DirectoryLa
   lifecycle.close();
   const runs = base.store.list().some((container) => container.isRunning);
   await base.networks.close({ keep: runs });
-  if (!runs) removeEmptyCgroup(base.options.host, base.options.cgroupParent);
+  if (!runs) await removeEmptyCgroup(base.options.host, base.options.cgroupParent);
   await base.snapshotter.close();
   await layers.close();
   base.database.close();
