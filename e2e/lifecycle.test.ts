@@ -26,18 +26,19 @@ test("start, stop, kill, pause, rename, remove", async () => {
     docker ps --format '{{.Names}} {{.State}} {{.Status}}'
     docker exec web true
     docker start web
-    docker restart -t 0 web 2>&1 | head -1
+    docker restart -t 20 web 2>&1 | head -1
     docker unpause web
     docker unpause web
-    docker stop web
+    until_true logged_times web up 2
+    docker stop -t 20 web
     docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}} {{.State.OOMKilled}} {{.State.Error}}' web
     docker logs web
     docker start web
     docker kill -s NOTHING web
     docker kill -s USR1 web
-    until_state web exited
-    docker inspect -f '{{.State.ExitCode}}' web
-    docker start -a web & sleep 1; docker kill -s TERM web; wait
+    docker inspect -f '{{.State.Status}}' web
+    docker kill web
+    docker start -a web & until_true logged_times web up 4; docker kill -s TERM web >/dev/null; wait
     docker start web
     docker kill web
     docker wait web
@@ -68,9 +69,9 @@ test("start, stop, kill, pause, rename, remove", async () => {
     docker restart -t 0 stubborn
     docker inspect -f '{{.RestartCount}} {{.State.Running}}' stubborn
     docker rm -f stubborn
-    docker run -d --name int --stop-signal INT busybox sh -c 'trap "exit 6" INT; while :; do sleep 0.05; done'
-    sleep 1
-    docker stop int
+    docker run -d --name int --stop-signal INT busybox sh -c 'trap "exit 6" INT; echo up; while :; do sleep 0.05; done'
+    until_logged int up
+    docker stop -t 20 int
     docker wait int
     docker rm int
     echo hello | docker run -i --name in busybox cat
@@ -90,14 +91,15 @@ test("start, stop, kill, pause, rename, remove", async () => {
 test("wait's conditions", async () => {
   const session = new Session(target());
   await session.play(`
-    docker create --name w1 busybox sh -c 'sleep 1; exit 8'
+    docker create --name w1 busybox sh -c 'sleep 3; exit 8'
     api POST /v1.41/containers/w1/wait
-    api POST '/v1.41/containers/w1/wait?condition=next-exit' & sleep 0.5; docker start w1; wait
-    docker start w1; api POST '/v1.41/containers/w1/wait?condition=removed' & sleep 2; docker rm w1; wait
+    api POST '/v1.41/containers/w1/wait?condition=next-exit' & sleep 0.5; docker start w1 >/dev/null; wait
+    docker start w1; api POST '/v1.41/containers/w1/wait?condition=removed' & until_state w1 exited; docker rm w1 >/dev/null; wait
     api POST '/v1.41/containers/w1/wait?condition=removed'
     api POST '/v1.41/containers/w1/wait?condition=nonsense'
     docker run -d --name w1 busybox true | wc -c
     api POST '/v1.41/containers/w1/wait?condition=nonsense'
+    until_state w1 exited
     docker rm w1
   `);
   await session.matches("lifecycle/wait");
@@ -131,7 +133,9 @@ test("restart policies", async () => {
     docker create --restart always:3 busybox true
     docker create --restart on-failure:-1 busybox true
     docker create --restart maybe busybox true
+    # The delay doubles each time: after so many failures there is time to look.
     docker run -d --name loop --restart always busybox false
+    until_true sh -c '[ $(docker inspect -f "{{.RestartCount}}" loop) -ge 6 ]'
     until_state loop restarting
     docker ps --filter status=restarting --format '{{.Names}} {{.State}}'
     docker exec loop true 2>&1 | sed 's/Container .* is/Container X is/'
@@ -145,15 +149,15 @@ test("restart policies", async () => {
 test("health", async () => {
   const session = new Session(target());
   await session.play(`
-    docker run -d --name h1 --health-cmd 'cat /healthy' --health-interval 200ms --health-retries 2 --health-timeout 5s --health-start-period 0s busybox sh -c 'touch /healthy; sleep 1000'
+    docker run -d --name h1 --health-cmd 'cat /etc/group >/dev/null' --health-interval 200ms --health-retries 2 --health-timeout 5s --health-start-period 0s busybox sleep 1000
     until_health h1 healthy
     docker ps --filter health=healthy --format '{{.Names}} {{.Status}}'
     docker inspect -f '{{.State.Health.FailingStreak}} {{(index .State.Health.Log 0).ExitCode}} {{json (index .State.Health.Log 0).Output}}' h1
-    docker exec h1 rm /healthy
+    docker exec h1 mv /etc/group /tmp/group
     until_health h1 unhealthy
-    docker inspect -f '{{.State.Health.Status}} {{(index .State.Health.Log 4).ExitCode}} {{json (index .State.Health.Log 4).Output}}' h1
+    docker inspect -f '{{range .State.Health.Log}}{{.ExitCode}} {{json .Output}}{{println}}{{end}}' h1 | grep . | tail -n 1
     docker inspect -f '{{json .Config.Healthcheck}}' h1
-    docker exec h1 touch /healthy
+    docker exec h1 mv /tmp/group /etc/group
     until_health h1 healthy
     docker stop -t 0 h1
     docker inspect -f '{{.State.Health.Status}}' h1
@@ -185,7 +189,8 @@ test("events and prune", async () => {
     docker unpause g1
     docker update --cpu-shares 100 g1
     docker kill g1
-    docker rm f1 g1
+    docker rm g1
+    docker rm f1
     docker container prune -f
     docker volume create vv
     docker volume rm vv
@@ -213,16 +218,20 @@ test("events and prune", async () => {
   ]) {
     session.note(`events ${filter}`, await target().must("events", ...range, "-f", filter, "--format", format));
   }
-  await session.play("docker events --since nonsense --until 1s\ndocker events -f nothing=1 --since 1s --until 0s");
+  await session.play("docker events --since nonsense --until 1s\ndocker events -f nothing=1 --since 0s --until 0s");
   await session.matches("lifecycle/events");
 });
 
 test("events as they happen", async () => {
-  const client = target().spawn("events", "--filter", "type=container", "--format", "{{.Action}}");
-  await Bun.sleep(1000);
+  const since = (Date.now() / 1000).toFixed(3);
+  const client = target().spawn("events", "--since", since, "-f", "type=container", "--format", "{{.Action}}");
   await target().must("run", "--rm", "busybox", "true");
-  await Bun.sleep(500);
+  let shown = "";
+  for await (const bytes of client.stdout) {
+    shown += new TextDecoder().decode(bytes);
+    if (shown.includes("destroy\n")) break;
+  }
   client.kill("SIGINT");
-  const words = (await client.stdout.text()).trim().split("\n");
-  expect(words).toEqual(["create", "attach", "start", "die", "destroy"]);
+  await client.exited;
+  expect(shown.trim().split("\n")).toEqual(["create", "attach", "start", "die", "destroy"]);
 });

@@ -49,13 +49,26 @@ test("the API's words for errors", async () => {
     api POST /v1.41/containers/create '{}'
     api POST /v1.41/containers/create '{"Image":"nothere"}'
     api POST /v1.41/containers/create '[]'
+    api POST /v1.41/containers/create '{"Image":5}'
+    api POST /v1.41/containers/create '{"Image":"busybox","HostConfig":{"Binds":"x"}}'
+    api POST /v1.41/containers/nothere/update '"x"'
+    api POST /v1.41/containers/nothere/exec '[]'
+    api POST /v1.41/exec/nothere/start 'true'
+    api POST /v1.41/commit '[]'
+    api POST /v1.41/networks/create '[]'
+    api POST /v1.41/networks/create '{"Name":5}'
+    api POST /v1.41/networks/nothere/connect '[]'
+    api POST /v1.41/networks/nothere/disconnect '[]'
+    api POST /v1.41/volumes/create '[]'
     api POST '/v1.41/containers/create?name=/ok-name' '{"Image":"busybox"}' | sed 's/"Id":"[^"]*"/"Id":"X"/'
     api POST '/v1.41/containers/create?name=ok-name' '{"Image":"busybox"}'
     api GET /v1.41/containers/nothere/json
     api GET '/v1.41/containers/json?filters=nonsense'
     api GET '/v1.41/containers/json?limit=x'
     api POST /v1.41/containers/ok-name/start
+    until_state ok-name exited
     api POST /v1.41/containers/ok-name/start
+    until_state ok-name exited
     api POST /v1.41/containers/ok-name/stop?t=0
     api POST /v1.41/containers/ok-name/stop
     api POST /v1.41/containers/ok-name/kill
@@ -63,7 +76,7 @@ test("the API's words for errors", async () => {
     api POST '/v1.41/containers/ok-name/resize?h=1&w=1'
     api GET '/v1.41/containers/ok-name/logs'
     api GET '/v1.41/containers/ok-name/archive'
-    api HEAD '/v1.41/containers/ok-name/archive?path=/nothere' --head
+    curl -sSI --unix-socket $SOCKET 'http://docker/v1.41/containers/ok-name/archive?path=/nothere' | head -n 1
     api GET '/v1.41/containers/ok-name/top'
     api DELETE /v1.41/containers/ok-name
     api DELETE /v1.41/containers/ok-name

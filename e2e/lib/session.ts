@@ -41,6 +41,7 @@ limit() {
   fi
 }
 until_logged() { until_true logged "$1" "$2"; }
+logged_times() { [ "$(docker logs "$1" 2>&1 | grep -c "$2")" -ge "$3" ]; }
 `;
 
 export class Session {

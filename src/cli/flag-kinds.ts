@@ -2,8 +2,8 @@
  * The kinds of flag values that the docker CLI has, as small immutable objects: how text becomes a value, how often it may be given, and
  * how help names it. A kind's `parse` throws an Error whose message is what pflag would print after `invalid argument …: `.
  */
+import { formatGoDuration } from "../base/go-duration.ts";
 import {
-  formatGoDuration,
   type IntRange,
   int64Range,
   parseGoBool,

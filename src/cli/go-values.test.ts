@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { formatGoDuration, goQuote, parseGoDuration, parseRamBytes } from "./go-values.ts";
+import { formatGoDuration } from "../base/go-duration.ts";
+import { goQuote, parseGoDuration, parseRamBytes } from "./go-values.ts";
 
 test.each([
   ["plain", '"plain"'],

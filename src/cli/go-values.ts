@@ -85,21 +85,6 @@ export function parseGoDuration(text: string): number {
   return Math.round(text.startsWith("-") ? -total : total);
 }
 
-/** `time.Duration.String()` of nanoseconds: `0s`, `1h0m0s`, `1.5s`, `20ms`. */
-export function formatGoDuration(nanos: number): string {
-  if (nanos === 0) return "0s";
-  const sign = nanos < 0 ? "-" : "";
-  const abs = Math.abs(nanos);
-  if (abs < 1e3) return `${sign}${abs}ns`;
-  if (abs < 1e6) return `${sign}${abs / 1e3}µs`;
-  if (abs < 1e9) return `${sign}${abs / 1e6}ms`;
-  const hours = Math.floor(abs / 3600e9);
-  const minutes = Math.floor((abs % 3600e9) / 60e9);
-  const seconds = `${(abs % 60e9) / 1e9}s`;
-  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
-}
-
 const sizePattern = /^(\d+(?:\.\d+)*) ?([kKmMgGtTpP])?[iI]?[bB]?$/;
 
 /** docker/go-units `RAMInBytes`: `512`, `512m`, `1.5GiB`: powers of 1024. Throws `invalid size: 'x'`. */

@@ -228,7 +228,7 @@ function assemble(base: Base) {
   const views = new ContainerViews({
     paths,
     mountPoints: toMountPoints,
-    graphDriver: (id) => ({ Name: "overlay2", Data: { ...snapshotter.directories(id) } }),
+    graphDriver: (id) => ({ Name: "overlay2", Data: { ID: id, ...snapshotter.directories(id) } }),
     usage: (id) => snapshotter.usage(id),
     imageSize: (id) => images.find(id)?.size ?? 0,
     isNameOf: (name, id) => isNameOf(images, name, id),

@@ -29,25 +29,28 @@ export function downgradeSummary(container: ContainerSummary, version: number): 
   return copy;
 }
 
-/** 1.44 took Config.MacAddress away; 1.48: the manifest's descriptor is new. */
+/** 1.48: the manifest's descriptor is new. */
 export function downgradeInspect(container: ContainerInspect, version: number): ContainerInspect {
   if (version >= 48) return container;
   const copy = structuredClone(container);
   delete copy.ImageManifestDescriptor;
-  const { Config: config, NetworkSettings: settings } = copy;
-  downgradeEndpoints(settings.Networks, version, copy.Id);
-  const address = settings.MacAddress || Object.values(settings.Networks)[0]?.MacAddress;
-  if (version < 44 && address) config.MacAddress ??= address;
+  downgradeEndpoints(copy.NetworkSettings.Networks, version, copy.Id);
   return copy;
 }
 
-/** 1.43: images without names have no names; before, they were called `<none>`. 1.44 took VirtualSize away. */
+/** 1.43: no names is an empty list; before, null, or `<none>` for an image with none of either. 1.44 took VirtualSize away. */
 export function downgradeImage(image: ImageSummary, version: number): ImageSummary {
   const { VirtualSize: _, ...rest } = image;
   if (version >= 44) return rest;
-  const nameless = !image.RepoTags?.length && !image.RepoDigests?.length;
-  const names = nameless && version < 43 ? { RepoTags: ["<none>:<none>"], RepoDigests: ["<none>@<none>"] } : {};
-  return { ...rest, ...names, VirtualSize: image.Size };
+  return { ...rest, ...(version < 43 ? oldNames(image) : {}), VirtualSize: image.Size };
+}
+
+function oldNames({
+  RepoTags: tags,
+  RepoDigests: digests,
+}: ImageSummary): Pick<ImageSummary, "RepoTags" | "RepoDigests"> {
+  if (!tags?.length && !digests?.length) return { RepoTags: ["<none>:<none>"], RepoDigests: ["<none>@<none>"] };
+  return { RepoTags: tags?.length ? tags : null, RepoDigests: digests?.length ? digests : null };
 }
 
 /** The fields of an image's configuration that are always sent; 1.50 took away those that only a container has. */

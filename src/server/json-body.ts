@@ -2,13 +2,15 @@
 import { invalidArgument } from "../base/errors.ts";
 import { collectText } from "../base/streams.ts";
 import type { HttpRequest } from "./http/message.ts";
-import { readAs, type Schema } from "./schema.ts";
+import { readBody, type Schema } from "./schema.ts";
 
 /** No configuration is larger; a longer body is refused. */
 const maxBytes = 16 * 1024 * 1024;
 
 export interface JsonBodyOptions {
-  /** The Go name of the value in errors: `CreateRequest`. */
+  /** The Go type of the value in errors: `container.CreateRequest`. */
+  type?: string;
+  /** What errors about its fields call it, in place of the type without its package. */
   name?: string;
   /** An empty body is refused in place of being read as nothing. */
   required?: boolean;
@@ -36,7 +38,7 @@ export async function jsonBody<T>(
     }
     return undefined;
   }
-  return readAs(schema, parse(text), options.name ?? "") as T | undefined;
+  return readBody(schema, parse(text), options) as T | undefined;
 }
 
 /** A body must say that it is JSON; no body needs no Content-Type. */

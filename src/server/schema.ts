@@ -33,6 +33,15 @@ const goTypes: Record<Exclude<Schema["kind"], "array" | "map">, string> = {
   object: "struct",
 };
 
+/** As `readAs`, for a whole body of the Go type `type` (`container.CreateRequest`); errors about its fields begin with `name`. */
+export function readBody(schema: Schema, value: unknown, names: { type?: string; name?: string }): unknown {
+  const { type = "struct", name = type.split(".").at(-1) ?? "" } = names;
+  if (schema.kind === "object" && value !== null && value !== undefined && !isRecord(value)) {
+    throw mismatch(value, "Go value", type);
+  }
+  return readAs(schema, value, name);
+}
+
 /** `path` is the Go name shown in errors: `CreateRequest.Name`. */
 export function readAs(schema: Schema, value: unknown, path: string): unknown {
   if (value === null || value === undefined) return undefined;
@@ -99,11 +108,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function refuse(schema: Schema, value: unknown, path: string): never {
-  const wanted = goType(schema);
   const number = schema.kind === "integer" && typeof value === "number" ? ` ${value}` : "";
-  const where = path.includes(".") ? `Go struct field ${path}` : "Go value";
-  throw invalidArgument(
-    `invalid JSON: json: cannot unmarshal ${jsonType(value)}${number} into ${where} of type ${wanted}`,
+  throw mismatch(value, path.includes(".") ? `Go struct field ${path}` : "Go value", goType(schema), number);
+}
+
+function mismatch(value: unknown, where: string, wanted: string, detail = ""): Error {
+  return invalidArgument(
+    `invalid JSON: json: cannot unmarshal ${jsonType(value)}${detail} into ${where} of type ${wanted}`,
   );
 }
 

@@ -17,4 +17,9 @@ export class ContainerEvents {
       attributes: { ...record.config.Labels, image: record.config.Image ?? "", name: record.name, ...attributes },
     });
   }
+
+  /** What a prune of containers freed, in bytes. */
+  publishPrune(reclaimed: number): void {
+    this.bus.publish({ type: "container", action: "prune", id: "", attributes: { reclaimed: String(reclaimed) } });
+  }
 }

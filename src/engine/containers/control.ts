@@ -40,7 +40,7 @@ export class ContainerControl {
       await container.lifecycle.run(async () => void this.lifecycle.cancelRestart(container));
       if (!container.isRunning) return;
     }
-    if (!container.isRunning) throw notModified(`Container ${container.id} is not running`);
+    if (!container.isRunning) throw notModified(`container ${container.id} is not running`);
     const timeout = options.timeout ?? container.record.config.StopTimeout ?? defaultStopTimeout;
     await this.stopProcess(container, signal, timeout);
     this.events.publish(container, "stop");
@@ -81,7 +81,7 @@ export class ContainerControl {
 
   pause(container: Container): Promise<void> {
     return container.lifecycle.run(async () => {
-      if (!container.isRunning) throw conflict(`Container ${container.id} is not running`);
+      if (!container.isRunning) throw conflict(`container ${container.id} is not running`);
       if (container.isPaused) throw conflict(`Container ${container.id} is already paused`);
       await this.freezer.freeze(container);
       container.record.state.status = "paused";

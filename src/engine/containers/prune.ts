@@ -6,6 +6,7 @@ import { fromRfc3339 } from "../../base/clock.ts";
 import { invalidArgument, isNotFound } from "../../base/errors.ts";
 import { parseUntil } from "../events/until.ts";
 import type { Container } from "./container.ts";
+import type { ContainerEvents } from "./container-events.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { Remover } from "./remove.ts";
 import type { ContainerViews } from "./views/views.ts";
@@ -14,10 +15,11 @@ export interface PruneDependencies {
   store: ContainerStore;
   remover: Remover;
   views: ContainerViews;
+  events: Pick<ContainerEvents, "publishPrune">;
 }
 
 export async function pruneContainers(
-  { store, remover, views }: PruneDependencies,
+  { store, remover, views, events }: PruneDependencies,
   filters: Filters,
 ): Promise<PruneContainersResponse> {
   const selected = store.list().filter(selector(filters));
@@ -34,6 +36,7 @@ export async function pruneContainers(
     reclaimed += SizeRw;
     deleted.push(container.id);
   }
+  events.publishPrune(reclaimed);
   return { ContainersDeleted: deleted.length > 0 ? deleted : null, SpaceReclaimed: reclaimed };
 }
 

@@ -9,6 +9,7 @@ import type { ExecCreateRequest, ExecInspect, ExecStartRequest } from "../../api
 import { parseDetachKeys } from "../../api/detach-keys.ts";
 import { frame } from "../../api/stdcopy.ts";
 import { conflict, invalidArgument, notFound } from "../../base/errors.ts";
+import { formatGoDuration } from "../../base/go-duration.ts";
 import { goJson } from "../../base/go-json.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
@@ -83,7 +84,7 @@ export class Execs {
     this.forgetOldest();
     this.execs.set(id, exec);
     container.execIds.add(id);
-    this.deps.events.publish(container, `exec_create: ${request.Cmd.join(" ")}`, { execID: id });
+    this.deps.events.publish(container, withCommand("exec_create", request.Cmd), { execID: id });
     return { Id: id };
   }
 
@@ -159,7 +160,7 @@ export class Execs {
     await Promise.race([Promise.all([collected, served]), Bun.sleep(1000)]);
     this.execs.delete(Id);
     container.execIds.delete(Id);
-    if (expired) return { exitCode: -1, output: `Health check exceeded timeout (${timeout / 1000}s)` };
+    if (expired) return { exitCode: -1, output: `Health check exceeded timeout (${formatGoDuration(timeout * 1e6)})` };
     return { exitCode, output: output.text };
   }
 
@@ -237,7 +238,7 @@ export class Execs {
       this.startFailed(exec, shim, failure instanceof StartError ? failure.exitCode : 126);
       throw failure;
     }
-    this.deps.events.publish(container, `exec_start: ${request.Cmd?.join(" ")}`, { execID: exec.id });
+    this.deps.events.publish(container, withCommand("exec_start", request.Cmd ?? []), { execID: exec.id });
     shim.exited.then(
       ({ exitCode }) => this.ended(exec, shim, exitCode),
       () => this.ended(exec, shim, 137),
@@ -330,6 +331,11 @@ export class Execs {
       if (state === "exited") return void this.execs.delete(id);
     }
   }
+}
+
+/** dockerd puts a space after the program even when no argument follows. */
+function withCommand(action: string, [program, ...args]: string[]): string {
+  return `${action}: ${program} ${args.join(" ")}`;
 }
 
 /** As the container's own files have it. Throws `invalid-argument` for a user that they do not know. */

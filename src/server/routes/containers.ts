@@ -107,7 +107,11 @@ async function list(containers: ContainerBackend, query: Query, version: number)
 
 async function create(containers: ContainerBackend, context: RouteContext): Promise<HttpResponse> {
   const { query, request, version } = context;
-  const body = await jsonBody<ContainerCreateRequest>(request, containerCreate, { required: true });
+  const body = await jsonBody<ContainerCreateRequest>(request, containerCreate, {
+    type: "container.CreateRequest",
+    name: "",
+    required: true,
+  });
   if (!body || Object.keys(body).length === 0) {
     throw invalidArgument("config cannot be empty in order to create a container");
   }
@@ -117,7 +121,8 @@ async function create(containers: ContainerBackend, context: RouteContext): Prom
 }
 
 async function update(containers: ContainerBackend, { params, request, version }: RouteContext): Promise<HttpResponse> {
-  const body = (await jsonBody<ContainerUpdateRequest>(request, containerUpdate, { name: "UpdateConfig" })) ?? {};
+  const body =
+    (await jsonBody<ContainerUpdateRequest>(request, containerUpdate, { type: "container.UpdateConfig" })) ?? {};
   // 1.40: PidsLimit can be changed; 1.42 took KernelMemory away.
   if (version < 40) delete body.PidsLimit;
   if (version >= 42) delete body.KernelMemory;

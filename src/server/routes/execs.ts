@@ -16,7 +16,7 @@ import { hijack, parseDetachKeys } from "./hijack.ts";
 export function execRoutes(execs: ExecBackend): Route[] {
   return [
     route("POST", "/containers/{id}/exec", async ({ params, request, version }) => {
-      const body = await jsonBody<ExecCreateRequest>(request, execCreate, { name: "ExecOptions" });
+      const body = await jsonBody<ExecCreateRequest>(request, execCreate, { type: "container.ExecOptions" });
       if (!body?.Cmd || body.Cmd.length === 0) throw invalidArgument("No exec command specified");
       parseDetachKeys(body.DetachKeys ?? "");
       return json(await execs.create(params["id"] as string, upgradeExecCreate(body, version)), 201);
@@ -32,7 +32,7 @@ export function execRoutes(execs: ExecBackend): Route[] {
 
 async function start(execs: ExecBackend, { params, request, version }: RouteContext): Promise<HttpResponse> {
   const id = params["id"] as string;
-  const options = (await jsonBody<ExecStartRequest>(request, execStart, { name: "ExecStartOptions" })) ?? {};
+  const options = (await jsonBody<ExecStartRequest>(request, execStart, { type: "container.ExecStartOptions" })) ?? {};
   // 1.42 brought the console's size, which only a terminal has.
   if (version < 42 || !options.Tty) delete options.ConsoleSize;
   if (options.Detach) {

@@ -111,7 +111,10 @@ async function importImage(images: ImageBackend, { query, request, version }: Ro
 }
 
 async function commit(containers: ContainerBackend, { query, request }: RouteContext): Promise<HttpResponse> {
-  const config = await jsonBody<ContainerConfig>(request, containerConfig);
+  const config = await jsonBody<ContainerConfig>(request, containerConfig, {
+    type: "container.CreateRequest",
+    name: "",
+  });
   const container = query.text("container");
   if (container === "") throw invalidArgument('invalid name or ID supplied: ""');
   const id = await containers.commit(container, {

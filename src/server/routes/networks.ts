@@ -22,7 +22,7 @@ export function networkRoutes(networks: NetworkBackend): Route[] {
     route("GET", "/networks", list),
     route("GET", "/networks/", list),
     route("POST", "/networks/create", async ({ request, version }) => {
-      const options = { name: "CreateRequest" };
+      const options = { type: "network.CreateRequest" };
       const body = await jsonBody<NetworkCreateRequest>(request, networkCreate, options);
       if (!body?.Name) throw invalidArgument("invalid name: name is empty");
       return json(await networks.create(upgradeNetworkCreate(body, version)), 201);
@@ -32,7 +32,7 @@ export function networkRoutes(networks: NetworkBackend): Route[] {
     ),
     route("POST", "/networks/{id}/connect", (context) => connect(networks, context)),
     route("POST", "/networks/{id}/disconnect", async ({ params, request }) => {
-      const options = { name: "DisconnectOptions" };
+      const options = { type: "network.DisconnectOptions" };
       const body = await jsonBody<{ Container?: string; Force?: boolean }>(request, networkDisconnect, options);
       await networks.disconnect(params["id"] as string, containerName(body), body?.Force ?? false);
       return empty(200);
@@ -50,7 +50,7 @@ export function networkRoutes(networks: NetworkBackend): Route[] {
 
 async function connect(networks: NetworkBackend, { params, request, version }: RouteContext) {
   const body = await jsonBody<{ Container?: string; EndpointConfig?: EndpointSettings }>(request, networkConnect, {
-    name: "ConnectOptions",
+    type: "network.ConnectOptions",
   });
   const endpoint = upgradeEndpoint(body?.EndpointConfig, version);
   await networks.connect(params["id"] as string, containerName(body), endpoint);

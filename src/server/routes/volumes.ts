@@ -15,7 +15,7 @@ export function volumeRoutes(volumes: VolumeBackend): Route[] {
     ),
     route("POST", "/volumes/create", async ({ request }) => {
       const body = await jsonBody<VolumeCreateRequest & { ClusterVolumeSpec?: unknown }>(request, volumeCreate, {
-        name: "CreateOptions",
+        type: "volume.CreateOptions",
       });
       if (body?.ClusterVolumeSpec !== undefined) {
         throw unavailable("cluster volumes can only be created on a swarm manager");

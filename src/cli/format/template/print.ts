@@ -1,5 +1,5 @@
 /** Values as Go's fmt prints them with %v, and as encoding/json writes them. */
-import { formatGoDuration } from "../../go-values.ts";
+import { formatGoDuration } from "../../../base/go-duration.ts";
 import {
   asList,
   asMap,

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Health } from "../../../api/containers.ts";
-import { healthSettings, nextHealth, probeCommand } from "./health.ts";
+import type { Container } from "../container.ts";
+import { HealthMonitor, healthSettings, nextHealth, probeCommand } from "./health.ts";
 
 const settings = healthSettings({ Retries: 2 });
 const result = (exitCode: number) => ({ Start: "s", End: "e", ExitCode: exitCode, Output: "" });
@@ -41,4 +42,21 @@ test("unset durations are Docker's defaults", () => {
     startInterval: 5000,
     retries: 3,
   });
+});
+
+test("who is no longer watched is unhealthy", () => {
+  const monitor = new HealthMonitor(() => Promise.reject(new Error("never called")), { publish: () => undefined });
+  const container = { record: { config: { Healthcheck: { Test: ["CMD", "true"] } } } } as unknown as Container;
+  monitor.begin(container);
+  expect(container.health?.Status).toBe("starting");
+  monitor.end(container);
+  expect(container.health).toEqual({ Status: "unhealthy", FailingStreak: 0, Log: [] });
+});
+
+test("without a check there is no health", () => {
+  const monitor = new HealthMonitor(() => Promise.reject(new Error("never called")), { publish: () => undefined });
+  const container = { record: { config: {} } } as unknown as Container;
+  monitor.begin(container);
+  monitor.end(container);
+  expect(container.health).toBeUndefined();
 });

@@ -63,9 +63,9 @@ export function nextHealth(
 export class HealthMonitor {
   private readonly timers = new Map<Container, ReturnType<typeof setTimeout>>();
   private readonly probe: Probe;
-  private readonly events: ContainerEvents;
+  private readonly events: Pick<ContainerEvents, "publish">;
 
-  constructor(probe: Probe, events: ContainerEvents) {
+  constructor(probe: Probe, events: Pick<ContainerEvents, "publish">) {
     this.probe = probe;
     this.events = events;
   }
@@ -81,10 +81,10 @@ export class HealthMonitor {
     this.schedule(container, healthSettings(config.Healthcheck), Date.now());
   }
 
-  /** Stops watching; the last result stays to be seen. */
+  /** Stops watching. The results stay to be seen, and what is no longer watched counts as unhealthy, as in dockerd. */
   end(container: Container): void {
     clearTimeout(this.timers.get(container));
-    this.timers.delete(container);
+    if (this.timers.delete(container) && container.health) container.health.Status = "unhealthy";
   }
 
   private schedule(container: Container, settings: HealthSettings, startedAt: number): void {

@@ -175,12 +175,12 @@ export class Lifecycle {
     if (delay !== undefined) record.state.status = "restarting";
     const released = launcher.releaseNetwork(container);
     store.save(container);
+    await released;
     if (exit.oomKilled) events.publish(container, "oom");
     events.publish(container, "die", {
       exitCode: String(exit.exitCode),
       execDuration: String(Math.max(0, Math.floor(ranFor / 1000))),
     });
-    await released;
     const removes = record.hostConfig.AutoRemove === true && delay === undefined;
     if (!removes) container.notifyExit({ StatusCode: exit.exitCode });
     await launcher.teardown(container, { removing: removes });
