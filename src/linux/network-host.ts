@@ -18,6 +18,8 @@ export interface BridgeRequest {
   owner: string;
   /** True: a bridge that the administrator made is used as it is; false: it must be ours or not exist. */
   adopt: boolean;
+  /** True: no link of this name may be there yet, whatever its kind. */
+  fresh?: boolean;
   mtu: number;
   /** The bridge's only IPv4 address. */
   ip: string;
@@ -74,11 +76,11 @@ export class NetworkHost {
   }
 
   /** Makes the bridge or brings what is there into the wanted state. Idempotent. Throws `conflict` when it is somebody else's. */
-  openBridge({ name, owner, adopt, mtu, ip, prefix }: BridgeRequest): Link {
+  openBridge({ name, owner, adopt, fresh = false, mtu, ip, prefix }: BridgeRequest): Link {
     let link = this.route.findLink(name);
-    // No alias: this daemon was killed between making the bridge and marking it.
-    if (link && !adopt && link.alias !== owner && link.alias !== "")
+    if (link && !adopt && (fresh || (link.alias !== owner && !this.isUnmarked(link, ip)))) {
       throw conflict(`bridge ${name} exists and is not this daemon's`);
+    }
     if (!link) {
       // A fixed MAC: otherwise the bridge takes its ports' smallest one and changes it as containers come and go.
       const address = macText(Buffer.concat([Buffer.from([0x02, 0x42]), randomBytes(4)]));
@@ -99,6 +101,12 @@ export class NetworkHost {
     // Lets 127.0.0.1 on the host reach published ports; the ruleset keeps containers from the host's own loopback services.
     writeNetSysctl(`ipv4/conf/${name}/route_localnet`, "1");
     return this.route.getLink(name);
+  }
+
+  /** This daemon was killed between making the bridge and marking it: no alias, and no address but the bridge's own. */
+  private isUnmarked({ index, alias }: Link, ip: string): boolean {
+    const foreign = this.route.listAddresses().filter(({ link, address }) => link === index && address !== ip);
+    return alias === "" && foreign.length === 0;
   }
 
   /** Turns IPv4 forwarding on. Returns whether it was off. */

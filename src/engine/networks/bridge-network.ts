@@ -77,13 +77,17 @@ export class BridgeNetwork {
     return this.options.subnet.subnet;
   }
 
-  /** Brings bridge, forwarding and ruleset into their state. Idempotent. Resolves to the bridge's link index. */
-  async open(): Promise<number> {
+  /**
+   * Brings bridge, forwarding and ruleset into their state. Idempotent, but with `fresh`: then a link of the bridge's name that is there
+   * already is a conflict. Resolves to the bridge's link index.
+   */
+  async open({ fresh = false } = {}): Promise<number> {
     const { names, config, adopted, subnet } = this.options;
     const link = await this.thread.call("openBridge", {
       name: names.bridge,
       owner: names.owner,
       adopt: adopted,
+      fresh,
       mtu: config.mtu,
       ip: subnet.gateway,
       prefix: this.prefixLength,

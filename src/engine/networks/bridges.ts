@@ -1,4 +1,5 @@
 /** The bridges of this daemon's networks, by network: the default one, and one with a table of its own per network of a user's. */
+import { EngineError } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
 import { BridgeNetwork } from "./bridge-network.ts";
@@ -50,8 +51,8 @@ export class Bridges {
     return bridge;
   }
 
-  /** A user's network. Idempotent. When it throws, nothing of it stays in the kernel. */
-  async openUser(record: NetworkRecord): Promise<void> {
+  /** A user's network. Idempotent. With `fresh`, nothing of it may be there yet, and when it throws, nothing of it stays. */
+  async openUser(record: NetworkRecord, { fresh = false } = {}): Promise<void> {
     const { names, config, directory, thread, reaper, logger } = this.options;
     const [subnet] = record.ipam;
     if (!subnet) return;
@@ -70,7 +71,14 @@ export class Bridges {
       reaper,
       logger,
     );
-    await bridge.open();
+    try {
+      await bridge.open({ fresh });
+    } catch (error) {
+      // What is somebody else's is a conflict, and stays.
+      const isOurs = !(error instanceof EngineError && error.kind === "conflict");
+      if (fresh && isOurs) await bridge.remove().catch(() => undefined);
+      throw error;
+    }
     this.open.set(record.id, bridge);
   }
 

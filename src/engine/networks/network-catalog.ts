@@ -23,7 +23,7 @@ const predefined = [
 
 /** What the catalog needs of the kernel's side. */
 export interface CatalogBridges {
-  openUser(record: NetworkRecord): Promise<void>;
+  openUser(record: NetworkRecord, options: { fresh: boolean }): Promise<void>;
   remove(networkId: string): Promise<void>;
 }
 
@@ -121,7 +121,7 @@ export class NetworkCatalog {
       const record = planNetwork(request, { ...context, used, existing: this.networks.list() });
       this.networks.save(record);
       try {
-        await this.options.bridges.openUser(record);
+        await this.options.bridges.openUser(record, { fresh: true });
       } catch (error) {
         this.networks.delete(record.id);
         throw error;
