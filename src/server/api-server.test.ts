@@ -291,13 +291,16 @@ describe("versions", () => {
     image.RepoTags = [];
     expect(await listed("v1.43")).toMatchObject({ RepoTags: [], VirtualSize: 5 });
     expect(await listed("v1.44")).not.toHaveProperty("VirtualSize");
-    const at = async (version: string) => (await ask(handler, `GET /${version}/images/a/json`)).body as ImageInspect;
+    const at = async (version: string, headers = {}) =>
+      (await ask(handler, `GET /${version}/images/a/json`, { headers })).body as ImageInspect;
     expect(await at("v1.43")).toMatchObject({
       VirtualSize: 5,
       ContainerConfig: { Tty: false },
       Config: { Tty: false, Cmd: ["sh"] },
     });
     expect(await at("v1.45")).not.toHaveProperty("ContainerConfig");
+    const forOldCompose = await at("v1.51", { "user-agent": "docker-compose/1.29.2 Linux/6.1" });
+    expect(forOldCompose).toHaveProperty("ContainerConfig");
     expect((await at("v1.51")).Config).toEqual({
       ...{
         User: "",
