@@ -1,5 +1,4 @@
 /** Unpacks an archive of any compression into a layer's directory. */
-import { EngineError } from "../base/errors.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { FileRange, UnpackLayerResult } from "./layer-jobs.ts";
 import { readArchive, readFile } from "./read-archive.ts";
@@ -23,13 +22,7 @@ export async function unpackLayerArchive(
     startChild("__archive", { verb: "unpack-layer", directory, ...job }, { stdin, signal: either }).result;
   const reading =
     "path" in source ? readFile(source, read({}), read({ source }), signal) : readArchive(source, read({}), signal);
-  const { result, blob } = await reading.catch(rethrowAsDocker);
+  const { result, blob } = await reading;
   const layer = result as UnpackLayerResult;
   return { ...layer, blobDigest: blob?.digest ?? layer.diffId, blobSize: blob?.size ?? layer.tarSize };
-}
-
-/** As dockerd words it: its child's message, and that it failed. */
-function rethrowAsDocker(error: unknown): never {
-  if (!(error instanceof EngineError) || error.kind === "canceled" || error.kind === "not-implemented") throw error;
-  throw new EngineError(error.kind, `Error processing tar file(exit status 1): ${error.message}`, { cause: error });
 }

@@ -1,6 +1,7 @@
 /** HTTP to one registry: TLS, redirects, time limits, and errors in the words of Go's client, which dockerd prints. */
-import { canceled, errorCode, errorMessage } from "../base/errors.ts";
+import { canceled } from "../base/errors.ts";
 import { type TlsOptions, tlsOptions } from "./certificates.ts";
+import { connectionProblem } from "./connection-problem.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { RegistryError } from "./registry-error.ts";
 
@@ -68,7 +69,7 @@ export class Transport {
     } catch (error) {
       if (signal.aborted) throw canceled("context canceled", { cause: error });
       if (slow.signal.aborted) throw failure(method, url, "net/http: timeout awaiting response headers");
-      throw failure(method, url, reason(error, url));
+      throw failure(method, url, connectionProblem(error, url));
     } finally {
       clearTimeout(timer);
     }
@@ -78,29 +79,4 @@ export class Transport {
 function failure(method: string, url: string, why: string): RegistryError {
   const verb = method.charAt(0) + method.slice(1).toLowerCase();
   return new RegistryError(0, "", `${verb} ${JSON.stringify(url)}: ${why}`);
-}
-
-const certificateReasons: Record<string, string> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: "x509: certificate signed by unknown authority",
-  SELF_SIGNED_CERT_IN_CHAIN: "x509: certificate signed by unknown authority",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "x509: certificate signed by unknown authority",
-  UNABLE_TO_GET_ISSUER_CERT: "x509: certificate signed by unknown authority",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "x509: certificate signed by unknown authority",
-  CERT_HAS_EXPIRED: "x509: certificate has expired or is not yet valid",
-  CERT_NOT_YET_VALID: "x509: certificate has expired or is not yet valid",
-  ERR_TLS_CERT_ALTNAME_INVALID: "x509: certificate is not valid for this name",
-};
-
-function reason(error: unknown, url: string): string {
-  const { hostname, host, port, protocol } = new URL(url);
-  const address = port === "" ? `${host}:${protocol === "https:" ? 443 : 80}` : host;
-  const code = errorCode(error) ?? "";
-  const certificate = certificateReasons[code];
-  if (certificate) return `tls: failed to verify certificate: ${certificate}`;
-  if (code === "EPROTO") return "http: server gave HTTP response to HTTPS client";
-  if (code === "ECONNREFUSED" || code === "ConnectionRefused")
-    return `dial tcp ${address}: connect: connection refused`;
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${hostname}: no such host`;
-  if (code === "ECONNRESET" || code === "ConnectionClosed") return "EOF";
-  return errorMessage(error);
 }

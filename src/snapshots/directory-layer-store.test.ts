@@ -220,11 +220,9 @@ test("a refused archive leaves nothing, and Docker's words", async () => {
   const whole = makeArchive([{ name: "a", content: "x".repeat(5000) }]);
   expect(await failure(store.unpack(streamOf(whole.subarray(0, 3000))))).toEqual({
     kind: "invalid-argument",
-    message: "Error processing tar file(exit status 1): unexpected EOF",
+    message: "unexpected EOF",
   });
-  expect((await failure(store.unpack(streamOf(Buffer.alloc(600, 7))))).message).toBe(
-    "Error processing tar file(exit status 1): archive/tar: invalid tar header",
-  );
+  expect((await failure(store.unpack(streamOf(Buffer.alloc(600, 7))))).message).toBe("archive/tar: invalid tar header");
   const other = `sha256:${"0".repeat(64)}`;
   expect((await failure(store.unpack(streamOf(whole), { expected: other }))).kind).toBe("invalid-argument");
   await store.close();
@@ -251,7 +249,7 @@ for (const [name, argv] of Object.entries({
     const short = await failure(store.unpack({ path, offset: 777, size: Math.floor(blob.length / 2) }));
     expect(short).toEqual({
       kind: "invalid-argument",
-      message: "Error processing tar file(exit status 1): unexpected EOF",
+      message: "unexpected EOF",
     });
   });
 }

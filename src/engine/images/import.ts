@@ -1,12 +1,13 @@
 /** `docker import`: one layer from a tar archive, which becomes an image of its own. */
 import type { ProgressMessage } from "../../api/system.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
-import { errorMessage, internal, invalidArgument } from "../../base/errors.ts";
+import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiarName, parseReference, type Reference, withDefaultTag, withTag } from "../../oci/reference.ts";
+import { connectionProblem } from "../../remote/connection-problem.ts";
 import { applyChanges } from "./changes.ts";
 import { type ImageContext, publishImageEvent, tagImage } from "./context.ts";
 import { toRecord } from "./image-record.ts";
@@ -78,7 +79,7 @@ async function download(source: string, options: ImportOptions): Promise<Bytes> 
   try {
     response = await fetch(url, { signal: options.signal });
   } catch (error) {
-    throw internal(`Get ${JSON.stringify(url)}: ${errorMessage(error)}`, { cause: error });
+    throw internal(`Get ${JSON.stringify(url)}: ${connectionProblem(error, url)}`, { cause: error });
   }
   if (!response.ok) throw internal(`Got HTTP status code >= 400: ${response.status} ${response.statusText}`.trim());
   options.progress({ status: `Downloading from ${url}` });

@@ -80,7 +80,7 @@ test("a load whose layer is corrupt is refused and leaves nothing", async () => 
     const config = { rootfs: { type: "layers", diff_ids: [`sha256:${"a".repeat(64)}`] } };
     const archive = tarOf({ "l/layer.tar": whole.subarray(0, 100), "c.json": config, "manifest.json": manifest });
     const load = images.load(stream(archive), { quiet: true, progress: () => {}, signal });
-    await expect(load).rejects.toThrow("Error processing tar file(exit status 1): unexpected EOF");
+    await expect(load).rejects.toThrow("unexpected EOF");
     expect(layers.list()).toEqual([]);
     expect(existsSync(join(root, "spool")) && statSync(join(root, "spool")).isDirectory()).toBe(true);
     await images.reconcile();

@@ -58,8 +58,10 @@ export class ArchiveContents {
   /** The unpacked layer of this entry. */
   async layer(name: string): Promise<Layer> {
     const layer = this.layers.get(this.resolve(name));
-    if (!layer) throw invalidArgument(`open ${name}: no such file or directory`);
-    return layer;
+    if (layer) return layer;
+    // A file that did not look like a layer, and is wanted as one.
+    const size = this.read(name).length;
+    throw invalidArgument(size < 512 ? "unexpected EOF" : "archive/tar: invalid tar header");
   }
 
   hasLayer(name: string): boolean {
