@@ -26,7 +26,7 @@ export interface PortRedirect {
 }
 
 const subsystem = 10;
-const types = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6 };
+const types = { newTable: 0, newChain: 3, newRule: 6, deleteRule: 8 };
 const [batchBegin, batchEnd] = [0x10, 0x11];
 const familyIpv4 = 2;
 const chain = "output";
@@ -47,9 +47,9 @@ export function redirectPort({ table, address, from, to }: PortRedirect): void {
   const hook = nestedAttribute(4, attribute(1, number(hookLocalOut)), attribute(2, number(priorityDestination)));
   const requests = [
     request(types.newTable, name),
-    request(types.deleteTable, name),
-    request(types.newTable, name),
     request(types.newChain, name, textAttribute(3, chain), hook, textAttribute(7, "nat")),
+    // Those of a former call: only then does the kernel wait, some ten milliseconds. To delete the table would make it wait always.
+    request(types.deleteRule, name, textAttribute(2, chain)),
     ...Object.values(protocols).map((protocol) =>
       request(
         types.newRule,
@@ -81,7 +81,7 @@ export function redirectPort({ table, address, from, to }: PortRedirect): void {
 }
 
 function request(type: number, ...attributes: Buffer[]): NetlinkRequest {
-  const flags = type === types.deleteTable ? 0 : messageFlags.create | messageFlags.append;
+  const flags = type === types.deleteRule ? 0 : messageFlags.create | messageFlags.append;
   return {
     type: (subsystem << 8) | type,
     flags,

@@ -267,7 +267,7 @@ export class NetworkManager {
     const orphans = await sweepOrphans({ directory, bridges: this.bridges.bridgeNames(), keep, thread });
     for (const orphan of orphans) connections.destroy(orphan, deadAddresses.get(orphan.veth));
     if (orphans.length > 0) logger.info("removed network sandboxes that no container uses", { count: orphans.length });
-    await Promise.all([...live].map((containerId) => this.nameService.serve(containerId)));
+    for (const containerId of live) connections.track(this.nameService.serve(containerId));
     if (this.bridge) connections.track(this.bridge.pool.fill());
     this.bridges.watch();
   }
