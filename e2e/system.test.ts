@@ -25,7 +25,7 @@ test("ping, info, version, df", async () => {
   expect(info["NCPU"]).toBeGreaterThan(0);
   const session = new Session(target());
   await session.play(`
-    docker info --format '{{.Containers}} {{.ContainersRunning}} {{.Images}} {{.MemoryLimit}} {{.IPv4Forwarding}} {{.LoggingDriver}} {{.CgroupDriver}} {{.OSType}} {{.Architecture}} {{json .SecurityOptions}} {{.Swarm.LocalNodeState}} {{.LiveRestoreEnabled}} {{.ExperimentalBuild}}'
+    docker info --format '{{.Containers}} {{.ContainersRunning}} {{.Images}} {{.MemoryLimit}} {{.IPv4Forwarding}} {{.LoggingDriver}} {{.CgroupDriver}} {{.OSType}} {{.Architecture}} {{json .SecurityOptions}} {{.Swarm.LocalNodeState}} {{.LiveRestoreEnabled}} {{.ExperimentalBuild}}' | sed 's/"name=apparmor",//; s/,"name=cgroupns"//'
     docker version --format '{{.Server.Os}} {{.Server.Arch}} {{.Server.Experimental}}'
     docker run -d --name d1 -v dv:/x busybox sh -c 'echo hello >/x/f; echo hi >/f; sleep 1000'
     sleep 1

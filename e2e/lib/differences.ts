@@ -88,6 +88,24 @@ export const differences: Difference[] = [
     gantry: "",
     why: "as in system/shapes: the directories of a layer of an image",
   },
+  {
+    golden: "inspect/ps",
+    docker: /, \[::\]:53->53\/udp|^(?:53\/udp -> )?\[::\]:53\n/gm,
+    gantry: "",
+    why: "Gantry publishes ports on IPv4 only",
+  },
+  {
+    golden: "inspect/fields",
+    docker: ',{"HostIp":"::","HostPort":"8080"}',
+    gantry: "",
+    why: "the same",
+  },
+  {
+    golden: "inspect/fields",
+    docker: '"Runtime":"runc"',
+    gantry: '"Runtime":"crun"',
+    why: "Gantry's default runtime is crun",
+  },
 ];
 
 /** What Gantry is to say where Docker said `expected`. */

@@ -23,6 +23,10 @@ const rules: [RegExp, string][] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4}| ?[+-]\d\d:\d\d|Z)?( UTC)?/g, "<time>"],
   [/(About a |About an |Less than a |\d+ )(second|minute|hour)s?( ago)?/g, "<duration>$3"],
   [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "<mac>"],
+  // The kernel's: cgroup 1 or 2, and what its processors have.
+  [/(HostConfig\.OomKillDisable: |"OomKillDisable":)(?:boolean|false|null)\b/g, "$1<cgroup version>"],
+  [/("CgroupnsMode":)"(?:host|private)"/g, "$1<cgroup version>"],
+  [/,?\s*"\/sys\/devices\/system\/cpu\/cpu\d+\/thermal_throttle"/g, ""],
 ];
 
 export function normalise(text: string, { root, address }: Known): string {
