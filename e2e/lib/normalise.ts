@@ -15,9 +15,9 @@ const rules: [RegExp, string][] = [
   [/^!\n/gm, ""],
   // Names the OCI runtime, and a remnant of containerd's errors.
   [/\b(runc|crun) create failed: /g, ""],
+  [/(OCI runtime .*): unknown$/gm, "$1"],
   // A directory of dockerd's own.
   [/\bdocker-import-\d+/g, "docker-import-<n>"],
-  [/(OCI runtime .*): unknown$/gm, "$1"],
   [/\b[0-9a-f]{64}\b/g, "<id>"],
   [/\b(?=[0-9a-f]*[0-9])[0-9a-f]{12}\b/g, "<short-id>"],
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4}| ?[+-]\d\d:\d\d|Z)?( UTC)?/g, "<time>"],
