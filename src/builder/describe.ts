@@ -3,6 +3,8 @@
  * (builder/dockerfile/dispatchers.go), some of which are Go's way to print a list or a structure.
  */
 import type { ContainerConfig, HealthConfig } from "../api/container-config.ts";
+import { formatGoDuration } from "../base/go-duration.ts";
+import { goQuote } from "../base/go-quote.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
 
 export const defaultShell = ["/bin/sh", "-c"];
@@ -57,28 +59,12 @@ export function describe(instruction: Instruction, config: ContainerConfig): str
 
 /** Go's `%q` of a list of strings. */
 function goQuotedList(words: readonly string[]): string {
-  return `[${words.map(goQuoted).join(" ")}]`;
-}
-
-function goQuoted(text: string): string {
-  return JSON.stringify(text).replaceAll("\\b", "\\b").replaceAll("\\u007f", "\\x7f");
+  return `[${words.map(goQuote).join(" ")}]`;
 }
 
 /** Go's `%v` of a pointer to a HealthConfig. */
 function goHealth(health: HealthConfig): string {
   const durations = [health.Interval, health.Timeout, health.StartPeriod, health.StartInterval];
-  const shown = durations.map((nanos) => goDuration(nanos ?? 0)).join(" ");
+  const shown = durations.map((nanos) => formatGoDuration(nanos ?? 0)).join(" ");
   return `&{[${(health.Test ?? []).join(" ")}] ${shown} ${health.Retries ?? 0}}`;
-}
-
-/** Go's Duration.String: `1m30s`, `500ms`, `0s`. */
-export function goDuration(nanos: number): string {
-  if (nanos === 0) return "0s";
-  if (nanos < 1e3) return `${nanos}ns`;
-  if (nanos < 1e6) return `${nanos / 1e3}µs`;
-  if (nanos < 1e9) return `${nanos / 1e6}ms`;
-  const seconds = nanos / 1e9;
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-  const rest = Number((seconds % 60).toFixed(9));
-  return `${hours > 0 ? `${hours}h` : ""}${hours > 0 || minutes > 0 ? `${minutes}m` : ""}${rest}s`;
 }

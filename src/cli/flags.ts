@@ -4,8 +4,8 @@
  * them. Written here because no npm parser follows these rules.
  */
 import { errorMessage } from "../base/errors.ts";
+import { goQuote } from "../base/go-quote.ts";
 import type { FlagSpec } from "./flag-kinds.ts";
-import { goQuote } from "./go-values.ts";
 
 // A spec of any value type: kinds are methods, so a record of specs of different types fits.
 export type FlagSpecs = Record<string, FlagSpec<unknown>>;

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { formatGoDuration } from "../base/go-duration.ts";
-import { goQuote, parseGoDuration, parseRamBytes } from "./go-values.ts";
+import { goQuote } from "../base/go-quote.ts";
+import { parseGoDuration, parseRamBytes } from "./go-values.ts";
 
 test.each([
   ["plain", '"plain"'],

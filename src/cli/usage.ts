@@ -1,8 +1,9 @@
 /** Help texts in the layout of the docker CLI and pflag: usage line, aliases, options in wrapped columns, command groups. */
+
+import { goQuote } from "../base/go-quote.ts";
 import { type Command, type CommandEntry, useLine } from "./command.ts";
 import type { FlagSpec } from "./flag-kinds.ts";
 import type { FlagSpecs } from "./flags.ts";
-import { goQuote } from "./go-values.ts";
 
 /** Help of one command. `columns` is the terminal's width. */
 export function commandHelp(

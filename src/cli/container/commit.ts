@@ -1,10 +1,10 @@
 /** `container commit`, with `--run` of the first docker versions: a JSON configuration whose fields change the image's. */
 
 import { errorMessage } from "../../base/errors.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { familiarName, parseReference } from "../../oci/reference.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
-import { goQuote } from "../go-values.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",

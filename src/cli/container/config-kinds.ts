@@ -1,7 +1,8 @@
 /** Flag kinds of `run` and `create`: what one occurrence of each flag may be, checked on the client with the docker CLI's messages. */
 import type { DeviceRequest, ThrottleDevice, Ulimit, WeightDevice } from "../../api/container-config.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { type FlagKind, itemsKind, splitCsv, splitPair } from "../flag-kinds.ts";
-import { goQuote, parseRamBytes } from "../go-values.ts";
+import { parseRamBytes } from "../go-values.ts";
 import { canonicalIpv6, ipVersion } from "../ip-address.ts";
 
 export function attachStream(value: string): string {

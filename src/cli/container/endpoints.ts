@@ -1,6 +1,6 @@
 /** `--network` with its older companions (`--network-alias`, `--ip`, `--link` …) → the endpoints of a create request. */
 import type { EndpointSettings } from "../../api/networks.ts";
-import { goQuote } from "../go-values.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { emptyAttachment, type NetworkAttachment } from "./network-kind.ts";
 
 /** The flags that apply to the first network. */

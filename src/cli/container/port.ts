@@ -1,7 +1,7 @@
 /** `container port`. */
 import type { ContainerInspect } from "../../api/containers.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { CliError, defineCommand } from "../command.ts";
-import { goQuote } from "../go-values.ts";
 import { naturalCompare } from "../natural-sort.ts";
 import { containerPath } from "./names.ts";
 

@@ -1,6 +1,6 @@
 /** `-p` and `--expose`: port specifications → exposed ports and bindings, with the messages of docker's nat package. */
 import type { PortBinding } from "../../api/container-config.ts";
-import { goQuote } from "../go-values.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { ipVersion } from "../ip-address.ts";
 
 export interface Ports {

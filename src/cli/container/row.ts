@@ -1,10 +1,10 @@
 /** One container as a row of `ps` and `system df -v`: the methods that docker's templates may use. */
 import type { ContainerSummary } from "../../api/containers.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { shortId } from "../../base/ids.ts";
 import { familiarString } from "../../oci/reference.ts";
 import { GoObject, type GoType, Typed } from "../format/template/go-type.ts";
 import { agoFromSeconds, ellipsis, humanSize, localTime } from "../format/units.ts";
-import { goQuote } from "../go-values.ts";
 import { tryReference } from "../reference.ts";
 import { displayPorts } from "./ports.ts";
 

@@ -1,7 +1,7 @@
 /** `--security-opt`: a seccomp profile is read here and sent as text; `systempaths=unconfined` never leaves the client. */
 import { readFileSync } from "node:fs";
 import { errorCode, errorMessage } from "../../base/errors.ts";
-import { goQuote } from "../go-values.ts";
+import { goQuote } from "../../base/go-quote.ts";
 
 export interface SecurityOptions {
   readonly options: string[];

@@ -1,12 +1,12 @@
 /** `images`, `image ls`. */
 import type { ImageSummary } from "../../api/images.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
-import { goQuote } from "../go-values.ts";
 import { imageHeader, imageRows } from "./row.ts";
 
 const created = "{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}";

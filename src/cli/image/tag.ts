@@ -1,8 +1,8 @@
 /** `tag`, `image tag`. */
 import { errorMessage } from "../../base/errors.ts";
+import { goQuote } from "../../base/go-quote.ts";
 import { familiarName, parseAnyReference } from "../../oci/reference.ts";
 import { CliError, defineCommand } from "../command.ts";
-import { goQuote } from "../go-values.ts";
 
 export const command = defineCommand({
   usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",

@@ -1,9 +1,10 @@
 /** `inspect`: any kind of object by name or id. */
+
+import { goQuote } from "../../base/go-quote.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
 import { inspectFormat } from "../format/options.ts";
-import { goQuote } from "../go-values.ts";
 import { type Finder, findAny, findContainer, findImage, findNetwork, findVolume } from "./find.ts";
 import { inspectAll } from "./inspector.ts";
 

@@ -16,8 +16,8 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, posix } from "node:path";
+import { goQuote } from "../../base/go-quote.ts";
 import type { Bytes } from "../../base/streams.ts";
-import { goQuote } from "../go-values.ts";
 import { TarReader } from "./read.ts";
 import type { TarEntry } from "./tar-format.ts";
 

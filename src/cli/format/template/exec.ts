@@ -1,5 +1,5 @@
 /** Runs parsed templates. Throws TemplateError with the words of Go's text/template. */
-import { goQuote } from "../../go-values.ts";
+import { goQuote } from "../../../base/go-quote.ts";
 import { builtins, type ParamType, rangeItems, type TemplateFunction } from "./funcs.ts";
 import {
   asMap,

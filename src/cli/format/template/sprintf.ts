@@ -1,5 +1,5 @@
 /** Go's fmt.Sprintf, Sprint and Sprintln over template values. */
-import { goQuote } from "../../go-values.ts";
+import { goQuote } from "../../../base/go-quote.ts";
 import { resolve, type Val } from "./go-type.ts";
 import { formatValue, typeName } from "./print.ts";
 
