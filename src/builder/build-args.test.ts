@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { BuildArgs, platformArgs } from "./build-args.ts";
+import { automaticArgs } from "../dockerfile/known-args.ts";
+import { BuildArgs } from "./build-args.ts";
 
 test("an argument is seen where it is declared, and what the client gives wins", () => {
   const global = BuildArgs.global({ A: "given", NONE: null }, {});
@@ -26,7 +27,7 @@ test("proxies need no ARG, and are no part of the history unless they have one",
 
 test("platforms are there for FROM lines, and in a stage on demand", () => {
   const platform = { os: "linux", architecture: "arm", variant: "v7" };
-  const global = BuildArgs.global({}, platformArgs(platform));
+  const global = BuildArgs.global({}, automaticArgs(platform));
   expect(global.get("TARGETPLATFORM")).toBe("linux/arm/v7");
   const stage = global.stage();
   expect(stage.environment(new Set())).toEqual({});

@@ -3,23 +3,11 @@
  * that declares the name again), `ARG` in a stage. Source: Dockerfile reference, "ARG"; moby builder/dockerfile/buildargs.go.
  */
 import { predefinedArgs } from "../dockerfile/known-args.ts";
-import { hostPlatform, type Platform } from "../oci/platform.ts";
 
 const predefined = new Set(predefinedArgs);
 
 /** Values given by the client; null: named without a value. */
 export type GivenArgs = Readonly<Record<string, string | null>>;
-
-/** The arguments that describe platforms, for FROM lines and stages that declare them. */
-export function platformArgs(target: Platform): Record<string, string> {
-  const of = (prefix: string, platform: Platform) => ({
-    [`${prefix}PLATFORM`]: [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/"),
-    [`${prefix}OS`]: platform.os,
-    [`${prefix}ARCH`]: platform.architecture,
-    [`${prefix}VARIANT`]: platform.variant ?? "",
-  });
-  return { ...of("BUILD", hostPlatform()), ...of("TARGET", target) };
-}
 
 export class BuildArgs {
   private readonly given: GivenArgs;

@@ -8,13 +8,14 @@ import type { ProgressMessage } from "../api/system.ts";
 import { errorKind, internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Dockerfile, Instruction, Stage } from "../dockerfile/instructions.ts";
+import { automaticArgs } from "../dockerfile/known-args.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { expandWord } from "../dockerfile/shell-words.ts";
 import type { Database } from "../metadata/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { hostPlatform, type Platform, parsePlatform } from "../oci/platform.ts";
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
-import { BuildArgs, platformArgs } from "./build-args.ts";
+import { BuildArgs } from "./build-args.ts";
 import type { BuildRequest } from "./build-request.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
 import { type BuildContext, receiveContext } from "./context/context.ts";
@@ -112,7 +113,7 @@ export class Builder {
     const { request, dockerfile, platform, say } = build;
     checkStageNames(dockerfile.stages);
     const target = targetStage(dockerfile, request.target);
-    const args = BuildArgs.global(request.args, platformArgs(platform));
+    const args = BuildArgs.global(request.args, automaticArgs(platform, request.target || undefined));
     const expand = (word: string) => expandWord(word, (name) => args.get(name), dockerfile.directives.escape);
     for (const { args: declared } of dockerfile.metaArgs) {
       for (const { name, value } of declared) args.declare(name, value === undefined ? undefined : expand(value));

@@ -6,12 +6,7 @@ import type { ContainerConfig, HealthConfig } from "../api/container-config.ts";
 import { formatGoDuration } from "../base/go-duration.ts";
 import { goQuote } from "../base/go-quote.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
-
-export const defaultShell = ["/bin/sh", "-c"];
-
-export function shellOf(config: ContainerConfig): string[] {
-  return config.Shell?.length ? config.Shell : defaultShell;
-}
+import { shellOf } from "../dockerfile/run-config.ts";
 
 /** The config as a container would have had it: its command is a comment. */
 export function commentConfig(config: ContainerConfig, comment: string[]): ContainerConfig {

@@ -74,7 +74,12 @@ function command(
   { command: words, shellForm }: { command: string[]; shellForm: boolean },
 ): string[] {
   if (!shellForm) return words;
-  return [...(config.Shell?.length ? config.Shell : ["/bin/sh", "-c"]), ...words];
+  return [...shellOf(config), ...words];
+}
+
+/** What the shell form of instructions is run by. */
+export function shellOf(config: ContainerConfig): string[] {
+  return config.Shell?.length ? config.Shell : ["/bin/sh", "-c"];
 }
 
 function workingDirectory(current: string, path: string): string {
