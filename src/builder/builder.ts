@@ -34,25 +34,27 @@ export interface BuilderDependencies {
   snapshots: BuilderSnapshots;
   layers: BuilderLayers;
   database: Database;
-  /** For contexts and cache mounts, on the disk of the layers. Belongs to this object alone. */
+  /**
+   * On the disk of the layers, and this object's alone: `cache-mounts`, which stay, and `work`, where everything lies that lasts no longer
+   * than a build.
+   */
   directory: string;
 }
 
 export class Builder {
   private readonly deps: BuilderDependencies;
   private readonly cache: StepCache;
-  private readonly contexts: string;
+  private readonly work: string;
 
   constructor(deps: BuilderDependencies) {
     this.deps = deps;
     this.cache = new StepCache(deps.database, (image) => deps.images.find(image) !== undefined);
-    this.contexts = join(deps.directory, "contexts");
+    this.work = join(deps.directory, "work");
   }
 
-  /** Removes the contexts that an earlier daemon left. Call once, before the first build. */
+  /** Removes what builds of an earlier daemon left. Call once, before the first build. */
   reconcile(): void {
-    rmSync(this.contexts, { recursive: true, force: true });
-    rmSync(join(this.deps.directory, "scripts"), { recursive: true, force: true });
+    rmSync(this.work, { recursive: true, force: true });
   }
 
   /** Resolves with the image's id. What is wrong with the request is refused before anything is said. */
@@ -60,7 +62,7 @@ export class Builder {
     const tags = request.tags.map(parseTag);
     const platform = request.platform ? parsePlatform(request.platform) : hostPlatform();
     const output = new BuildOutput(say);
-    mkdirSync(this.contexts, { recursive: true, mode: 0o700 });
+    mkdirSync(this.work, { recursive: true, mode: 0o700 });
     const { context, text } = await this.openContext(request, output);
     await using _context = context;
     // The parser does not know the name.
@@ -88,7 +90,7 @@ export class Builder {
     output: BuildOutput,
   ): Promise<{ context: BuildContext; text: string }> {
     const { dockerfile, signal } = request;
-    const options = { parent: this.contexts, dockerfile, signal };
+    const options = { parent: this.work, dockerfile, signal };
     if (request.remote === "") {
       if (!request.context) throw invalidArgument("the build has no context");
       const context = await receiveContext(request.context, options);
@@ -140,7 +142,8 @@ export class Builder {
       scanners: build.scanners,
       cache: this.cache,
       platform,
-      directory: this.deps.directory,
+      work: this.work,
+      cacheMounts: join(this.deps.directory, "cache-mounts"),
       signal: AbortSignal.any([request.signal, failed.signal]),
       escape: dockerfile.directives.escape,
       stage: (name) => {

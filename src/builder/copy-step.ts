@@ -86,7 +86,7 @@ export class CopyStep {
     const paths = copy.sources.filter((source) => !urls.includes(source));
     const remote = stack.use(
       await remoteFiles(urls, {
-        parent: build.scope.directory,
+        parent: build.scope.work,
         destination: copy.destination,
         checksum: copy.checksum,
         keepGitDirectory: copy.keepGitDir,
@@ -126,7 +126,7 @@ export class CopyStep {
 
   /** Heredocs as files of a directory. */
   private inline(stack: AsyncDisposableStack): CopySource {
-    const root = mkdtempSync(join(this.build.scope.directory, "inline-"));
+    const root = mkdtempSync(join(this.build.scope.work, "inline-"));
     stack.defer(() => rm(root, { recursive: true, force: true }));
     for (const { name, content } of this.copy.heredocs) {
       writeFileSync(join(root, name.replaceAll("/", "_")), content, { mode: 0o644 });

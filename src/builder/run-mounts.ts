@@ -1,6 +1,6 @@
 /** `RUN --mount`: directories that a step sees and that do not become part of its layer. Source: Dockerfile reference, "RUN --mount". */
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, posix } from "node:path";
 import type { Mount } from "../api/container-config.ts";
 import { errorCode, invalidArgument, notFound, notImplemented } from "../base/errors.ts";
@@ -32,8 +32,8 @@ export class RunMounts implements AsyncDisposable {
 
   /** Puts a program at /dev/pipes, which is no part of the layer, and returns its path in the container. */
   script(name: string, content: string): string {
-    const directory = join(this.build.scope.directory, "scripts", crypto.randomUUID());
-    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    const directory = mkdtempSync(join(this.build.scope.work, "script-"));
+    chmodSync(directory, 0o711);
     this.release.push(() => rmSync(directory, { recursive: true, force: true }));
     writeFileSync(join(directory, basename(name)), content, { mode: 0o755 });
     this.mounts.push({ Type: "bind", Source: directory, Target: "/dev/pipes", ReadOnly: true });
@@ -103,7 +103,7 @@ export class RunMounts implements AsyncDisposable {
     const id = createHash("sha256")
       .update(mount.id ?? target)
       .digest("hex");
-    const directory = await this.take(join(this.build.scope.directory, "cache-mounts", id), mount.sharing ?? "shared");
+    const directory = await this.take(join(this.build.scope.cacheMounts, id), mount.sharing ?? "shared");
     try {
       mkdirSync(directory, { mode: 0o755 });
       chmodSync(directory, mount.mode ?? 0o755);

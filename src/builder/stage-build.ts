@@ -39,8 +39,10 @@ export interface BuildScope {
   scanners: CopyScanners;
   cache: StepCache;
   platform: Platform;
-  /** For cache mounts and other files of the builder's own. */
-  directory: string;
+  /** Directory for files that last no longer than the build. */
+  work: string;
+  /** Directory of the cache mounts, which stay. */
+  cacheMounts: string;
   signal: AbortSignal;
   escape: "\\" | "`";
   /** The image of an earlier stage (by name or number), building it first if need be; undefined: there is no such stage. */
