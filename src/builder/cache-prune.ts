@@ -25,8 +25,9 @@ export async function pruneCache(
 ): Promise<CachePruneResult> {
   const until = untilFilter(request.filters);
   const millis = until === undefined ? undefined : Number(until / 1_000_000n);
-  let candidates = cache.list().filter((entry) => matches(entry, request.filters, millis));
-  let kept = cache.list().reduce((sum, entry) => sum + ownSize(images, entry), 0);
+  const entries = cache.list();
+  let candidates = entries.filter((entry) => matches(entry, request.filters, millis));
+  let kept = entries.reduce((sum, entry) => sum + ownSize(images, entry), 0);
   const result = { CachesDeleted: [] as string[], SpaceReclaimed: 0 };
   // An image goes only after those made on top of it: each round takes the outermost ones.
   for (let before = -1; before !== candidates.length; ) {
@@ -71,7 +72,7 @@ function matches({ key, description, used }: CacheEntry, filters: Filters, until
 }
 
 /** Bytes that the step itself added. */
-export function ownSize(images: BuilderImages, { image }: CacheEntry): number {
+function ownSize(images: BuilderImages, { image }: CacheEntry): number {
   const record = images.find(image);
   const parent = record?.parent === undefined ? undefined : images.find(record.parent);
   return record ? Math.max(0, record.size - (parent?.size ?? 0)) : 0;

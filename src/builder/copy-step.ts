@@ -109,17 +109,11 @@ export class CopyStep {
 
   private async local(paths: string[]): Promise<CopySource> {
     const { copy, build, name } = this;
-    const { scope, output } = build;
+    const { scope } = build;
     const common = { paths, literal: false, extract: name === "ADD" && copy.unpack !== false };
-    if (copy.from === undefined) {
-      if (!scope.context) throw invalidArgument(`${name} failed: missing build context`);
-      return { ...common, root: scope.context.directory, preserve: false };
-    }
+    if (copy.from === undefined) return { ...common, root: scope.context.directory, preserve: false };
     const from = copy.from;
-    const image = await prefixed(`invalid from flag value ${from}: `, async () => {
-      const stage = scope.stage(from);
-      return stage ? (await stage).image : await scope.sources.image(from, output);
-    });
+    const image = await prefixed(`invalid from flag value ${from}: `, () => build.imageOf(from));
     if (image === undefined) throw invalidArgument(`${name} failed: stage ${from} has no files`);
     return { ...common, root: scope.sources.root(image), preserve: true };
   }

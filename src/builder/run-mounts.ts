@@ -7,7 +7,6 @@ import { errorCode, invalidArgument, notFound, notImplemented } from "../base/er
 import type { RunMount } from "../dockerfile/instructions.ts";
 import { parseMount } from "../dockerfile/mounts.ts";
 import { resolveInRoot } from "../linux/resolve.ts";
-import { prepareCopy } from "./context/copy-files.ts";
 import type { StageBuild } from "./stage-build.ts";
 
 /** Cache directories in use whose sharing is `locked` or `private`: who uses one now. */
@@ -73,27 +72,25 @@ export class RunMounts implements AsyncDisposable {
 
   private async bind(mount: RunMount, target: string): Promise<void> {
     if (!mount.readOnly) throw notImplemented("RUN --mount=type=bind,readwrite is not supported yet");
-    const { scope, output } = this.build;
+    const { scope } = this.build;
     const source = mount.source ?? "/";
-    let root = scope.context?.directory;
+    let root = scope.context.directory;
     if (mount.from) {
-      const stage = scope.stage(mount.from);
-      const image = stage ? (await stage).image : await scope.sources.image(mount.from, output);
+      const image = await this.build.imageOf(mount.from);
       if (image === undefined) throw invalidArgument(`stage ${mount.from} has no files`);
       root = scope.sources.root(image);
       this.keys.push(["bind", image, source, target]);
     } else {
-      if (root === undefined) throw invalidArgument("missing build context");
-      const files = { root, paths: [source], literal: true, preserve: false, extract: false };
-      const request = {
-        name: "COPY" as const,
-        sources: [files],
-        destination: "/",
-        mode: undefined,
+      const selection = {
+        paths: [source],
+        literal: true,
+        preserve: false,
+        archives: false,
         parents: false,
         exclude: [],
       };
-      this.keys.push(["bind", (await prepareCopy(request, scope.scanners)).digest, source, target]);
+      const { digest } = await scope.scanners.scan(root, selection);
+      this.keys.push(["bind", digest, source, target]);
     }
     this.mounts.push({ Type: "bind", Source: inside(root, source), Target: target, ReadOnly: true });
   }

@@ -1,6 +1,6 @@
 /** RUN: a container of the image so far runs the command; what it leaves becomes the step's layer. */
 import type { ContainerConfig, HostConfig, Mount } from "../api/container-config.ts";
-import { canceled, notImplemented } from "../base/errors.ts";
+import { canceled, invalidArgument, notImplemented } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import { parseHeredocWord } from "../dockerfile/heredocs.ts";
 import type { RunInstruction } from "../dockerfile/instructions.ts";
@@ -8,7 +8,7 @@ import { shellOf } from "../dockerfile/run-config.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RunMounts } from "./run-mounts.ts";
 import { RunOutput } from "./run-output.ts";
-import { requireBase, type StageBuild } from "./stage-build.ts";
+import type { StageBuild } from "./stage-build.ts";
 import { StepFailure } from "./step-failure.ts";
 
 /** Marks the containers of steps: those that a killed daemon leaves are removed at the next start. */
@@ -27,7 +27,8 @@ export class RunStep {
 
   async execute(): Promise<void> {
     const { build, run } = this;
-    const parent = requireBase(build.state, "RUN");
+    const parent = build.state.image;
+    if (parent === undefined) throw invalidArgument("RUN needs an image to run in: FROM scratch has no files");
     await using mounts = new RunMounts(build, run.mounts);
     await mounts.prepare();
     const command = this.command(mounts);

@@ -30,7 +30,7 @@ const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 /** What all stages of one build share. */
 export interface BuildScope {
   request: BuildRequest;
-  context: BuildContext | undefined;
+  context: BuildContext;
   images: BuilderImages;
   containers: BuilderContainers;
   snapshots: BuilderSnapshots;
@@ -100,13 +100,16 @@ export class StageBuild {
     return this.state.run.config;
   }
 
+  /** The image of an earlier stage (undefined when it has no files), or the one of that name. */
+  async imageOf(name: string, platform?: string): Promise<Digest | undefined> {
+    const stage = this.scope.stage(name);
+    return stage ? (await stage).image : this.scope.sources.image(name, this.output, platform);
+  }
+
   private async begin(base: string): Promise<void> {
     const { scope, state } = this;
     if (base === "") throw invalidArgument(`base name (${this.stage.base}) should not be blank`);
-    const earlier = scope.stage(base);
-    if (earlier) state.image = (await earlier).image;
-    else if (base !== "scratch")
-      state.image = await scope.sources.image(base, this.output, this.stage.platform ?? scope.request.platform);
+    if (base !== "scratch" || scope.stage(base)) state.image = await this.imageOf(base, this.stage.platform);
     const record = state.image === undefined ? undefined : scope.images.find(state.image);
     if (state.image !== undefined && !record) throw internal(`No such image: ${state.image}`);
     const config = structuredClone(record ? (scope.images.imageConfig(record).config ?? {}) : {}) as ContainerConfig;
@@ -153,9 +156,9 @@ export class StageBuild {
   }
 
   /** The step's effect is its config, and what `change` does to the tree. */
-  async commit(comment: string[], change?: (root: string) => Promise<unknown> | unknown, key?: unknown): Promise<void> {
+  private async commit(comment: string[], change?: (root: string) => Promise<unknown> | unknown): Promise<void> {
     const containerConfig = commentConfig(this.config, comment);
-    await this.reach([comment, this.config, this.state.author, key], containerConfig, () =>
+    await this.reach([comment, this.config, this.state.author], containerConfig, () =>
       change ? this.change(containerConfig, change) : this.image(containerConfig, undefined),
     );
   }
@@ -228,10 +231,4 @@ export class StageBuild {
     }
     return chain;
   }
-}
-
-/** For steps that need something under them. */
-export function requireBase(state: StageState, name: string): Digest {
-  if (state.image === undefined) throw invalidArgument(`${name} needs an image to run in: FROM scratch has no files`);
-  return state.image;
 }
