@@ -1,14 +1,8 @@
 /** What a build is asked for: `POST /build`, and what a Git webhook or a compose file asks for. Source: Docker Engine API, "Build an image". */
 import type { HostConfig } from "../api/container-config.ts";
 import type { Bytes } from "../base/streams.ts";
+import type { Credentials } from "../remote/auth.ts";
 import type { GivenArgs } from "./build-args.ts";
-
-export interface RegistryLogin {
-  username?: string | undefined;
-  password?: string | undefined;
-  identityToken?: string | undefined;
-  registryToken?: string | undefined;
-}
 
 export interface BuildRequest {
   /** A tar archive of any compression; undefined when `remote` says where the context is. */
@@ -32,6 +26,6 @@ export interface BuildRequest {
   /** Of the containers that run steps: limits, network, hosts. */
   host: HostConfig;
   /** Registry address → login, from X-Registry-Config. */
-  logins: Record<string, RegistryLogin>;
+  logins: Record<string, Credentials>;
   signal: AbortSignal;
 }

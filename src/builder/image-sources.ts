@@ -3,7 +3,8 @@ import { isNotFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseReference } from "../oci/reference.ts";
-import type { BuildRequest, RegistryLogin } from "./build-request.ts";
+import type { Credentials } from "../remote/auth.ts";
+import type { BuildRequest } from "./build-request.ts";
 import type { BuildOutput } from "./output.ts";
 import type { BuilderImages, BuilderSnapshots } from "./parts.ts";
 
@@ -61,7 +62,7 @@ export class ImageSources {
   }
 
   /** The client sends all the logins that it has. */
-  private login(name: string): RegistryLogin {
+  private login(name: string): Credentials {
     const { domain } = parseReference(name);
     const { logins } = this.request;
     if (domain === "docker.io") return logins["https://index.docker.io/v1/"] ?? logins["docker.io"] ?? {};

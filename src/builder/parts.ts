@@ -1,15 +1,14 @@
 /** What the builder needs of the engine. The engine's classes satisfy these by shape; they meet in src/daemon/. */
 import type { Duplex } from "node:stream";
-import type { ContainerConfig } from "../api/container-config.ts";
 import type { ContainerCreateRequest, WaitResponse } from "../api/containers.ts";
 import type { ProgressMessage } from "../api/system.ts";
 import type { Bytes } from "../base/streams.ts";
+import type { BuildStepRequest } from "../engine/images/build-step.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
-import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
+import type { Credentials } from "../remote/auth.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
-import type { RegistryLogin } from "./build-request.ts";
 
 interface ImageRecord {
   id: Digest;
@@ -26,22 +25,14 @@ export interface BuilderImages {
   references(id: Digest): Reference[];
   children(id: Digest): Digest[];
   hold(): Disposable;
-  createBuildStep(request: {
-    parent: Digest | undefined;
-    layer?: Layer | undefined;
-    config: ContainerConfig;
-    containerConfig: ContainerConfig;
-    author: string;
-    platform: Platform;
-    created?: string | undefined;
-  }): Promise<Digest>;
+  createBuildStep(request: BuildStepRequest): Promise<Digest>;
   tag(name: string, repo: string, tag: string): Promise<void>;
   remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<unknown>;
   pull(
     name: string,
     options: {
       platform?: string | undefined;
-      credentials: RegistryLogin;
+      credentials: Credentials;
       progress: (message: ProgressMessage) => void;
       signal: AbortSignal;
     },

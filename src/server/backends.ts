@@ -3,7 +3,7 @@
  * is where the compiler checks it. All methods reject with EngineError; ids are names, full ids or unique id prefixes.
  */
 import type { Duplex } from "node:stream";
-import type { ContainerConfig, HostConfig } from "../api/container-config.ts";
+import type { ContainerConfig } from "../api/container-config.ts";
 import type * as C from "../api/containers.ts";
 import type * as I from "../api/images.ts";
 import type * as N from "../api/networks.ts";
@@ -11,6 +11,7 @@ import type { ContainerStats } from "../api/stats.ts";
 import type * as S from "../api/system.ts";
 import type * as V from "../api/volumes.ts";
 import type { Bytes } from "../base/streams.ts";
+import type { BuildRequest } from "../builder/build-request.ts";
 
 /** A hijackable stream of a container or exec: made (and refused) before the response's header is sent, served after it. */
 export interface AttachSession {
@@ -171,27 +172,6 @@ export interface RegistryCredentials {
   password?: string | undefined;
   identityToken?: string | undefined;
   registryToken?: string | undefined;
-}
-
-/** As the query of `POST /build` says. */
-export interface BuildRequest {
-  context: Bytes | undefined;
-  remote: string;
-  dockerfile: string;
-  tags: string[];
-  /** null: named without a value. */
-  args: Record<string, string | null>;
-  labels: Record<string, string>;
-  target: string;
-  platform: string | undefined;
-  cacheFrom: string[];
-  noCache: boolean;
-  pull: boolean;
-  remove: boolean;
-  forceRemove: boolean;
-  host: HostConfig;
-  logins: Record<string, RegistryCredentials>;
-  signal: AbortSignal;
 }
 
 export interface BuildBackend {

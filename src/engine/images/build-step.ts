@@ -1,5 +1,6 @@
 /** A step of a build: an image on top of another one, with a layer or without. Its record keeps the parent, as the classic builder's. */
 import type { ContainerConfig } from "../../api/container-config.ts";
+import { nowRfc3339Nano } from "../../base/clock.ts";
 import { internal, notFound } from "../../base/errors.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
@@ -19,8 +20,6 @@ export interface BuildStepRequest {
   containerConfig: ContainerConfig;
   author: string;
   platform: Platform;
-  /** RFC 3339. */
-  created: string;
 }
 
 /** Returns the new image's id. */
@@ -39,7 +38,8 @@ export async function createBuildStep(context: ImageContext, request: BuildStepR
 }
 
 function stepConfig(base: ImageConfig | undefined, request: BuildStepRequest): ImageConfig {
-  const { layer, author, platform, created, containerConfig } = request;
+  const { layer, author, platform, containerConfig } = request;
+  const created = nowRfc3339Nano();
   const isEmpty = layer === undefined || layer.diffId === emptyLayer;
   const step = {
     created,

@@ -145,8 +145,8 @@ export class Images {
   }
 
   /** A step of a build becomes an image; returns its id. The caller holds (`hold`) from before its layer was made. */
-  createBuildStep(request: Omit<BuildStepRequest, "created"> & { created?: string | undefined }): Promise<Digest> {
-    return createBuildStep(this.context, { ...request, created: request.created ?? nowRfc3339Nano() });
+  createBuildStep(request: BuildStepRequest): Promise<Digest> {
+    return createBuildStep(this.context, request);
   }
 
   /** The image's tags and digests. */

@@ -2,7 +2,8 @@
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
 import type { ProgressMessage } from "../../api/system.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
-import type { BuildBackend, BuildRequest } from "../backends.ts";
+import type { BuildRequest } from "../../builder/build-request.ts";
+import type { BuildBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import type { Query } from "../query.ts";
 import { empty, json, progressStream } from "../responses.ts";
