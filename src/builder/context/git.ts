@@ -6,6 +6,7 @@ import { mkdtempSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidArgument } from "../../base/errors.ts";
+import { splitOnce } from "../../base/text.ts";
 import { resolveInRoot } from "../../linux/resolve.ts";
 
 export interface GitSource {
@@ -113,9 +114,4 @@ function pick(...names: string[]): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
 }

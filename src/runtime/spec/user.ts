@@ -1,5 +1,6 @@
 /** Users and groups as the image's own /etc/passwd and /etc/group define them, read without leaving the image. */
 import { internal } from "../../base/errors.ts";
+import { splitOnce } from "../../base/text.ts";
 import { readTextInRoot } from "../../linux/resolve.ts";
 
 export interface ResolvedUser {
@@ -87,9 +88,4 @@ function rows(text: string): string[][] {
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map((line) => line.split(":"));
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
 }
