@@ -8,9 +8,6 @@ import { removeTree } from "./remove-tree.ts";
 import { TarReader } from "./tar-reader.ts";
 import { cleanPath, Unpacker } from "./unpack.ts";
 
-const isDirectory = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.directory;
-const isFile = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.regular;
-
 export interface UnpackContextJob {
   verb: "unpack-context";
   directory: string;
@@ -68,9 +65,12 @@ function removeIgnored(directory: string, matcher: IgnoreMatcher, keep: string):
     const shown = files.fromRaw(path);
     const ignored = matcher.matches(shown);
     if (ignored && path === keep) files.rename(`/${path}`, `/${hiddenDockerfile}`);
-    else if (ignored && !(isDirectory(stat) && (keep.startsWith(`${path}/`) || matcher.mayHoldExceptions(shown)))) {
+    else if (
+      ignored &&
+      !(files.isDirectory(stat) && (keep.startsWith(`${path}/`) || matcher.mayHoldExceptions(shown)))
+    ) {
       removeTree(`/${path}`);
-    } else if (isDirectory(stat)) {
+    } else if (files.isDirectory(stat)) {
       removeIgnored(path, matcher, keep);
       if (ignored && files.listNames(`/${path}`).length === 0) files.removeDirectory(`/${path}`);
     }
@@ -82,7 +82,7 @@ export const hiddenDockerfile = ".gantry-dockerfile";
 
 function readSmall(path: string): string | undefined {
   const stat = files.stat(path);
-  if (!stat || !isFile(stat) || stat.size > 16 << 20) return undefined;
+  if (!stat || !files.isRegular(stat) || stat.size > 16 << 20) return undefined;
   const descriptor = files.open(path, files.openFlags.readOnly);
   try {
     const content = Buffer.alloc(stat.size);

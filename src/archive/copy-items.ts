@@ -5,8 +5,6 @@ import * as files from "../linux/files.ts";
 import { hiddenDockerfile } from "./context-jobs.ts";
 import { followLinks } from "./tree-path.ts";
 
-export const isDirectory = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.directory;
-
 export interface CopyItem {
   /** Raw path in the root, with a leading slash. */
   path: string;
@@ -75,7 +73,7 @@ function toItem(path: string, { skipped, preserve }: { skipped: number | undefin
     const place = preserve ? "" : "file not found in build context or excluded by .dockerignore: ";
     throw notFound(`${place}stat ${files.fromRaw(path)}: file does not exist`);
   }
-  const kind = isDirectory(stat) ? "directory" : "file";
+  const kind = files.isDirectory(stat) ? "directory" : "file";
   const names = path.split("/");
   if (skipped === undefined) return { path: real, name: names.at(-1) ?? "", kind, above: [] };
   const above = names
@@ -114,7 +112,7 @@ function glob(pattern: string, parents: boolean): string[] {
       const stat = files.lstat(`/${path}`);
       if (!stat || path === hiddenDockerfile) continue;
       if (expression.test(files.fromRaw(path))) found.push(path);
-      if (isDirectory(stat) && level < depth) walk(path, level + 1);
+      if (files.isDirectory(stat) && level < depth) walk(path, level + 1);
     }
   };
   walk("", 1);
@@ -150,7 +148,7 @@ export function walkItem(
         pending = [];
         visit(childPath, childName, stat);
       }
-      if (!isDirectory(stat) || (out && !excluded.mayHoldExceptions(shown))) continue;
+      if (!files.isDirectory(stat) || (out && !excluded.mayHoldExceptions(shown))) continue;
       const above = pending;
       if (out) pending = [...above, [childPath, childName, stat]];
       walk(childPath, childName);

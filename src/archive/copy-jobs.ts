@@ -6,13 +6,11 @@ import * as files from "../linux/files.ts";
 import { ByteSink, writeAll } from "./byte-sink.ts";
 import { errorOf } from "./child-protocol.ts";
 import { enterRoot } from "./confine.ts";
-import { type CopyItem, type CopySelection, excludedBy, isDirectory, selected, walkItem } from "./copy-items.ts";
+import { type CopyItem, type CopySelection, excludedBy, selected, walkItem } from "./copy-items.ts";
 import { parseMode } from "./file-mode.ts";
 import { type DirectoryAttributes, Packer } from "./pack.ts";
 import { TarWriter } from "./tar-writer.ts";
 import { followLinks } from "./tree-path.ts";
-
-const isFile = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.regular;
 
 export interface CopyScanRequest extends Omit<CopySelection, "root"> {
   /** Look for archives. */
@@ -74,7 +72,7 @@ function sha256(text: string): string {
 /** As much as a tar header: compressed or not, an archive can be told by it. */
 function headOf(path: string): string {
   const stat = files.stat(path);
-  if (!stat || !isFile(stat)) return "";
+  if (!stat || !files.isRegular(stat)) return "";
   const descriptor = files.open(path, files.openFlags.readOnly | 0o4000);
   try {
     const head = Buffer.alloc(512);
@@ -92,8 +90,8 @@ function digestItem(item: CopyItem, excluded: IgnoreMatcher, preserve: boolean):
     const owner = preserve ? `${uid}:${gid}` : "";
     const capability = files.getXattr(path, "security.capability")?.toString("hex") ?? "";
     hash.update(`${JSON.stringify([name, mode, owner, rdevMajor, rdevMinor, capability])}\n`);
-    if ((mode & files.fileType.mask) === files.fileType.symlink) hash.update(files.readLink(path), "latin1");
-    else if (isFile(stat)) hash.update(contentDigest(path, stat));
+    if (files.isSymlink(stat)) hash.update(files.readLink(path), "latin1");
+    else if (files.isRegular(stat)) hash.update(contentDigest(path, stat));
   };
   for (const { path, name } of item.above) {
     const stat = files.stat(path);
@@ -157,7 +155,7 @@ export function copyPack({ name, skip, owner, mode, directories, ...selection }:
     if (inner === "" || (directories && /(?:^|\/)\.wh\.[^/]*$/.test(inner))) return;
     const type = stat.mode & files.fileType.mask;
     const changes = change !== undefined && type !== files.fileType.symlink;
-    const bits = changes ? type | change(stat.mode, isDirectory(stat)) : stat.mode;
+    const bits = changes ? type | change(stat.mode, files.isDirectory(stat)) : stat.mode;
     packer.add(path, prefix === "" ? inner : `${prefix}/${inner}`, { ...stat, ...owner, mode: bits });
   };
   for (const item of selected(selection)) {

@@ -78,7 +78,7 @@ function openSource(source: FileRange | undefined, onRead: (chunk: Buffer) => vo
 export function contentSize(path: string, seen = new Set<string>()): number {
   const stat = files.lstat(path);
   if (!stat) return 0;
-  if ((stat.mode & files.fileType.mask) !== files.fileType.directory) {
+  if (!files.isDirectory(stat)) {
     if (stat.nlink > 1) {
       const key = `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
       if (seen.has(key)) return 0;

@@ -65,7 +65,7 @@ export class Packer {
     const descriptor = files.open(path, readOnly | noFollow | 0o4000);
     try {
       const now = files.statOf(descriptor);
-      if ((now.mode & files.fileType.mask) !== files.fileType.regular) return;
+      if (!files.isRegular(now)) return;
       const shown = { ...now, uid: stat.uid, gid: stat.gid, mode: stat.mode };
       this.writer.addFile(toEntry(path, name, "file", shown, ""), descriptor, now.blocks);
     } finally {
@@ -75,7 +75,7 @@ export class Packer {
 
   /** The name under which the same inode was packed before, or "". */
   private linkTo(name: string, stat: files.FileStat): string {
-    if (stat.nlink < 2 || (stat.mode & files.fileType.mask) === files.fileType.directory) return "";
+    if (stat.nlink < 2 || files.isDirectory(stat)) return "";
     const inode = `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
     const known = this.links.get(inode);
     if (known === undefined) this.links.set(inode, name);

@@ -8,7 +8,7 @@ export function removeTree(path: string): void {
   } catch (error) {
     const stat = files.lstat(path);
     if (!stat) return;
-    if ((stat.mode & files.fileType.mask) !== files.fileType.directory) throw error;
+    if (!files.isDirectory(stat)) throw error;
   }
   for (const name of files.listNames(path)) removeTree(`${path}/${name}`);
   files.removeDirectory(path);

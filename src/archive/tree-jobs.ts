@@ -51,7 +51,7 @@ function packTree(
   foreign: ReadonlySet<string>,
 ): void {
   packer.add(path, name, stat);
-  if ((stat.mode & files.fileType.mask) !== files.fileType.directory) return;
+  if (!files.isDirectory(stat)) return;
   for (const child of files.listNames(path).sort()) {
     const childPath = path.endsWith("/") ? path + child : `${path}/${child}`;
     const childStat = files.lstat(childPath);
@@ -74,7 +74,7 @@ export function treePut({ root, path, noOverwriteDirNonDir, chown, readOnlyRootf
   const { path: base, complete } = followLinks(absolutePath(files.toRaw(path)));
   if (!complete) throw fileNotFound(path, root.name);
   const stat = statIn(base, path, root.name);
-  if ((stat.mode & files.fileType.mask) !== files.fileType.directory) {
+  if (!files.isDirectory(stat)) {
     throw invalidArgument("extraction point is not a directory");
   }
   const volume = root.binds.find(({ destination }) => isWithin(base, followLinks(files.toRaw(destination)).path));

@@ -36,7 +36,7 @@ export function statIn(path: string, given: string, container: string): files.Fi
 }
 
 export function toPathStat(path: string, stat: files.FileStat): ContainerPathStat {
-  const symbolic = (stat.mode & files.fileType.mask) === files.fileType.symlink;
+  const symbolic = files.isSymlink(stat);
   const nanos = BigInt(stat.mtime) * 1_000_000_000n + BigInt(stat.mtimeNanos);
   return {
     name: files.fromRaw(baseName(path)),
@@ -77,7 +77,7 @@ export function followLinks(path: string): { path: string; complete: boolean } {
     const next = at === "/" ? `/${part}` : `${at}/${part}`;
     const stat = files.lstat(next);
     if (!stat) return { path: cleanPath([next, ...rest].join("/")), complete: false };
-    if ((stat.mode & files.fileType.mask) === files.fileType.symlink) {
+    if (files.isSymlink(stat)) {
       if (++links > 255) throw new SyscallError("lstat", 40, files.fromRaw(path));
       const target = files.readLink(next);
       rest = [...target.split("/"), ...rest];

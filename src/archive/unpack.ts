@@ -168,7 +168,7 @@ export class Unpacker {
     // Only what the file does not have yet: changing the owner would take its capabilities away.
     const { uid, gid } = this.target.chown ?? entry;
     if (stat.uid !== uid || stat.gid !== gid) files.changeOwner(path, uid, gid);
-    const symbolic = (stat.mode & files.fileType.mask) === files.fileType.symlink;
+    const symbolic = files.isSymlink(stat);
     if (!symbolic && ((stat.mode & 0o7777) !== entry.mode || stat.uid !== uid)) files.changeMode(path, entry.mode);
     setXattrs(path, entry.xattrs);
     files.changeTimes(path, entry.mtime, entry.mtimeNanos);

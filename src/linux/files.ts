@@ -207,6 +207,18 @@ export interface FileStat {
   mountId: bigint;
 }
 
+export function isDirectory({ mode }: Pick<FileStat, "mode">): boolean {
+  return (mode & fileType.mask) === fileType.directory;
+}
+
+export function isRegular({ mode }: Pick<FileStat, "mode">): boolean {
+  return (mode & fileType.mask) === fileType.regular;
+}
+
+export function isSymlink({ mode }: Pick<FileStat, "mode">): boolean {
+  return (mode & fileType.mask) === fileType.symlink;
+}
+
 const statxBuffer = new DataView(new ArrayBuffer(256));
 const statxPointer = ptr(new Uint8Array(statxBuffer.buffer));
 /** STATX_BASIC_STATS and STATX_MNT_ID. */

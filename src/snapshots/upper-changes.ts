@@ -41,8 +41,6 @@ interface LowerEntry {
   directory: LowerDirectory | undefined;
 }
 
-const isDirectory = (stat: files.FileStat) => (stat.mode & files.fileType.mask) === files.fileType.directory;
-
 function isWhiteout(stat: files.FileStat): boolean {
   const { mask, character } = files.fileType;
   return (stat.mode & mask) === character && stat.rdevMajor === 0 && stat.rdevMinor === 0;
@@ -72,7 +70,7 @@ class Walk {
       const below = lower && lookUp(lower, name);
       if (isWhiteout(stat)) {
         if (below) this.changes.push({ path: childPath, kind: "deleted", stat });
-      } else if (isDirectory(stat)) {
+      } else if (files.isDirectory(stat)) {
         this.childDirectory(childPath, stat, below);
       } else if (!below) {
         this.changes.push({ path: childPath, kind: "added", stat });
@@ -124,7 +122,7 @@ function lookUp(lower: LowerDirectory, name: string): LowerEntry | undefined {
     const stat = files.lstatAt(layer, path);
     if (!stat) continue;
     if (isWhiteout(stat)) break;
-    if (!isDirectory(stat)) {
+    if (!files.isDirectory(stat)) {
       found ??= { stat, layer, path };
       break;
     }
@@ -132,7 +130,7 @@ function lookUp(lower: LowerDirectory, name: string): LowerEntry | undefined {
     taking.push(layer);
     if (isOpaqueIn(layer, path)) break;
   }
-  return found && { ...found, directory: isDirectory(found.stat) ? { path, layers: taking } : undefined };
+  return found && { ...found, directory: files.isDirectory(found.stat) ? { path, layers: taking } : undefined };
 }
 
 function isOpaque(path: string): boolean {
@@ -154,9 +152,9 @@ function differs(below: LowerEntry, path: string, now: files.FileStat): boolean 
   const before = below.stat;
   if (before.mode !== now.mode || before.uid !== now.uid || before.gid !== now.gid) return true;
   if (before.rdevMajor !== now.rdevMajor || before.rdevMinor !== now.rdevMinor) return true;
-  if (isDirectory(now)) return false;
+  if (files.isDirectory(now)) return false;
   if (before.size !== now.size || !sameTime(before, now)) return true;
-  return (now.mode & files.fileType.mask) === files.fileType.regular && !sameCapability(below, path);
+  return files.isRegular(now) && !sameCapability(below, path);
 }
 
 function sameCapability({ layer, path: lowerPath }: LowerEntry, path: string): boolean {
