@@ -16,6 +16,7 @@ import {
   netlinkNetfilter,
   textAttribute,
 } from "./netlink.ts";
+import { familyIpv4, nftRequest, nftTransact } from "./nfnetlink.ts";
 
 export interface PortRedirect {
   /** The table's name. */
@@ -25,10 +26,7 @@ export interface PortRedirect {
   to: number;
 }
 
-const subsystem = 10;
 const types = { newTable: 0, newChain: 3, newRule: 6, deleteRule: 8 };
-const [batchBegin, batchEnd] = [0x10, 0x11];
-const familyIpv4 = 2;
 const chain = "output";
 const hookLocalOut = 3;
 const priorityDestination = -100;
@@ -76,17 +74,12 @@ export function redirectPort({ table, address, from, to }: PortRedirect): void {
     ),
   ];
   using socket = new NetlinkSocket(netlinkNetfilter);
-  const marker = (type: number): NetlinkRequest => ({ type, flags: 0, body: Buffer.from([0, 0, 0, subsystem]) });
-  socket.transact(marker(batchBegin), requests, marker(batchEnd), "nftables redirection");
+  nftTransact(socket, requests, "nftables redirection");
 }
 
 function request(type: number, ...attributes: Buffer[]): NetlinkRequest {
   const flags = type === types.deleteRule ? 0 : messageFlags.create | messageFlags.append;
-  return {
-    type: (subsystem << 8) | type,
-    flags,
-    body: Buffer.concat([Buffer.from([familyIpv4, 0, 0, 0]), ...attributes]),
-  };
+  return nftRequest(type, flags, ...attributes);
 }
 
 function expression(name: string, ...data: Buffer[]): Buffer {

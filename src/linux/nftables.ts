@@ -14,11 +14,9 @@ import {
   parseAttributes,
   textAttribute,
 } from "./netlink.ts";
+import { nftRequest, nftTransact } from "./nfnetlink.ts";
 
-const subsystem = 10;
 const types = { getTable: 1, getChain: 4, newElement: 12, deleteElement: 14, getGeneration: 16 };
-const [batchBegin, batchEnd] = [0x10, 0x11];
-const familyIpv4 = 2;
 /** NFT_DROP, a chain's policy and a verdict. */
 const verdictDrop = 0;
 
@@ -62,10 +60,7 @@ export class NftablesSocket implements Disposable {
 
   /** A number that any change of any table raises: compare it to learn cheaply whether somebody changed something. */
   generation(): number {
-    const [answer] = this.socket.query(
-      { type: (subsystem << 8) | types.getGeneration, flags: 0, body: header() },
-      "get generation",
-    );
+    const [answer] = this.socket.query(nftRequest(types.getGeneration, 0), "get generation");
     return answer ? (parseAttributes(answer.body.subarray(4)).get(1)?.readUInt32BE(0) ?? 0) : 0;
   }
 
@@ -84,9 +79,8 @@ export class NftablesSocket implements Disposable {
   }
 
   private find(type: number, ...attributes: Buffer[]): Map<number, Buffer> | undefined {
-    const body = Buffer.concat([header(), ...attributes]);
     try {
-      const [answer] = this.socket.query({ type: (subsystem << 8) | type, flags: 0, body }, "nftables query");
+      const [answer] = this.socket.query(nftRequest(type, 0, ...attributes), "nftables query");
       return answer && parseAttributes(answer.body.subarray(4));
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -96,14 +90,8 @@ export class NftablesSocket implements Disposable {
 
   private transact(requests: NetlinkRequest[]): void {
     if (requests.length === 0) return;
-    const marker = (type: number): NetlinkRequest => ({ type, flags: 0, body: Buffer.from([0, 0, 0, subsystem]) });
-    this.socket.transact(marker(batchBegin), requests, marker(batchEnd), "nftables elements");
+    nftTransact(this.socket, requests, "nftables elements");
   }
-}
-
-/** struct nfgenmsg */
-function header(): Buffer {
-  return Buffer.from([familyIpv4, 0, 0, 0]);
 }
 
 function elementRequest(type: number, flags: number, table: string, { map, key, value }: MapElement): NetlinkRequest {
@@ -113,8 +101,7 @@ function elementRequest(type: number, flags: number, table: string, { map, key, 
     nestedAttribute(1, data(key)),
     ...(value ? [nestedAttribute(2, data(value))] : []),
   );
-  const body = Buffer.concat([header(), textAttribute(1, table), textAttribute(2, map), nestedAttribute(3, element)]);
-  return { type: (subsystem << 8) | type, flags, body };
+  return nftRequest(type, flags, textAttribute(1, table), textAttribute(2, map), nestedAttribute(3, element));
 }
 
 function isMissing(error: unknown): boolean {
