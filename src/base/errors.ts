@@ -41,6 +41,11 @@ export const unavailable = make("unavailable");
 export const canceled = make("canceled");
 export const internal = make("internal");
 
+/** The same error, its message begun with what could not be done. */
+export function withPrefix(prefix: string, error: EngineError): EngineError {
+  return new EngineError(error.kind, prefix + error.message, { cause: error });
+}
+
 /** The kind of any thrown value; everything that is not an EngineError is `internal`. */
 export function errorKind(error: unknown): ErrorKind {
   return error instanceof EngineError ? error.kind : "internal";

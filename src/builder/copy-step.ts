@@ -4,7 +4,7 @@ import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { ContainerConfig } from "../api/container-config.ts";
 import { parseMode } from "../archive/file-mode.ts";
-import { EngineError, errorMessage, invalidArgument } from "../base/errors.ts";
+import { EngineError, invalidArgument, withPrefix } from "../base/errors.ts";
 import type { CopyInstruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
 import {
@@ -142,6 +142,6 @@ async function prefixed<T>(prefix: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof EngineError) || error.kind === "canceled") throw error;
-    throw new EngineError(error.kind, prefix + errorMessage(error), { cause: error });
+    throw withPrefix(prefix, error);
   }
 }

@@ -1,5 +1,5 @@
 /** The text of a Dockerfile into stages of instructions. */
-import { EngineError, errorMessage, invalidArgument } from "../base/errors.ts";
+import { EngineError, invalidArgument, withPrefix } from "../base/errors.ts";
 import { type Arguments, splitArguments } from "./arguments.ts";
 import type { Dockerfile, Instruction } from "./instructions.ts";
 import { type Line, type Lines, parseLine, parseLines } from "./lines.ts";
@@ -50,6 +50,6 @@ function prefixed<T>(prefix: string, work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    throw new EngineError(error.kind, prefix + errorMessage(error), { cause: error });
+    throw withPrefix(prefix, error);
   }
 }

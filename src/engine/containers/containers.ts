@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import type * as C from "../../api/containers.ts";
 import type { ContainerStats } from "../../api/stats.ts";
 import type { Filters } from "../../api/system.ts";
-import { EngineError, invalidArgument } from "../../base/errors.ts";
+import { EngineError, invalidArgument, withPrefix } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { type AttachStreams, type LogPosition, splice, spliceAtStart } from "./attach/attach.ts";
 import { defaultDetachKeys } from "./attach/detach-scanner.ts";
@@ -294,6 +294,6 @@ async function naming<T>(prefix: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof EngineError) || error.kind === "not-modified") throw error;
-    throw new EngineError(error.kind, prefix + error.message, { cause: error });
+    throw withPrefix(prefix, error);
   }
 }

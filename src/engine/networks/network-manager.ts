@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../api/containers.ts";
 import type { EndpointSettings, NetworkingConfig } from "../../api/networks.ts";
-import { EngineError, errorMessage, internal, invalidArgument, notFound } from "../../base/errors.ts";
+import { EngineError, errorMessage, internal, invalidArgument, notFound, withPrefix } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import { NetworkThread } from "../../linux/network-thread.ts";
 import type { Database } from "../../metadata/database.ts";
@@ -176,8 +176,7 @@ export class NetworkManager {
       for (const endpoint of endpoints) this.report("connect", endpoint);
       return { netns: endpoints[0]?.sandboxKey, settings: runningSettings(endpoints) };
     } catch (error) {
-      if (error instanceof EngineError)
-        throw new EngineError(error.kind, setupFailed + error.message, { cause: error });
+      if (error instanceof EngineError) throw withPrefix(setupFailed, error);
       throw internal(setupFailed + errorMessage(error), { cause: error });
     }
   }
