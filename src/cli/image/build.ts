@@ -1,16 +1,15 @@
 /** `build`, `image build`: a context and its Dockerfile go to the daemon, its progress comes back. */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { basename, relative, resolve } from "node:path";
-import type { Bytes } from "../../base/streams.ts";
-import { IgnoreMatcher, parseIgnoreFile } from "../../dockerfile/ignore.ts";
-import { CliError, defineCommand } from "../command.ts";
+import { writeFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { collectText } from "../../base/streams.ts";
+import { splitOnce } from "../../base/text.ts";
+import { defineCommand } from "../command.ts";
 import * as kinds from "../container/config-kinds.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
 import { showProgress, silent } from "../progress.ts";
-import { type Choice, packTree } from "../tar/pack.ts";
-import { packText } from "../tar/pack-text.ts";
 import { checkDockerfile } from "./build-check.ts";
+import { contextOf, readDockerfile } from "./build-context.ts";
 import { allCredentials } from "./registry-auth.ts";
 
 export const command = defineCommand({
@@ -48,15 +47,13 @@ export const command = defineCommand({
     const { value } = flags;
     if (value.check) {
       const path = value.file || resolve(source, "Dockerfile");
-      const text = (
-        path === "-" ? await new Response(context.stdin.stream()).text() : readDockerfile(path).toString()
-      ) as string;
-      const args = Object.fromEntries(Object.entries(pairs(value["build-arg"], (name) => process.env[name] ?? "")));
+      const text = path === "-" ? await collectText(context.stdin.stream()) : readDockerfile(path).toString();
+      const args = pairs(value["build-arg"], (name) => process.env[name] ?? "");
       const { output, failed } = checkDockerfile({ name: basename(path), text, args, target: value.target });
       context.stdout.write(output);
       return failed ? 1 : 0;
     }
-    const { body, remote, dockerfile } = await contextOf(context, source, value.file);
+    const { body, remote, dockerfile } = contextOf(context, source, value.file);
     let id = "";
     const stream = await context.client.stream("POST", "/build", {
       query: {
@@ -100,118 +97,8 @@ export const command = defineCommand({
   },
 });
 
-interface BuildInput {
-  body: Bytes | undefined;
-  remote: string;
-  dockerfile: string;
-}
-
-async function contextOf(context: CliContext, source: string, file: string): Promise<BuildInput> {
-  if (/^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(source)) {
-    return { body: undefined, remote: source, dockerfile: file || "Dockerfile" };
-  }
-  if (source === "-") {
-    if (file === "-") throw new CliError("invalid argument: can't use stdin for both build context and dockerfile");
-    return { body: standardInput(context.stdin.stream()), remote: "", dockerfile: file || "Dockerfile" };
-  }
-  return localContext(source, file);
-}
-
-/** A tar archive of any compression as it is; anything else is a Dockerfile without a context. */
-async function* standardInput(input: Bytes): AsyncGenerator<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let isArchive: boolean | undefined;
-  for await (const chunk of input) {
-    if (isArchive) {
-      yield chunk;
-      continue;
-    }
-    chunks.push(chunk);
-    const head = Buffer.concat(chunks);
-    if (isArchive === undefined && head.length >= 512) isArchive = looksLikeArchive(head);
-    if (isArchive) yield head;
-  }
-  if (isArchive) return;
-  const whole = Buffer.concat(chunks);
-  if (whole.length === 0) throw new CliError("failed to peek context header from STDIN: EOF");
-  if (looksLikeArchive(whole)) yield whole;
-  else
-    yield* packText(
-      "Dockerfile",
-      whole,
-      (async function* () {
-        yield Buffer.alloc(1024);
-      })(),
-    );
-}
-
-function looksLikeArchive(head: Buffer): boolean {
-  const magics = ["1f8b08", "28b52ffd", "fd377a585a00", "425a68"];
-  const hex = head.subarray(0, 6).toString("hex");
-  return magics.some((magic) => hex.startsWith(magic)) || head.toString("latin1", 257, 262) === "ustar";
-}
-
-/** The Dockerfile may lie outside the context: it then goes along under a name of its own. */
-function localContext(source: string, file: string): BuildInput {
-  const directory = resolve(source);
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CliError(`unable to prepare context: path ${JSON.stringify(source)} not found`);
-  }
-  const path = file === "" ? resolve(directory, "Dockerfile") : resolve(file);
-  const inside = relative(directory, path);
-  const isInside = inside !== "" && !inside.startsWith("..");
-  const text = isInside ? undefined : readDockerfile(path);
-  if (isInside && !statSync(path, { throwIfNoEntry: false })) {
-    throw new CliError(
-      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
-    );
-  }
-  const dockerfile =
-    text === undefined ? inside : `.dockerfile.${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
-  const choose = chooser(ignorePatterns(directory, isInside ? inside : ""), isInside ? inside : "");
-  const tree = packTree(Buffer.from(directory).toString("latin1"), ".", choose);
-  return { body: text === undefined ? tree : packText(dockerfile, text, tree), remote: "", dockerfile };
-}
-
-function readDockerfile(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch {
-    throw new CliError(
-      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${path}: no such file or directory`,
-    );
-  }
-}
-
-function ignorePatterns(directory: string, dockerfile: string): string[] {
-  for (const name of [`${dockerfile}.dockerignore`, ".dockerignore"]) {
-    try {
-      return parseIgnoreFile(readFileSync(resolve(directory, name), "utf8"));
-    } catch {
-      // There is none.
-    }
-  }
-  return [];
-}
-
-/** The daemon needs the Dockerfile and the ignore file even when they are not to be copied; it takes them out itself. */
-function chooser(patterns: string[], dockerfile: string): (path: string) => Choice {
-  const latin1 = (text: string) => Buffer.from(text).toString("latin1");
-  const matcher = new IgnoreMatcher(patterns.map(latin1));
-  const kept = [latin1(dockerfile), ".dockerignore", `${latin1(dockerfile)}.dockerignore`];
-  return (path) => {
-    if (kept.includes(path) || !matcher.matches(path)) return "pack";
-    return matcher.mayHoldExceptions(path) || kept.some((name) => name.startsWith(`${path}/`)) ? "look" : "skip";
-  };
-}
-
 function pairs<T>(items: readonly string[], missing: (name: string) => T): Record<string, string | T> {
-  return Object.fromEntries(
-    items.map((item) => {
-      const at = item.indexOf("=");
-      return at < 0 ? [item, missing(item)] : [item.slice(0, at), item.slice(at + 1)];
-    }),
-  );
+  return Object.fromEntries(items.map((item) => (item.includes("=") ? splitOnce(item, "=") : [item, missing(item)])));
 }
 
 async function registryConfig(context: CliContext): Promise<string> {
