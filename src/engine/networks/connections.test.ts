@@ -1,42 +1,19 @@
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { expect, test } from "bun:test";
 import type { EndpointSettings } from "../../api/networks.ts";
-import { Logger } from "../../base/log.ts";
-import { Database } from "../../metadata/database.ts";
-import { NetworkManager, type Sandbox } from "./network-manager.ts";
+import type { NetworkManager, Sandbox } from "./network-manager.ts";
 import type { SandboxRequest } from "./network-mode.ts";
-import { ScratchHost } from "./scratch-host.ts";
+import { useScratchManagers } from "./scratch-managers.ts";
 
-// Each test runs a dozen short-lived processes, which a loaded machine makes slow.
-setDefaultTimeout(30_000);
-
-let host: ScratchHost;
-const cleanups: (() => Promise<void>)[] = [];
-beforeAll(() => {
-  host = new ScratchHost();
-});
-afterEach(async () => {
-  await host.stopServers();
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-afterAll(() => host[Symbol.dispose]());
+const scratch = useScratchManagers();
 
 /** A manager with the networks back (10.2.0.0/24), front (10.3.0.0/24) and inside (10.4.0.0/24, internal). */
 async function start(instance: string): Promise<{ manager: NetworkManager; events: string[] }> {
   const events: string[] = [];
-  const execRoot = `${host.directory}/${instance}`;
-  const manager = new NetworkManager({
-    ...{ database: new Database(":memory:"), execRoot, instance, config: {}, poolSize: 1 },
-    logger: new Logger("info", () => undefined),
+  const manager = await scratch.start(instance, {
     events: {
       publish: ({ action, attributes }) => events.push(`${action} ${attributes["name"]} ${attributes["type"]}`),
     },
   });
-  cleanups.push(async () => {
-    await manager.close({ keep: false }).catch(() => undefined);
-    rmSync(execRoot, { recursive: true, force: true });
-  });
-  await manager.reconcile(new Set());
   for (const [Name, Subnet] of Object.entries({ back: "10.2.0.0/24", front: "10.3.0.0/24", inside: "10.4.0.0/24" })) {
     await manager.catalog.create({ Name, IPAM: { Config: [{ Subnet }] }, Internal: Name === "inside" });
   }
@@ -57,12 +34,12 @@ function request(id: string, networks: Record<string, EndpointSettings>, port?: 
 }
 
 const fixed = (IPv4Address: string): EndpointSettings => ({ IPAMConfig: { IPv4Address } });
-const inside = ({ netns }: Sandbox, ...argv: string[]) => host.run("nsenter", `--net=${netns}`, ...argv).trim();
+const inside = ({ netns }: Sandbox, ...argv: string[]) => scratch.host.run("nsenter", `--net=${netns}`, ...argv).trim();
 const addresses = (sandbox: Sandbox) =>
   inside(sandbox, "ip", "-o", "-4", "address", "show", "scope", "global").match(/\d+\.\d+\.\d+\.\d+(?=\/)/g);
 const route = (sandbox: Sandbox) => /via (\S+)/.exec(inside(sandbox, "ip", "route", "show", "default"))?.[1];
 const veths = () =>
-  host
+  scratch.host
     .run("ip", "-o", "link", "show", "type", "veth")
     .match(/veth\w+/g)
     ?.toSorted() ?? [];
@@ -84,25 +61,25 @@ test("a running container joins and leaves; route and published ports follow", a
   const { manager } = await start("live");
   const first = request("a", { front: {} }, "8080");
   const sandbox = await manager.connect(first);
-  await host.serve(sandbox.netns ?? "", 80, "hello");
-  expect(host.ask(undefined, host.address, 8080)).toBe("hello");
+  await scratch.host.serve(sandbox.netns ?? "", 80, "hello");
+  expect(scratch.host.ask(undefined, scratch.host.address, 8080)).toBe("hello");
 
   const both = request("a", { front: {}, back: fixed("10.2.0.77") }, "8080");
   await manager.connectLive(both, "back", fixed("10.2.0.77"), process.pid);
   expect(addresses(sandbox)?.toSorted()).toEqual(["10.2.0.77", "10.3.0.2"]);
   expect(route(sandbox)).toBe("10.2.0.1");
-  expect(host.ask(undefined, host.address, 8080)).toBe("hello");
+  expect(scratch.host.ask(undefined, scratch.host.address, 8080)).toBe("hello");
 
   await manager.disconnectLive(both, "back");
   expect(addresses(sandbox)).toEqual(["10.3.0.2"]);
   expect(route(sandbox)).toBe("10.3.0.1");
-  expect(host.ask(undefined, host.address, 8080)).toBe("hello");
+  expect(scratch.host.ask(undefined, scratch.host.address, 8080)).toBe("hello");
 
   await manager.disconnectLive(first, "front");
   expect(addresses(sandbox)).toBeNull();
-  expect(host.isSilent(undefined, host.address, 8080)).toBe(true);
+  expect(scratch.host.isSilent(undefined, scratch.host.address, 8080)).toBe(true);
   await manager.connectLive(first, "front", {}, process.pid);
-  expect(host.ask(undefined, host.address, 8080)).toBe("hello");
+  expect(scratch.host.ask(undefined, scratch.host.address, 8080)).toBe("hello");
 });
 
 test("a restart gets the address that it asks for, although its former interface is just going", async () => {

@@ -1,25 +1,13 @@
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, rmSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
 import { Logger } from "../../base/log.ts";
 import { Database } from "../../metadata/database.ts";
 import type { NetworkConfig } from "./network-config.ts";
 import { NetworkManager, type Sandbox } from "./network-manager.ts";
 import type { SandboxRequest } from "./network-mode.ts";
-import { ScratchHost } from "./scratch-host.ts";
+import { useScratchManagers } from "./scratch-managers.ts";
 
-// Each test runs a dozen short-lived processes, which a loaded machine makes slow.
-setDefaultTimeout(30_000);
-
-let host: ScratchHost;
-const cleanups: (() => Promise<void>)[] = [];
-beforeAll(() => {
-  host = new ScratchHost();
-});
-afterEach(async () => {
-  await host.stopServers();
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-afterAll(() => host[Symbol.dispose]());
+const scratch = useScratchManagers();
 
 interface Started {
   manager: NetworkManager;
@@ -34,19 +22,8 @@ async function start(
 ): Promise<Started> {
   const lines: string[] = [];
   const database = options.keepDatabase ?? new Database(":memory:");
-  const manager = new NetworkManager({
-    database,
-    execRoot: `${host.directory}/${instance}`,
-    instance,
-    config,
-    poolSize: 2,
-    logger: new Logger("info", (line) => lines.push(line)),
-  });
-  cleanups.push(async () => {
-    await manager.close({ keep: false }).catch(() => undefined);
-    rmSync(`${host.directory}/${instance}`, { recursive: true, force: true });
-  });
-  await manager.reconcile(new Set());
+  const logger = new Logger("info", (line) => lines.push(line));
+  const manager = await scratch.start(instance, { database, config, poolSize: 2, logger });
   return { manager, database, lines };
 }
 
@@ -82,15 +59,15 @@ test("a published port answers the host, its loopback, neighbours, other contain
   const server = await manager.connect(request("a", ["8080:80/tcp"]));
   const other = await manager.connect(request("b"));
   const netns = server.netns ?? "";
-  await host.serve(netns, 80, "hello");
+  await scratch.host.serve(netns, 80, "hello");
   expect({
-    loopback: host.ask(undefined, "127.0.0.1", 8080),
-    host: host.ask(undefined, host.address, 8080),
-    neighbour: host.ask(host.neighbour, host.address, 8080),
-    container: host.ask(other.netns, host.address, 8080),
-    gateway: host.ask(other.netns, server.settings.Gateway, 8080),
-    direct: host.ask(other.netns, ipOf(server), 80),
-    itself: host.ask(netns, host.address, 8080),
+    loopback: scratch.host.ask(undefined, "127.0.0.1", 8080),
+    host: scratch.host.ask(undefined, scratch.host.address, 8080),
+    neighbour: scratch.host.ask(scratch.host.neighbour, scratch.host.address, 8080),
+    container: scratch.host.ask(other.netns, scratch.host.address, 8080),
+    gateway: scratch.host.ask(other.netns, server.settings.Gateway, 8080),
+    direct: scratch.host.ask(other.netns, ipOf(server), 80),
+    itself: scratch.host.ask(netns, scratch.host.address, 8080),
   }).toEqual({
     loopback: "hello",
     host: "hello",
@@ -101,74 +78,82 @@ test("a published port answers the host, its loopback, neighbours, other contain
     itself: "hello",
   });
   // What is not published is not reached by routing through this host.
-  expect(host.isSilent(host.neighbour, ipOf(server), 80)).toBe(true);
+  expect(scratch.host.isSilent(scratch.host.neighbour, ipOf(server), 80)).toBe(true);
   await manager.release("a");
-  expect(host.isSilent(undefined, "127.0.0.1", 8080)).toBe(true);
+  expect(scratch.host.isSilent(undefined, "127.0.0.1", 8080)).toBe(true);
 });
 
 test("containers reach the outside by the host's address", async () => {
   const { manager } = await start("outside");
   const container = await manager.connect(request("a"));
-  await host.serve(host.neighbour, 91, "outside");
-  expect(host.ask(container.netns, "10.99.0.2", 91)).toBe("outside");
+  await scratch.host.serve(scratch.host.neighbour, 91, "outside");
+  expect(scratch.host.ask(container.netns, "10.99.0.2", 91)).toBe("outside");
 });
 
 test("a port published on loopback is not reached from the LAN, even by a forged address", async () => {
   const { manager } = await start("loopback");
   const server = await manager.connect(request("a", ["127.0.0.1:8081:80/tcp"]));
-  await host.serve(server.netns ?? "", 80, "private");
-  expect(host.ask(undefined, "127.0.0.1", 8081)).toBe("private");
-  expect(host.isSilent(host.neighbour, host.address, 8081)).toBe(true);
+  await scratch.host.serve(server.netns ?? "", 80, "private");
+  expect(scratch.host.ask(undefined, "127.0.0.1", 8081)).toBe("private");
+  expect(scratch.host.isSilent(scratch.host.neighbour, scratch.host.address, 8081)).toBe(true);
   // The neighbour routes 127.0.0.0/8 to this host.
-  host.run("nsenter", `--net=${host.neighbour}`, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet");
-  host.run("nsenter", `--net=${host.neighbour}`, "ip", "addr", "del", "127.0.0.1/8", "dev", "lo");
-  host.run(
+  scratch.host.run(
     "nsenter",
-    `--net=${host.neighbour}`,
+    `--net=${scratch.host.neighbour}`,
+    "sh",
+    "-c",
+    "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet",
+  );
+  scratch.host.run("nsenter", `--net=${scratch.host.neighbour}`, "ip", "addr", "del", "127.0.0.1/8", "dev", "lo");
+  scratch.host.run(
+    "nsenter",
+    `--net=${scratch.host.neighbour}`,
     "ip",
     "route",
     "add",
     "127.0.0.1/32",
     "via",
-    host.address,
+    scratch.host.address,
     "dev",
     "eth0",
   );
-  expect(host.isSilent(host.neighbour, "127.0.0.1", 8081)).toBe(true);
+  expect(scratch.host.isSilent(scratch.host.neighbour, "127.0.0.1", 8081)).toBe(true);
 });
 
 test("a FORWARD policy of DROP is answered by marked rules in DOCKER-USER, which go at the end", async () => {
   for (const rule of ["-P FORWARD DROP", "-N DOCKER-USER", "-I FORWARD -j DOCKER-USER"]) {
-    host.run("iptables", ...rule.split(" "));
+    scratch.host.run("iptables", ...rule.split(" "));
   }
   try {
     const { manager } = await start("forward");
     const server = await manager.connect(request("a", ["8082:80/tcp"]));
-    await host.serve(server.netns ?? "", 80, "forwarded");
-    expect(host.ask(host.neighbour, host.address, 8082)).toBe("forwarded");
-    expect(host.run("iptables", "-S", "DOCKER-USER").match(/--comment gantry-forward -j ACCEPT/g)).toHaveLength(2);
-    expect(host.run("iptables", "-S", "FORWARD")).toBe("-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n");
+    await scratch.host.serve(server.netns ?? "", 80, "forwarded");
+    expect(scratch.host.ask(scratch.host.neighbour, scratch.host.address, 8082)).toBe("forwarded");
+    expect(scratch.host.run("iptables", "-S", "DOCKER-USER").match(/--comment gantry-forward -j ACCEPT/g)).toHaveLength(
+      2,
+    );
+    expect(scratch.host.run("iptables", "-S", "FORWARD")).toBe("-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n");
     await manager.close({ keep: false });
-    expect(host.run("iptables", "-S", "DOCKER-USER")).toBe("-N DOCKER-USER\n");
+    expect(scratch.host.run("iptables", "-S", "DOCKER-USER")).toBe("-N DOCKER-USER\n");
   } finally {
-    host.run("nft", "delete", "table", "ip", "filter");
+    scratch.host.run("nft", "delete", "table", "ip", "filter");
   }
 });
 
 test("a policy set later, and a table lost, are noticed at the next start", async () => {
   const { manager, lines } = await start("later");
   await Bun.sleep(1000);
-  host.run("nft", "flush", "ruleset");
-  host.run("iptables", "-P", "FORWARD", "DROP");
+  scratch.host.run("nft", "flush", "ruleset");
+  scratch.host.run("iptables", "-P", "FORWARD", "DROP");
   try {
     await manager.connect(request("a", ["8092:80/tcp"]));
-    expect(host.run("nft", "list", "map", "ip", "gantry-later", "published")).toContain("tcp . 8092 :");
+    expect(scratch.host.run("nft", "list", "map", "ip", "gantry-later", "published")).toContain("tcp . 8092 :");
     for (let tries = 0; tries < 100 && !lines.some((line) => line.includes("lets the containers")); tries++)
       await Bun.sleep(20);
-    expect(host.run("iptables", "-S", "FORWARD")).toContain("--comment gantry-later -j ACCEPT");
-    expect(host.run("nft", "list", "tables")).toContain("table ip gantry-later");
+    expect(scratch.host.run("iptables", "-S", "FORWARD")).toContain("--comment gantry-later -j ACCEPT");
+    expect(scratch.host.run("nft", "list", "tables")).toContain("table ip gantry-later");
   } finally {
-    host.run("nft", "delete", "table", "ip", "filter");
+    scratch.host.run("nft", "delete", "table", "ip", "filter");
   }
 });
 
@@ -180,7 +165,7 @@ test("addresses are given from the lowest on, and again only when their last use
   expect(second.settings.MacAddress).toBe("02:42:0a:4d:00:03");
   await manager.release("a");
   expect(ipOf(await manager.connect(request("c")))).toBe("10.77.0.4");
-  for (let tries = 0; tries < 50 && host.run("ip", "-br", "link").match(/veth/g)?.length !== 4; tries++)
+  for (let tries = 0; tries < 50 && scratch.host.run("ip", "-br", "link").match(/veth/g)?.length !== 4; tries++)
     await Bun.sleep(20);
   await Bun.sleep(20);
   expect(ipOf(await manager.connect(request("d")))).toBe("10.77.0.2");
@@ -209,11 +194,11 @@ test("a port in use is refused in dockerd's words and nothing is kept", async ()
 
 test("a UDP client that sent to a port before it was published is heard", async () => {
   const { manager } = await start("udp");
-  const client = await host.openUdp(host.neighbour, 4000);
-  client.send("too early", host.address, 8091);
+  const client = await scratch.host.openUdp(scratch.host.neighbour, 4000);
+  client.send("too early", scratch.host.address, 8091);
   const server = await manager.connect(request("a", ["8091:80/udp"]));
-  const { received } = await host.openUdp(server.netns ?? "", 80);
-  client.send("in time", host.address, 8091);
+  const { received } = await scratch.host.openUdp(server.netns ?? "", 80);
+  client.send("in time", scratch.host.address, 8091);
   for (let tries = 0; tries < 50 && received.length === 0; tries++) await Bun.sleep(10);
   expect(received).toEqual(["in time"]);
 });
@@ -222,37 +207,37 @@ test("after a crash live containers keep their ports and everything else goes", 
   const first = await start("crash");
   const server = await first.manager.connect(request("live", ["8086:80/tcp"]));
   await first.manager.connect(request("dead", ["8087:80/tcp"]));
-  await host.serve(server.netns ?? "", 80, "alive");
+  await scratch.host.serve(server.netns ?? "", 80, "alive");
   // What kill -9 does: sockets and threads end, kernel and database stay.
   const crashed = first.manager as unknown as Record<"ports" | "thread" | "reaper", { close(): void } & Disposable>;
   crashed.ports[Symbol.dispose]();
   crashed.thread.close();
   crashed.reaper.close();
-  host.run("nft", "delete", "table", "ip", "gantry-crash");
-  expect(readdirSync(`${host.directory}/crash/netns`).length).toBeGreaterThan(2);
+  scratch.host.run("nft", "delete", "table", "ip", "gantry-crash");
+  expect(readdirSync(`${scratch.host.directory}/crash/netns`).length).toBeGreaterThan(2);
 
   const second = new NetworkManager({
     database: first.database,
-    execRoot: `${host.directory}/crash`,
+    execRoot: `${scratch.host.directory}/crash`,
     instance: "crash",
     config: {},
     poolSize: 1,
     logger: new Logger("error"),
   });
-  cleanups.push(() => second.close({ keep: false }).catch(() => undefined));
+  scratch.defer(() => second.close({ keep: false }).catch(() => undefined));
   await second.reconcile(new Set(["live"]));
-  expect(host.ask(host.neighbour, host.address, 8086)).toBe("alive");
+  expect(scratch.host.ask(scratch.host.neighbour, scratch.host.address, 8086)).toBe("alive");
   expect(second.currentSettings("live")?.IPAddress).toBe(ipOf(server));
   expect(second.currentSettings("dead")).toBeUndefined();
   expect(() => Bun.listen({ hostname: "0.0.0.0", port: 8086, socket: { data() {} } })).toThrow();
   await second.close({ keep: true });
-  expect(readdirSync(`${host.directory}/crash/netns`)).toEqual([server.settings.SandboxID.slice(0, 12)]);
-  expect(host.ask(host.neighbour, host.address, 8086)).toBe("alive");
+  expect(readdirSync(`${scratch.host.directory}/crash/netns`)).toEqual([server.settings.SandboxID.slice(0, 12)]);
+  expect(scratch.host.ask(scratch.host.neighbour, scratch.host.address, 8086)).toBe("alive");
 
   const third = await start("crash", {}, { keepDatabase: first.database });
   await third.manager.close({ keep: false });
-  expect(host.run("ip", "-br", "link")).not.toMatch(/gantry-|veth/);
-  expect(host.run("nft", "list", "tables")).not.toContain("gantry-crash");
+  expect(scratch.host.run("ip", "-br", "link")).not.toMatch(/gantry-|veth/);
+  expect(scratch.host.run("nft", "list", "tables")).not.toContain("gantry-crash");
 });
 
 test("two daemons take different ranges and bridges, and one that ends leaves the other alone", async () => {
@@ -262,20 +247,20 @@ test("two daemons take different ranges and bridges, and one that ends leaves th
     two.manager.connect(request("b", ["8089:80/tcp"])),
   ]);
   expect(ipOf(a).split(".")[1]).not.toBe(ipOf(b).split(".")[1] as string);
-  await host.serve(b.netns ?? "", 80, "two");
-  expect(host.ask(a.netns, host.address, 8089)).toBe("two");
-  expect(host.isSilent(a.netns, ipOf(b), 80)).toBe(true);
+  await scratch.host.serve(b.netns ?? "", 80, "two");
+  expect(scratch.host.ask(a.netns, scratch.host.address, 8089)).toBe("two");
+  expect(scratch.host.isSilent(a.netns, ipOf(b), 80)).toBe(true);
   await one.manager.close({ keep: false });
-  expect(host.ask(host.neighbour, host.address, 8089)).toBe("two");
+  expect(scratch.host.ask(scratch.host.neighbour, scratch.host.address, 8089)).toBe("two");
 });
 
 test("without inter-container communication containers reach only published ports", async () => {
   const { manager } = await start("icc", { icc: false });
   const server = await manager.connect(request("a", ["8090:80/tcp"]));
   const other = await manager.connect(request("b"));
-  await host.serve(server.netns ?? "", 80, "hello");
-  expect(host.isSilent(other.netns, ipOf(server), 80)).toBe(true);
-  expect(host.ask(other.netns, host.address, 8090)).toBe("hello");
+  await scratch.host.serve(server.netns ?? "", 80, "hello");
+  expect(scratch.host.isSilent(other.netns, ipOf(server), 80)).toBe(true);
+  expect(scratch.host.ask(other.netns, scratch.host.address, 8090)).toBe("hello");
 });
 
 test("host and none have no namespace of ours, container mode no endpoint, unknown networks are not found", async () => {
@@ -293,19 +278,19 @@ test("host and none have no namespace of ours, container mode no endpoint, unkno
 });
 
 test("an administrator's bridge is used with its own address, and left at the end", async () => {
-  host.run("ip", "link", "add", "br-admin", "type", "bridge");
-  host.run("ip", "addr", "add", "10.66.0.1/24", "dev", "br-admin");
+  scratch.host.run("ip", "link", "add", "br-admin", "type", "bridge");
+  scratch.host.run("ip", "addr", "add", "10.66.0.1/24", "dev", "br-admin");
   const { manager } = await start("adopted", { bridge: "br-admin" });
   const container = await manager.connect(request("a"));
   expect([ipOf(container), container.settings.Gateway]).toEqual(["10.66.0.2", "10.66.0.1"]);
   await manager.close({ keep: false });
-  expect(host.run("ip", "-br", "addr", "show", "br-admin")).toContain("10.66.0.1/24");
-  host.run("ip", "link", "del", "br-admin");
+  expect(scratch.host.run("ip", "-br", "addr", "show", "br-admin")).toContain("10.66.0.1/24");
+  scratch.host.run("ip", "link", "del", "br-admin");
 });
 
 test("without packet filter no table is made and publishing is refused; without default bridge the mode is none", async () => {
   const { manager } = await start("plain", { iptables: false });
-  expect(host.run("nft", "list", "tables")).not.toContain("gantry-plain");
+  expect(scratch.host.run("nft", "list", "tables")).not.toContain("gantry-plain");
   expect(await failureOf(manager.connect(request("a", ["8093:80/tcp"])))).toContain(
     "published ports need the packet filter",
   );
@@ -326,7 +311,7 @@ test("random host ports go upwards, and a restarted container gets another", asy
 test("inside: own MAC, MTU, default route, loopback up, no IPv6 on eth0", async () => {
   const { manager } = await start("inside", { mtu: 1400 });
   const { netns, settings } = await manager.connect(request("a"));
-  const show = (...argv: string[]) => host.run("nsenter", `--net=${netns}`, ...argv);
+  const show = (...argv: string[]) => scratch.host.run("nsenter", `--net=${netns}`, ...argv);
   expect(show("ip", "-br", "addr", "show", "eth0")).toMatch(new RegExp(`UP +${settings.IPAddress}/16 *\n`));
   expect(show("ip", "link", "show", "eth0")).toMatch(new RegExp(`mtu 1400 [^]*ether ${settings.MacAddress}`));
   expect(show("ip", "route")).toContain(`default via ${settings.Gateway} dev eth0`);
