@@ -27,6 +27,8 @@ async function program(name: string): Promise<void> {
     DOCKER_SOCKET: socket,
     DOCKER_HOST: `unix://${socket}`,
     CONTEXT: context(),
+    // testcontainers leaves a lock file there.
+    TMPDIR: target().root,
     // Its helper container comes from a registry.
     TESTCONTAINERS_RYUK_DISABLED: "true",
     TESTCONTAINERS_HOST_OVERRIDE: "127.0.0.1",
