@@ -1,4 +1,5 @@
 /** Replaces in a transcript what differs from run to run, and what the CLI (not the engine) adds. */
+import { thermalThrottles } from "../../src/linux/host-facts.ts";
 
 export interface Known {
   /** The daemon's directory. */
@@ -23,11 +24,15 @@ const rules: [RegExp, string][] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4}| ?[+-]\d\d:\d\d|Z)?( UTC)?/g, "<time>"],
   [/(About a |About an |Less than a |\d+ )(second|minute|hour)s?( ago)?/g, "<duration>$3"],
   [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "<mac>"],
-  // The kernel's: cgroup 1 or 2, and what its processors have.
+  // The kernel's: cgroup 1 or 2.
   [/(HostConfig\.OomKillDisable: |"OomKillDisable":)(?:boolean|false|null)\b/g, "$1<cgroup version>"],
   [/("CgroupnsMode":)"(?:host|private)"/g, "$1<cgroup version>"],
-  [/,?\s*"\/sys\/devices\/system\/cpu\/cpu\d+\/thermal_throttle"/g, ""],
 ];
+
+/** What the processors have differs, but an engine masks all of that machine's, in order, after the last path that is the same everywhere. */
+const lastMasked = '"/sys/devices/virtual/powercap"';
+const throttles = thermalThrottles().map((path) => `,?\\s*"${path}"`);
+rules.push([new RegExp(lastMasked + throttles.join(""), "g"), `${lastMasked}<and thermal_throttle of each CPU>`]);
 
 export function normalise(text: string, { root, address }: Known): string {
   const local = text.replaceAll(root, "<root>").replaceAll(address, "<host>");

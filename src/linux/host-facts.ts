@@ -1,5 +1,5 @@
 /** What this machine and this daemon's own process are able to do. Read once at start; nothing here changes while the daemon runs. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { arch, release, totalmem } from "node:os";
 import { errorCode } from "../base/errors.ts";
 import { namesOfMask } from "./capabilities.ts";
@@ -56,6 +56,8 @@ export interface HostFacts extends CgroupLayout {
   selinux: boolean;
   cgroupNamespaces: boolean;
   limits: CgroupLimits;
+  /** The processors' directories that tell how hot they were, and so what others compute (GHSA-6fw5-f8r9-fgfm). */
+  thermalThrottles: string[];
   /** `net.ipv4.ip_forward` is 1. */
   readonly ipForward: boolean;
 }
@@ -83,6 +85,7 @@ export function readHostFacts(): HostFacts {
     selinux: existsSync("/sys/fs/selinux/enforce"),
     cgroupNamespaces: existsSync("/proc/self/ns/cgroup"),
     limits: layout.cgroupMode === "v2" ? limitsOfV2(layout) : limitsOfV1(layout),
+    thermalThrottles: thermalThrottles(),
     // Read when asked: the daemon itself turns it on.
     get ipForward() {
       return readText("/proc/sys/net/ipv4/ip_forward") === "1";
@@ -142,6 +145,15 @@ function rootCpuset(layout: CgroupLayout, kind: "cpus" | "mems"): string {
   const root = layout.cgroupControllers["cpuset"];
   if (root === undefined) return "";
   return readText(`${root}/cpuset.${kind}${layout.cgroupMode === "v2" ? ".effective" : ""}`);
+}
+
+/** In the order of the processors' numbers. `devices`: where the kernel shows its processors. */
+export function thermalThrottles(devices = "/sys/devices/system/cpu"): string[] {
+  const cpus = existsSync(devices) ? readdirSync(devices).filter((name) => /^cpu\d+$/.test(name)) : [];
+  return cpus
+    .sort((a, b) => Number(a.slice(3)) - Number(b.slice(3)))
+    .map((cpu) => `${devices}/${cpu}/thermal_throttle`)
+    .filter((path) => existsSync(path));
 }
 
 /** `/proc/PID/limits` → Docker's ulimit names. */

@@ -248,3 +248,10 @@ describe("what dockerd on that host could not show", () => {
     );
   });
 });
+
+test("what this machine's processors tell of their heat is masked, unless the container is privileged", () => {
+  const host = { ...testHost, thermalThrottles: ["/sys/devices/system/cpu/cpu0/thermal_throttle"] };
+  const masked = (given: HostConfig) => normalizeHostConfig(given, host, testDefaults).MaskedPaths;
+  expect(masked({})?.at(-1)).toBe("/sys/devices/system/cpu/cpu0/thermal_throttle");
+  expect(masked({ Privileged: true })).toBeNull();
+});

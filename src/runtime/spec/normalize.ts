@@ -77,7 +77,7 @@ export function normalizeHostConfig(given: HostConfig, facts: HostFacts, default
     // Twice the memory is Docker's default for memory and swap together.
     MemorySwap: memory > 0 && !host.MemorySwap ? memory * 2 : (host.MemorySwap ?? 0),
     ...(host.Mounts?.length ? { Mounts: host.Mounts } : {}),
-    MaskedPaths: host.MaskedPaths ?? (privileged ? null : [...defaultMaskedPaths]),
+    MaskedPaths: host.MaskedPaths ?? (privileged ? null : [...defaultMaskedPaths, ...facts.thermalThrottles]),
     ReadonlyPaths: host.ReadonlyPaths ?? (privileged ? null : [...defaultReadonlyPaths]),
     ...(typeof host.Init === "boolean" ? { Init: host.Init } : {}),
   };

@@ -40,6 +40,7 @@ export const testHost: HostFacts = {
     blkioReadIops: true,
     blkioWriteIops: true,
   },
+  thermalThrottles: [],
   ipForward: false,
 };
 
