@@ -20,3 +20,8 @@ const escapes: Record<string, string> = {
   "\t": "\\t",
   "\v": "\\v",
 };
+
+/** Go's `%q` of a list of strings. */
+export function goQuotedList(words: readonly string[]): string {
+  return `[${words.map(goQuote).join(" ")}]`;
+}

@@ -74,12 +74,17 @@ function matches({ key, description, used }: CacheEntry, filters: Filters, until
 /** Bytes that the step itself added. */
 function ownSize(images: BuilderImages, { image }: CacheEntry): number {
   const record = images.find(image);
+  if (record?.hidden) return images.topLayerSize(image);
   const parent = record?.parent === undefined ? undefined : images.find(record.parent);
   return record ? Math.max(0, record.size - (parent?.size ?? 0)) : 0;
 }
 
 /** False when a name, a container or another image needs it. */
 async function removeImage({ image }: CacheEntry, images: BuilderImages): Promise<boolean> {
+  if (images.find(image)?.hidden) {
+    await images.forgetCacheStep(image);
+    return true;
+  }
   if (images.references(image).length > 0 || images.children(image).length > 0) return false;
   try {
     await images.remove(image, { force: false, noPrune: true });

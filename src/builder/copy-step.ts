@@ -2,11 +2,11 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
-import type { ContainerConfig } from "../api/container-config.ts";
 import { parseMode } from "../archive/file-mode.ts";
 import { EngineError, invalidArgument, withPrefix } from "../base/errors.ts";
 import type { CopyInstruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Layer } from "../snapshots/layer-store.ts";
 import {
   type CopyRequest,
   type CopySource,
@@ -16,7 +16,6 @@ import {
   prepareCopy,
 } from "./context/copy-files.ts";
 import { isUrl, remoteFiles } from "./context/remote-files.ts";
-import { commentConfig } from "./describe.ts";
 import { resolveOwner } from "./owner.ts";
 import type { StageBuild } from "./stage-build.ts";
 
@@ -41,24 +40,20 @@ export class CopyStep {
         `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
       );
     }
-    const flags = [
-      copy.chown === undefined ? "" : `--chown=${copy.chown} `,
-      copy.chmod === undefined ? "" : `--chmod=${copy.chmod} `,
-    ].join("");
-    const comment = [`#(nop) ${name} ${flags}${prepared.digest} in ${copy.destination} `];
-    const options = [
+    const key = [
+      prepared.digest,
+      copy.chown ?? "",
+      copy.chmod ?? "",
       request.parents,
       request.exclude,
       request.sources.map(({ extract }) => extract),
       request.destination,
     ];
-    const containerConfig = commentConfig(build.config, comment);
-    await build.reach([comment, build.config, build.state.author, options], containerConfig, () =>
-      this.bring(prepared, containerConfig),
-    );
+    const step = { instruction: copy, digest: prepared.digest };
+    await build.scope.steps.files(build, step, key, (keep) => this.bring(prepared, keep));
   }
 
-  private async bring(prepared: PreparedCopy, containerConfig: ContainerConfig): Promise<Digest> {
+  private async bring(prepared: PreparedCopy, keep: (layer: Layer) => Promise<Digest>): Promise<Digest> {
     const { build, copy } = this;
     const { sources, layers, images, signal } = build.scope;
     const { image } = build.state;
@@ -68,8 +63,8 @@ export class CopyStep {
     const archive = await prefixed("failed to copy files: ", async () =>
       copyArchive(prepared, { target: below, owner, signal }),
     );
-    if (archive) return build.image(containerConfig, await layers.unpack(archive, { signal }));
-    return build.change(containerConfig, (target) =>
+    if (archive) return await keep(await layers.unpack(archive, { signal }));
+    return await build.change(keep, (target) =>
       prefixed("failed to copy files: ", () => copyFiles(prepared, { target, owner, signal })),
     );
   }
@@ -111,11 +106,11 @@ export class CopyStep {
     const { copy, build, name } = this;
     const { scope } = build;
     const common = { paths, literal: false, extract: name === "ADD" && copy.unpack !== false };
-    if (copy.from === undefined) return { ...common, root: scope.context.directory, preserve: false };
+    if (copy.from === undefined) return { ...common, root: (await scope.context()).directory, preserve: false };
     const from = copy.from;
-    const image = await prefixed(`invalid from flag value ${from}: `, () => build.imageOf(from));
-    if (image === undefined) throw invalidArgument(`${name} failed: stage ${from} has no files`);
-    return { ...common, root: scope.sources.root(image), preserve: true };
+    const tree = await prefixed(`invalid from flag value ${from}: `, () => build.treeOf(from));
+    if (tree === undefined) throw invalidArgument(`${name} failed: stage ${from} has no files`);
+    return { ...common, root: tree.root, preserve: tree.image !== undefined };
   }
 
   /** Heredocs as files of a directory. */

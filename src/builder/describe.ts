@@ -4,7 +4,7 @@
  */
 import type { ContainerConfig, HealthConfig } from "../api/container-config.ts";
 import { formatGoDuration } from "../base/go-duration.ts";
-import { goQuote } from "../base/go-quote.ts";
+import { goQuotedList } from "../base/go-quote.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
 import { shellOf } from "../dockerfile/run-config.ts";
 
@@ -50,11 +50,6 @@ export function describe(instruction: Instruction, config: ContainerConfig): str
     default:
       throw new Error(`a step ${instruction.kind} is no comment`);
   }
-}
-
-/** Go's `%q` of a list of strings. */
-function goQuotedList(words: readonly string[]): string {
-  return `[${words.map(goQuote).join(" ")}]`;
 }
 
 /** Go's `%v` of a pointer to a HealthConfig. */

@@ -3,26 +3,36 @@ import { isNotFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseReference } from "../oci/reference.ts";
-import type { Credentials } from "../remote/auth.ts";
-import type { BuildRequest } from "./build-request.ts";
-import type { BuildOutput } from "./output.ts";
+import type { SolveRequest } from "./build-request.ts";
 import type { BuilderImages, BuilderSnapshots } from "./parts.ts";
+import type { StageReport } from "./report.ts";
+
+/** Names that stand for something else than the image of that name: `--build-context`. */
+export interface NamedContexts {
+  /** The image that is meant. */
+  image(name: string): string | undefined;
+  /** The directory that is meant, received when it is first asked for. */
+  directory(name: string): Promise<string> | undefined;
+}
 
 export class ImageSources {
   private readonly images: BuilderImages;
   private readonly snapshots: BuilderSnapshots;
-  private readonly request: BuildRequest;
+  private readonly request: SolveRequest;
+  private readonly named: NamedContexts | undefined;
   private readonly pulls = new Map<string, Promise<void>>();
   private readonly roots = new Map<Digest, { key: string; path: string }>();
 
-  constructor(images: BuilderImages, snapshots: BuilderSnapshots, request: BuildRequest) {
+  constructor(images: BuilderImages, snapshots: BuilderSnapshots, request: SolveRequest, named?: NamedContexts) {
     this.images = images;
     this.snapshots = snapshots;
     this.request = request;
+    this.named = named;
   }
 
   /** The image of a FROM line or `--from`. Pulled when it is not here, or when the build asks for the newest. */
-  async image(name: string, output: BuildOutput, platform = this.request.platform): Promise<Digest> {
+  async image(given: string, report: StageReport, platform = this.request.platform): Promise<Digest> {
+    const name = this.named?.image(given) ?? given;
     if (!this.request.pull || isId(name)) {
       try {
         return this.images.resolve(name, platform).id;
@@ -33,16 +43,16 @@ export class ImageSources {
     const key = `${name} ${platform ?? ""}`;
     let pulling = this.pulls.get(key);
     if (!pulling) {
-      pulling = this.images.pull(name, {
-        platform,
-        credentials: this.login(name),
-        progress: (message) => output.progress(message),
-        signal: this.request.signal,
-      });
+      pulling = this.pull(name, platform, report);
       this.pulls.set(key, pulling);
     }
     await pulling;
     return this.images.resolve(name, platform).id;
+  }
+
+  /** The tree of what `--from` names where that is a directory of the client's; undefined: it is an image. */
+  directory(name: string): Promise<string> | undefined {
+    return this.named?.directory(name);
   }
 
   /** The image's tree, to be read only, until the build ends. */
@@ -61,12 +71,14 @@ export class ImageSources {
     this.roots.clear();
   }
 
-  /** The client sends all the logins that it has. */
-  private login(name: string): Credentials {
-    const { domain } = parseReference(name);
-    const { logins } = this.request;
-    if (domain === "docker.io") return logins["https://index.docker.io/v1/"] ?? logins["docker.io"] ?? {};
-    return logins[domain] ?? logins[`https://${domain}`] ?? {};
+  private async pull(name: string, platform: string | undefined, report: StageReport): Promise<void> {
+    const { login, signal } = this.request;
+    await this.images.pull(name, {
+      platform,
+      credentials: await login(parseReference(name).domain),
+      progress: (message) => report.pull(message),
+      signal,
+    });
   }
 }
 

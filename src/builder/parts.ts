@@ -14,7 +14,10 @@ interface ImageRecord {
   id: Digest;
   layers: Digest[];
   size: number;
+  /** RFC 3339. */
+  created: string;
   parent?: Digest | undefined;
+  hidden?: true;
 }
 
 export interface BuilderImages {
@@ -26,6 +29,13 @@ export interface BuilderImages {
   children(id: Digest): Digest[];
   hold(): Disposable;
   createBuildStep(request: BuildStepRequest): Promise<Digest>;
+  /** Keeps layers for the cache alone. */
+  createCacheStep(layers: readonly Digest[]): Promise<Digest>;
+  forgetCacheStep(id: Digest): Promise<void>;
+  /** Bytes of the layer that an image adds to those below; 0: it has none. */
+  topLayerSize(id: Digest): number;
+  /** The image that a build ends with; its layers are those of a cache step or an image. */
+  createBuilt(config: ImageConfig): Promise<Digest>;
   tag(name: string, repo: string, tag: string): Promise<void>;
   remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<unknown>;
   pull(

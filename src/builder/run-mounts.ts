@@ -74,13 +74,13 @@ export class RunMounts implements AsyncDisposable {
     if (!mount.readOnly) throw notImplemented("RUN --mount=type=bind,readwrite is not supported yet");
     const { scope } = this.build;
     const source = mount.source ?? "/";
-    let root = scope.context.directory;
-    if (mount.from) {
-      const image = await this.build.imageOf(mount.from);
-      if (image === undefined) throw invalidArgument(`stage ${mount.from} has no files`);
-      root = scope.sources.root(image);
-      this.keys.push(["bind", image, source, target]);
-    } else {
+    const tree = mount.from
+      ? await this.build.treeOf(mount.from)
+      : { root: (await scope.context()).directory, image: undefined };
+    if (tree === undefined) throw invalidArgument(`stage ${mount.from} has no files`);
+    const { root, image } = tree;
+    if (image !== undefined) this.keys.push(["bind", image, source, target]);
+    else {
       const selection = {
         paths: [source],
         literal: true,

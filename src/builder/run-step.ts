@@ -1,11 +1,11 @@
 /** RUN: a container of the image so far runs the command; what it leaves becomes the step's layer. */
-import type { ContainerConfig, HostConfig, Mount } from "../api/container-config.ts";
+import type { HostConfig, Mount } from "../api/container-config.ts";
 import { canceled, invalidArgument, notImplemented } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
 import { parseHeredocWord } from "../dockerfile/heredocs.ts";
 import type { RunInstruction } from "../dockerfile/instructions.ts";
 import { shellOf } from "../dockerfile/run-config.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Layer } from "../snapshots/layer-store.ts";
 import { RunMounts } from "./run-mounts.ts";
 import { RunOutput } from "./run-output.ts";
 import type { StageBuild } from "./stage-build.ts";
@@ -38,11 +38,10 @@ export class RunStep {
       .sort()
       .map((name) => `${name}=${environment[name]}`);
     const recorded = noted.length > 0 ? [`|${noted.length}`, ...noted, ...command] : command;
-    const containerConfig: ContainerConfig = { ...build.config, Cmd: recorded, Entrypoint: null, ArgsEscaped: true };
     const heredocs = run.heredocs.map(({ content }) => content);
-    const key = [recorded, heredocs, build.config, build.state.author, mounts.keys, run.network ?? ""];
-    await build.reach(key, containerConfig, () =>
-      this.inContainer({ parent, command, environment, mounts: mounts.mounts, containerConfig }),
+    const key = [recorded, heredocs, mounts.keys, run.network ?? ""];
+    await build.scope.steps.files(build, { instruction: run, command: recorded }, key, (keep) =>
+      this.inContainer({ parent, command, environment, mounts: mounts.mounts, keep }),
     );
   }
 
@@ -83,7 +82,7 @@ export class RunStep {
     command: string[];
     environment: Record<string, string>;
     mounts: Mount[];
-    containerConfig: ContainerConfig;
+    keep: (layer: Layer) => Promise<Digest>;
   }): Promise<Digest> {
     const { build } = this;
     const { containers, snapshots, images, request, signal } = build.scope;
@@ -105,29 +104,29 @@ export class RunStep {
     );
     let succeeded = false;
     try {
-      for (const warning of warnings) build.output.text(` ---> [Warning] ${warning}\n`);
-      build.output.text(` ---> Running in ${shortId(id)}\n`);
+      for (const warning of warnings) build.report.warning(warning);
+      build.report.running(id);
       const code = await this.runToEnd(id);
       if (code !== 0) throw new StepFailure(step.command, code);
       using _held = images.hold();
       const layer = await snapshots.commit(id, signal);
-      const image = await build.image(step.containerConfig, layer);
+      const image = await step.keep(layer);
       succeeded = true;
       return image;
     } finally {
       const removes = succeeded ? request.remove || request.forceRemove : request.forceRemove || signal.aborted;
       if (removes) {
         await containers.remove(id, { force: true, volumes: true, link: false });
-        if (succeeded) build.output.text(` ---> Removed intermediate container ${shortId(id)}\n`);
+        if (succeeded) build.report.removed(id);
       }
     }
   }
 
   /** Resolves with the exit code once all output has come. */
   private async runToEnd(id: string): Promise<number> {
-    const { output, scope } = this.build;
+    const { report, scope } = this.build;
     const { containers, signal } = scope;
-    const sink = new RunOutput((stream, text) => (stream === "stderr" ? output.error(text) : output.text(text)));
+    const sink = new RunOutput((stream, text) => report.output(stream, text));
     const session = await containers.attach(id, {
       logs: false,
       stream: true,

@@ -1,36 +1,38 @@
 /**
  * Builds one stage: its instructions in order, each from the image that the one before led to. An instruction whose key is in the
- * cache leads on at once; else it runs in a container, copies files into a fresh snapshot, or changes the config, and becomes an image.
+ * cache leads on at once; else it runs in a container, copies files into a fresh snapshot, or changes the config.
  */
 import type { ContainerConfig } from "../api/container-config.ts";
-import { canceled, internal, invalidArgument } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
+import { canceled, invalidArgument } from "../base/errors.ts";
 import { expandInstruction } from "../dockerfile/expand.ts";
 import type { Instruction, Stage } from "../dockerfile/instructions.ts";
 import { parseTrigger } from "../dockerfile/parse.ts";
 import { applyInstruction, type RunConfigState } from "../dockerfile/run-config.ts";
 import { makeDirectoryInRoot } from "../linux/make-directory.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { ImageHistory } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
 import type { BuildArgs } from "./build-args.ts";
-import type { BuildRequest } from "./build-request.ts";
+import type { SolveRequest } from "./build-request.ts";
 import type { BuildContext } from "./context/context.ts";
 import type { CopyScanners } from "./context/copy-scanners.ts";
 import { CopyStep } from "./copy-step.ts";
-import { commentConfig, describe } from "./describe.ts";
 import type { ImageSources } from "./image-sources.ts";
-import type { BuildOutput } from "./output.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
+import type { StageReport } from "./report.ts";
 import { RunStep } from "./run-step.ts";
 import { cacheKey, type StepCache } from "./step-cache.ts";
+import type { StepKeeper } from "./step-keeper.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What all stages of one build share. */
 export interface BuildScope {
-  request: BuildRequest;
-  context: BuildContext;
+  request: SolveRequest;
+  /** The files that COPY and ADD take; received when they are first asked for. */
+  context: () => Promise<BuildContext>;
+  steps: StepKeeper;
   images: BuilderImages;
   containers: BuilderContainers;
   snapshots: BuilderSnapshots;
@@ -45,55 +47,77 @@ export interface BuildScope {
   cacheMounts: string;
   signal: AbortSignal;
   escape: "\\" | "`";
-  /** The image of an earlier stage (by name or number), building it first if need be; undefined: there is no such stage. */
-  stage(name: string): Promise<StageImage> | undefined;
+  /** An earlier stage (by name or number) as it ended, built first if need be; undefined: there is no such stage. */
+  stage(name: string): Promise<StageState> | undefined;
+  /** True: what was cached of this stage does not count. */
+  ignoresCache: boolean;
 }
 
-export interface StageImage {
+export interface StageState {
   /** Undefined after `FROM scratch` alone. */
   image: Digest | undefined;
-}
-
-export interface StageState extends StageImage {
   readonly run: RunConfigState;
   readonly args: BuildArgs;
   author: string;
+  /** Of the image that the stage leads to, where steps are no images (`LayerSteps`); entries without a time changed no file. */
+  history: ImageHistory[];
+  /** CPU variant of the base image. */
+  variant: string | undefined;
+}
+
+/** What is done when a step is not in the cache. */
+export interface Uncached {
+  /** For listings of the cache. */
+  description: string;
+  work: () => Promise<Digest>;
+  /** Another place where the result may be found. */
+  otherwise?: () => Digest | undefined;
 }
 
 export class StageBuild {
   readonly scope: BuildScope;
-  readonly output: BuildOutput;
+  readonly report: StageReport;
   readonly state: StageState;
+  /** Instructions that the request adds, not the Dockerfile. */
+  readonly added = new Set<Instruction>();
   private readonly stage: Stage;
-  private readonly announce: (original: string) => void;
 
-  constructor(
-    scope: BuildScope,
-    stage: Stage,
-    args: BuildArgs,
-    output: BuildOutput,
-    announce: (original: string) => void,
-  ) {
+  constructor(scope: BuildScope, stage: Stage, args: BuildArgs, report: StageReport) {
     this.scope = scope;
     this.stage = stage;
-    this.output = output;
-    this.announce = announce;
-    this.state = { image: undefined, run: { config: {}, commandSet: false }, args, author: "" };
+    this.report = report;
+    this.state = {
+      image: undefined,
+      run: { config: {}, commandSet: false },
+      args,
+      author: "",
+      history: [],
+      variant: undefined,
+    };
   }
 
   /** `base`: the FROM line's name, expanded. */
-  async build(base: string, extra: readonly Instruction[]): Promise<StageImage> {
-    this.announce(this.stage.original);
-    await this.begin(base);
-    this.output.text(` ---> ${this.state.image ? shortId(this.state.image) : ""}\n`);
-    for (const instruction of [...this.stage.instructions, ...extra]) {
-      if (this.scope.signal.aborted) throw canceled("Build cancelled");
-      this.announce(instruction.original);
-      await this.step(instruction);
-      this.output.text(` ---> ${this.state.image ? shortId(this.state.image) : ""}\n`);
+  async build(base: string, extra: readonly Instruction[]): Promise<StageState> {
+    const { report, state } = this;
+    for (const instruction of extra) this.added.add(instruction);
+    try {
+      report.step(this.stage);
+      await this.begin(base);
+      report.base(state.image);
+      await this.runTriggers();
+      report.reached(state.image);
+      for (const instruction of [...this.stage.instructions, ...extra]) {
+        if (this.scope.signal.aborted) throw canceled("Build cancelled");
+        report.step(instruction);
+        await this.step(instruction);
+        report.reached(state.image);
+      }
+      report.finished(state.image);
+      return state;
+    } catch (error) {
+      report.failed(error);
+      throw error;
     }
-    if (this.state.image !== undefined) this.output.id(this.state.image);
-    return { image: this.state.image };
   }
 
   get config(): ContainerConfig {
@@ -103,28 +127,48 @@ export class StageBuild {
   /** The image of an earlier stage (undefined when it has no files), or the one of that name. */
   async imageOf(name: string, platform?: string): Promise<Digest | undefined> {
     const stage = this.scope.stage(name);
-    return stage ? (await stage).image : this.scope.sources.image(name, this.output, platform);
+    return stage ? (await stage).image : this.scope.sources.image(name, this.report, platform);
+  }
+
+  /** The tree of what `--from` names: a stage, a directory of the client's, or an image. Undefined: a stage without files. */
+  async treeOf(name: string): Promise<{ root: string; image: Digest | undefined } | undefined> {
+    const { scope } = this;
+    const directory = scope.stage(name) ? undefined : scope.sources.directory(name);
+    if (directory) return { root: await directory, image: undefined };
+    const image = await this.imageOf(name);
+    return image === undefined ? undefined : { root: scope.sources.root(image), image };
   }
 
   private async begin(base: string): Promise<void> {
     const { scope, state } = this;
     if (base === "") throw invalidArgument(`base name (${this.stage.base}) should not be blank`);
-    if (base !== "scratch" || scope.stage(base)) state.image = await this.imageOf(base, this.stage.platform);
-    const record = state.image === undefined ? undefined : scope.images.find(state.image);
-    if (state.image !== undefined && !record) throw internal(`No such image: ${state.image}`);
-    const config = structuredClone(record ? (scope.images.imageConfig(record).config ?? {}) : {}) as ContainerConfig;
+    const earlier = scope.stage(base);
+    if (earlier) scope.steps.startFromStage(state, await earlier);
+    else if (base !== "scratch") {
+      scope.steps.startFromImage(state, await scope.sources.image(base, this.report, this.stage.platform));
+    }
+    const { config } = state.run;
     if (!config.Env?.some((entry) => entry.startsWith("PATH="))) config.Env = [...(config.Env ?? []), defaultPath];
+  }
+
+  /** What ONBUILD of the base image asks for. */
+  private async runTriggers(): Promise<void> {
+    const { config } = this.state.run;
     const triggers = config.OnBuild ?? [];
     config.OnBuild = null;
-    state.run.config = config;
     if (triggers.length === 0) return;
-    this.output.text(`# Executing ${triggers.length} build trigger${triggers.length > 1 ? "s" : ""}\n`);
-    for (const trigger of triggers) await this.step(parseTrigger(trigger));
+    this.report.triggers(triggers.length);
+    for (const trigger of triggers) {
+      const instruction = parseTrigger(trigger);
+      this.report.trigger(instruction);
+      await this.step(instruction);
+    }
   }
 
   private async step(given: Instruction): Promise<void> {
     const { state, scope } = this;
     const instruction = expandInstruction(given, (name) => this.lookup(name), scope.escape);
+    if (this.added.has(given)) this.added.add(instruction);
     switch (instruction.kind) {
       case "run":
         return new RunStep(this, instruction).execute();
@@ -140,8 +184,8 @@ export class StageBuild {
       default:
         applyInstruction(state.run, instruction);
     }
-    if (instruction.kind === "workdir") return this.makeWorkingDirectory(describe(instruction, this.config));
-    await this.commit(describe(instruction, this.config));
+    if (instruction.kind === "workdir") return this.makeWorkingDirectory(instruction);
+    await scope.steps.metadata(this, instruction);
   }
 
   /** The value of a variable: the image's environment before arguments. */
@@ -150,41 +194,36 @@ export class StageBuild {
     return entry === undefined ? this.state.args.get(name) : entry.slice(name.length + 1);
   }
 
-  private async makeWorkingDirectory(comment: string[]): Promise<void> {
+  private async makeWorkingDirectory(instruction: Extract<Instruction, { kind: "workdir" }>): Promise<void> {
     const path = this.config.WorkingDir ?? "/";
-    await this.commit(comment, (root) => makeDirectoryInRoot(root, path, { mode: 0o755, uid: 0, gid: 0 }));
-  }
-
-  /** The step's effect is its config, and what `change` does to the tree. */
-  private async commit(comment: string[], change?: (root: string) => Promise<unknown> | unknown): Promise<void> {
-    const containerConfig = commentConfig(this.config, comment);
-    await this.reach([comment, this.config, this.state.author], containerConfig, () =>
-      change ? this.change(containerConfig, change) : this.image(containerConfig, undefined),
+    const { steps } = this.scope;
+    if (path === "/" && steps.skipsRoot) return steps.metadata(this, instruction);
+    await steps.files(this, { instruction }, [path], (keep) =>
+      this.change(keep, (root) => makeDirectoryInRoot(root, path, { mode: 0o755, uid: 0, gid: 0 })),
     );
   }
 
-  /** The image with what `change` does to the tree of the image so far. */
+  /** Keeps what `change` does to the tree of the image so far. */
   async change(
-    containerConfig: ContainerConfig,
+    keep: (layer: Layer) => Promise<Digest>,
     change: (root: string) => Promise<unknown> | unknown,
   ): Promise<Digest> {
     using _held = this.scope.images.hold();
-    return await this.image(containerConfig, await this.layer(change));
+    return await keep(await this.layer(change));
   }
 
   /** Goes on to the image of the key: from the cache, or made by `work`. */
-  async reach(key: unknown[], containerConfig: ContainerConfig, work: () => Promise<Digest>): Promise<void> {
-    const { cache, request, platform } = this.scope;
-    const whole = cacheKey(this.state.image ?? "scratch", platform, ...key);
-    const found = request.noCache ? undefined : (cache.find(whole) ?? this.fromGivenImages(containerConfig));
+  async reach(key: unknown[], { description, work, otherwise }: Uncached): Promise<void> {
+    const { cache, platform, ignoresCache } = this.scope;
+    const whole = cacheKey(platform, ...key);
+    const found = ignoresCache ? undefined : (cache.find(whole) ?? otherwise?.());
     if (found !== undefined) {
-      this.output.text(" ---> Using cache\n");
+      this.report.cached();
       this.state.image = found;
       return;
     }
-    const description = (containerConfig.Cmd ?? []).join(" ");
-    this.state.image = request.noCache ? await work() : await cache.build(whole, description, work);
-    if (request.noCache) cache.record(whole, this.state.image, description);
+    this.state.image = ignoresCache ? await work() : await cache.build(whole, description, work);
+    if (ignoresCache) cache.record(whole, this.state.image, description);
   }
 
   private async layer(change: (root: string) => Promise<unknown> | unknown): Promise<Layer> {
@@ -197,38 +236,5 @@ export class StageBuild {
     } finally {
       await snapshots.remove(key);
     }
-  }
-
-  async image(containerConfig: ContainerConfig, layer: Layer | undefined): Promise<Digest> {
-    const { images, platform } = this.scope;
-    const { image: parent, author } = this.state;
-    return images.createBuildStep({ parent, layer, config: this.config, containerConfig, author, platform });
-  }
-
-  /** `--cache-from`: an image whose parent is where this build is, and whose newest step is this one. */
-  private fromGivenImages(containerConfig: ContainerConfig): Digest | undefined {
-    const { request, images } = this.scope;
-    if (request.cacheFrom.length === 0) return undefined;
-    const createdBy = (containerConfig.Cmd ?? []).join(" ");
-    for (const name of request.cacheFrom) {
-      const chain = this.ancestry(name);
-      const at = chain.findIndex((id) => images.find(id)?.parent === this.state.image);
-      const id = chain[at];
-      const record = id === undefined ? undefined : images.find(id);
-      if (record && images.imageConfig(record).history?.at(-1)?.created_by === createdBy) return id;
-    }
-    return undefined;
-  }
-
-  private ancestry(name: string): Digest[] {
-    const { images } = this.scope;
-    const chain: Digest[] = [];
-    try {
-      for (let id: Digest | undefined = images.resolve(name).id; id !== undefined; id = images.find(id)?.parent)
-        chain.push(id);
-    } catch {
-      // An image that is not here is no cache, and no error.
-    }
-    return chain;
   }
 }

@@ -15,6 +15,8 @@ export interface ImageRecord {
   created: string;
   /** The image that this one was committed or built from, on this machine. */
   parent?: Digest | undefined;
+  /** Kept for the build cache alone: no listing shows it. */
+  hidden?: true;
   /** RFC 3339; when a name was last given to it by `tag`, `import`, `commit` or a build. */
   lastTagged?: string | undefined;
 }

@@ -47,8 +47,13 @@ export class ImageStore {
     return record;
   }
 
-  /** Newest first. */
+  /** Newest first, without those that only the build cache keeps. */
   list(): ImageRecord[] {
+    return this.listAll().filter(({ hidden }) => !hidden);
+  }
+
+  /** Newest first, also those that only the build cache keeps. */
+  listAll(): ImageRecord[] {
     const rows = this.database.all<{ id: Digest; doc: string }>("SELECT id, doc FROM images ORDER BY created DESC, id");
     return rows.map((row) => toRecord(row.id, row.doc));
   }
@@ -87,12 +92,12 @@ export class ImageStore {
     const hex = prefix.replace(/^sha256:/, "");
     if (!/^[a-f0-9]{1,64}$/.test(hex)) return undefined;
     const rows = this.database.all<{ id: Digest; doc: string }>(
-      "SELECT id, doc FROM images WHERE id >= ? AND id < ? LIMIT 2",
+      "SELECT id, doc FROM images WHERE id >= ? AND id < ?",
       `sha256:${hex}`,
       `sha256:${hex}g`,
     );
-    const [only] = rows;
-    return only && rows.length === 1 ? toRecord(only.id, only.doc) : undefined;
+    const [only, second] = rows.map((row) => toRecord(row.id, row.doc)).filter(({ hidden }) => !hidden);
+    return second ? undefined : only;
   }
 
   /** Images whose parent this is. */

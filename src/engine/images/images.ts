@@ -21,6 +21,7 @@ import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import { type LoadOptions, loadImages } from "./archive/load.ts";
 import { saveImages } from "./archive/save.ts";
+import { createBuilt, createCacheStep } from "./build-layers.ts";
 import { type BuildStepRequest, createBuildStep } from "./build-step.ts";
 import { ensureBundled } from "./bundled.ts";
 import { type CommitRequest, checkCommit, commitImage } from "./commit.ts";
@@ -147,6 +148,30 @@ export class Images {
   /** A step of a build becomes an image; returns its id. The caller holds (`hold`) from before its layer was made. */
   createBuildStep(request: BuildStepRequest): Promise<Digest> {
     return createBuildStep(this.context, request);
+  }
+
+  /** Keeps layers for the build cache; returns the id of a record that no listing shows. */
+  createCacheStep(layers: readonly Digest[]): Promise<Digest> {
+    return createCacheStep(this.context, layers);
+  }
+
+  /** Forgets such a record, and the layers that nothing else needs. */
+  async forgetCacheStep(id: Digest): Promise<void> {
+    const record = this.context.store.find(id);
+    if (!record?.hidden) return;
+    await this.context.store.delete(id);
+    await this.context.collector.collect(record.layers);
+  }
+
+  /** Bytes of the layer that an image adds to those below; 0: it has none. */
+  topLayerSize(id: Digest): number {
+    const top = this.context.store.find(id)?.layers.at(-1);
+    return top === undefined ? 0 : this.context.layers.get(top).size;
+  }
+
+  /** The image that a build ends with; returns its id. */
+  createBuilt(config: ImageConfig): Promise<Digest> {
+    return createBuilt(this.context, config);
   }
 
   /** The image's tags and digests. */

@@ -57,7 +57,7 @@ export class LayerCollector {
 
   /** Mark and sweep, for the start of the daemon: call when the containers are known. Returns what was removed. */
   async sweep(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
-    const marked = new Set([...this.store.list().map((record) => record.id), ...this.store.namedDigests()]);
+    const marked = new Set([...this.store.listAll().map((record) => record.id), ...this.store.namedDigests()]);
     const blobs = this.holds > 0 ? [] : this.content.list().filter((blob) => !marked.has(blob.digest));
     const used = this.usedLayers();
     const layers = this.layers.list().filter((layer) => !used.has(layer.diffId));
@@ -67,7 +67,7 @@ export class LayerCollector {
   }
 
   private usedLayers(): Set<Digest> {
-    const used = new Set(this.store.list().flatMap((record) => record.layers));
+    const used = new Set(this.store.listAll().flatMap((record) => record.layers));
     for (const stack of this.usage().layersInUse()) for (const diffId of stack) used.add(diffId);
     return used;
   }
