@@ -1,8 +1,9 @@
 /** Blocking writes of a stream through one large buffer. For child processes. */
-import { writeSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
+import type { TarSink } from "./tar-writer.ts";
 
-export class ByteSink {
+export class ByteSink implements TarSink {
   private readonly descriptor: number;
   private readonly buffer: Buffer;
   private used = 0;
@@ -29,9 +30,26 @@ export class ByteSink {
     return this.buffer.subarray(this.used - size, this.used);
   }
 
+  content(descriptor: number, offset: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      const chunk = this.reserve(Math.min(length - done, this.buffer.length));
+      readFilled(descriptor, chunk, offset + done);
+      done += chunk.length;
+    }
+  }
+
   flush(): void {
     writeAll(this.descriptor, this.buffer.subarray(0, this.used));
     this.used = 0;
+  }
+}
+
+/** Fills the chunk from a place of a file; behind the file's end are zeros. */
+export function readFilled(descriptor: number, chunk: Buffer, position: number): void {
+  for (let at = 0; at < chunk.length; ) {
+    const count = readSync(descriptor, chunk, at, chunk.length - at, position + at);
+    if (count === 0) chunk.fill(0, at);
+    at = count === 0 ? chunk.length : at + count;
   }
 }
 

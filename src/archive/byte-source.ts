@@ -13,8 +13,11 @@ export interface ByteSourceOptions {
   bufferSize?: number;
 }
 
+/** As read(2): returns how many bytes came, 0 at the end. */
+export type BlockingRead = (buffer: Buffer, at: number, room: number, position: number | null) => number;
+
 export class ByteSource {
-  private readonly descriptor: number;
+  private readonly read: BlockingRead;
   private readonly buffer: Buffer;
   private readonly onRead: ((chunk: Buffer) => void) | undefined;
   private position: number | null;
@@ -22,13 +25,14 @@ export class ByteSource {
   private start = 0;
   private end = 0;
 
-  constructor(descriptor: number, { range, onRead, bufferSize = 1 << 20 }: ByteSourceOptions = {}) {
-    this.descriptor = descriptor;
+  /** `source`: an open descriptor, or what reads in its place. */
+  constructor(source: number | BlockingRead, { range, onRead, bufferSize = 1 << 20 }: ByteSourceOptions = {}) {
+    this.read = typeof source === "number" ? (...place) => readBlocking(source, ...place) : source;
     this.buffer = Buffer.allocUnsafeSlow(bufferSize);
     this.onRead = onRead;
     this.position = range ? range.offset : null;
     this.remaining = range?.size ?? Number.POSITIVE_INFINITY;
-    if (range && range.offset > fstatSync(descriptor).size) throw unexpectedEof();
+    if (range && typeof source === "number" && range.offset > fstatSync(source).size) throw unexpectedEof();
   }
 
   /** The next `size` bytes (at most the buffer's size), valid until the next call; undefined at the end. Throws when it ends amid them. */
@@ -67,7 +71,7 @@ export class ByteSource {
     }
     const room = Math.min(this.buffer.length - this.end, this.remaining);
     if (room === 0) return false;
-    const count = readBlocking(this.descriptor, this.buffer, this.end, room, this.position);
+    const count = this.read(this.buffer, this.end, room, this.position);
     if (count === 0) return false;
     this.onRead?.(this.buffer.subarray(this.end, this.end + count));
     this.end += count;
@@ -78,7 +82,13 @@ export class ByteSource {
 }
 
 /** read(2), also when someone has set the descriptor to not block. */
-function readBlocking(descriptor: number, buffer: Buffer, at: number, room: number, position: number | null): number {
+export function readBlocking(
+  descriptor: number,
+  buffer: Buffer,
+  at: number,
+  room: number,
+  position: number | null,
+): number {
   for (;;) {
     try {
       return readSync(descriptor, buffer, at, room, position);

@@ -6,6 +6,7 @@
 import { getSystemErrorMap } from "node:util";
 import { EngineError, type ErrorKind, errorCode, errorKind, errorMessage } from "../base/errors.ts";
 import { writeAll } from "./byte-sink.ts";
+import { ByteSource } from "./byte-source.ts";
 import { dieWithParent } from "./confine.ts";
 
 export type ChildMessage = { head: unknown } | { result: unknown } | { error: { kind: ErrorKind; message: string } };
@@ -13,7 +14,8 @@ export type ChildMessage = { head: unknown } | { result: unknown } | { error: { 
 /** A child's reader has gone: it knows better why. */
 export const brokenPipe = "broken pipe";
 
-export type Jobs = Record<string, (job: never) => unknown>;
+/** `input`: the stream that comes with the job. */
+export type Jobs = Record<string, (job: never, input: () => ByteSource) => unknown>;
 
 function report(message: ChildMessage): void {
   writeAll(2, Buffer.from(`${JSON.stringify(message)}\n`));
@@ -26,16 +28,23 @@ export function reportHead(head: unknown): void {
 /** Runs the job named by `verb` in the JSON argument. Returns the exit code. */
 export async function runJob(jobs: Jobs, argv: string[]): Promise<number> {
   dieWithParent();
+  // Files get the modes that the job says.
+  process.umask(0);
   try {
-    const job = JSON.parse(argv[0] ?? "{}") as { verb: string };
-    const run = jobs[job.verb];
-    if (!run) throw new Error(`unknown job ${job.verb}`);
-    report({ result: (await run(job as never)) ?? null });
+    const result = await start(jobs, JSON.parse(argv[0] ?? "{}") as { verb: string }, () => new ByteSource(0));
+    report({ result: result ?? null });
     return 0;
   } catch (error) {
     report({ error: errorOf(error) });
     return 1;
   }
+}
+
+/** Calls the job's function. */
+export function start(jobs: Jobs, job: { verb: string }, input: () => ByteSource): unknown {
+  const run = jobs[job.verb];
+  if (!run) throw new Error(`unknown job ${job.verb}`);
+  return run(job as never, input);
 }
 
 /** What the parent makes an EngineError of. */

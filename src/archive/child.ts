@@ -2,7 +2,7 @@
 
 import { type Jobs, runJob } from "./child-protocol.ts";
 import { ignoreContext, unpackContext } from "./context-jobs.ts";
-import { copyPack, copyServe } from "./copy-jobs.ts";
+import { copyPack } from "./copy-jobs.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
 import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 
@@ -16,7 +16,6 @@ const jobs: Jobs = {
   "tree-export": treeExport,
   "unpack-context": unpackContext,
   "ignore-context": ignoreContext,
-  "copy-serve": copyServe,
   "copy-pack": copyPack,
 };
 

@@ -1,4 +1,6 @@
 /** What a child process does to itself before its work. */
+import { openSync } from "node:fs";
+import { openFlags } from "../linux/files.ts";
 import { address, check, cString, libc } from "../linux/libc.ts";
 
 /** The kernel ends this process when the one that started it has died: a killed daemon leaves no worker behind. */
@@ -16,4 +18,17 @@ export function enterRoot(path: string): void {
   const name = cString(path);
   check(libc.chroot(address(name)), "chroot", path);
   process.chdir("/");
+}
+
+/** A directory to be the root later on, perhaps by turns with others. The descriptor stays open. */
+export function openRoot(path: string): number {
+  return openSync(path, openFlags.path | openFlags.directory);
+}
+
+const dot = cString(".");
+
+/** As `enterRoot`, with what `openRoot` returned. */
+export function enterOpenRoot(descriptor: number): void {
+  check(libc.fchdir(descriptor), "fchdir");
+  check(libc.chroot(address(dot)), "chroot");
 }

@@ -2,7 +2,7 @@
 import { closeSync, readSync } from "node:fs";
 import { IgnoreMatcher, parseIgnoreFile } from "../dockerfile/ignore.ts";
 import * as files from "../linux/files.ts";
-import { ByteSource } from "./byte-source.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { enterRoot } from "./confine.ts";
 import { removeTree } from "./remove-tree.ts";
 import { TarReader } from "./tar-reader.ts";
@@ -15,12 +15,11 @@ export interface UnpackContextJob {
   dockerfile: string;
 }
 
-/** The uncompressed archive comes in on stdin. */
-export function unpackContext({ directory, dockerfile }: UnpackContextJob): void {
-  process.umask(0);
+/** The uncompressed archive is the input. */
+export function unpackContext({ directory, dockerfile }: UnpackContextJob, input: () => ByteSource): void {
   enterRoot(directory);
-  const reader = new TarReader(new ByteSource(0));
-  new Unpacker(reader, { base: "/", whiteouts: false, noOverwriteDirNonDir: false }).run();
+  const reader = new TarReader(input());
+  new Unpacker({ base: "/", whiteouts: false, noOverwriteDirNonDir: false }).run(reader);
   reader.drain();
   applyIgnoreFile(dockerfile, { received: true });
 }

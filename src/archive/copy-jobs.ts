@@ -1,13 +1,14 @@
-/** The child's side of COPY and ADD: digesting files in a confined root, and packing them under their new names. */
+/** The child's side of COPY and ADD: digesting files in a confined root, and bringing them under their new names into an
+ * archive or a layer. */
 import { closeSync, readSync } from "node:fs";
-import { type Bytes, lines } from "../base/streams.ts";
 import type { IgnoreMatcher } from "../dockerfile/ignore.ts";
 import * as files from "../linux/files.ts";
-import { ByteSink, writeAll } from "./byte-sink.ts";
-import { errorOf } from "./child-protocol.ts";
+import { ByteSink } from "./byte-sink.ts";
 import { enterRoot } from "./confine.ts";
 import { type CopyItem, type CopySelection, excludedBy, selected, walkItem } from "./copy-items.ts";
 import { parseMode } from "./file-mode.ts";
+import type { UnpackLayerResult } from "./layer-files.ts";
+import { LayerMaker } from "./layer-maker.ts";
 import { type DirectoryAttributes, Packer } from "./pack.ts";
 import { TarWriter } from "./tar-writer.ts";
 import { followLinks } from "./tree-path.ts";
@@ -28,32 +29,36 @@ export interface CopyScan {
   archives: { path: string; head: string }[];
 }
 
-export interface CopyServeJob {
-  verb: "copy-serve";
+export interface CopyScanJob extends CopyScanRequest {
+  verb: "copy-scan";
   root: string;
 }
 
-export type CopyAnswer = { result: CopyScan } | { error: ReturnType<typeof errorOf> };
-
-/** Answers requests, one JSON line each on stdin, with a JSON line each on stdout, until stdin ends. The tree does not change meanwhile. */
-export async function copyServe({ root }: CopyServeJob): Promise<void> {
+/** Throws Docker's words for what is not there. The tree must not change as long as scans of it are asked for. */
+export function copyScan({ root, ...request }: CopyScanJob): CopyScan {
   enterRoot(root);
-  for await (const line of lines(Bun.stdin.stream() as Bytes)) {
-    let answer: CopyAnswer;
-    try {
-      answer = { result: scan(JSON.parse(line) as CopyScanRequest) };
-    } catch (error) {
-      answer = { error: errorOf(error) };
-    }
-    writeAll(1, Buffer.from(`${JSON.stringify(answer)}\n`));
-  }
+  return scan(request, contentsOf(root));
 }
 
-/** Throws Docker's words for what is not there. Nothing outside the root is seen. */
-function scan({ archives, ...selection }: CopyScanRequest): CopyScan {
+/** Digests of contents by inode. */
+type Contents = Map<string, string>;
+
+/** Of files that several requests ask for, each is read once. */
+const known = new Map<string, Contents>();
+const knownRoots = 8;
+
+function contentsOf(root: string): Contents {
+  const contents = known.get(root) ?? new Map<string, string>();
+  known.set(root, contents);
+  const [oldest] = known.keys();
+  if (known.size > knownRoots && oldest !== undefined) known.delete(oldest);
+  return contents;
+}
+
+function scan({ archives, ...selection }: CopyScanRequest, contents: Contents): CopyScan {
   const excluded = excludedBy(selection);
   const items = selected(selection);
-  const digests = items.map((item) => digestItem(item, excluded, selection.preserve));
+  const digests = items.map((item) => digestItem(item, { excluded, preserve: selection.preserve, contents }));
   const found = archives ? items.filter(({ kind }) => kind === "file") : [];
   const [item] = items;
   const [only] = digests;
@@ -83,7 +88,10 @@ function headOf(path: string): string {
 }
 
 /** Names, types, modes, owners if they are kept, contents, link targets and capabilities; never times. */
-function digestItem(item: CopyItem, excluded: IgnoreMatcher, preserve: boolean): string {
+function digestItem(
+  item: CopyItem,
+  { excluded, preserve, contents }: { excluded: IgnoreMatcher; preserve: boolean; contents: Contents },
+): string {
   const hash = new Bun.CryptoHasher("sha256");
   const add = (path: string, name: string, stat: files.FileStat) => {
     const { mode, uid, gid, rdevMajor, rdevMinor } = stat;
@@ -91,7 +99,7 @@ function digestItem(item: CopyItem, excluded: IgnoreMatcher, preserve: boolean):
     const capability = files.getXattr(path, "security.capability")?.toString("hex") ?? "";
     hash.update(`${JSON.stringify([name, mode, owner, rdevMajor, rdevMinor, capability])}\n`);
     if (files.isSymlink(stat)) hash.update(files.readLink(path), "latin1");
-    else if (files.isRegular(stat)) hash.update(contentDigest(path, stat));
+    else if (files.isRegular(stat)) hash.update(contentDigest(path, stat, contents));
   };
   for (const { path, name } of item.above) {
     const stat = files.stat(path);
@@ -103,10 +111,7 @@ function digestItem(item: CopyItem, excluded: IgnoreMatcher, preserve: boolean):
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
 
-/** Of files that several requests ask for, each is read once. */
-const contents = new Map<string, string>();
-
-function contentDigest(path: string, { inode, deviceMajor, deviceMinor }: files.FileStat): string {
+function contentDigest(path: string, { inode, deviceMajor, deviceMinor }: files.FileStat, contents: Contents): string {
   const key = `${deviceMajor}:${deviceMinor}:${inode}`;
   const known = contents.get(key);
   if (known !== undefined) return known;
@@ -132,31 +137,59 @@ export interface CopyPackJob extends CopySelection {
   name: string | undefined;
   /** Paths that are left out: archives, which are unpacked instead. */
   skip: string[];
-  /** For a layer: the directories on the way, outermost first, below which everything goes. Names are raw. */
-  directories?: PackedDirectory[];
   /** Undefined: as they are. */
   owner: { uid: number; gid: number } | undefined;
   /** As `--chmod` has it; undefined: modes stay. */
   mode: string | undefined;
 }
 
+export interface CopyLayerJob extends Omit<CopyPackJob, "verb"> {
+  verb: "copy-layer";
+  /** An empty directory, the layer's. */
+  directory: string;
+  /** The directories on the way, outermost first, below which everything goes. Names are raw. */
+  directories: PackedDirectory[];
+}
+
 /** Writes the archive to stdout. */
-export function copyPack({ name, skip, owner, mode, directories, ...selection }: CopyPackJob): void {
-  enterRoot(selection.root);
-  const prefix = directories?.at(-1)?.name ?? "";
-  const excluded = excludedBy(selection);
+export function copyPack({ verb: _, ...job }: CopyPackJob): void {
+  enterRoot(job.root);
   const writer = new TarWriter(new ByteSink(1));
-  const packer = new Packer(writer);
-  for (const { name: directory, ...attributes } of directories ?? []) packer.addDirectory(directory, attributes);
+  packCopy(new Packer(writer), job, "");
+  writer.end();
+}
+
+/** Fills the directory as a layer. */
+export function copyLayer({ verb: _, directory, directories, ...job }: CopyLayerJob): UnpackLayerResult {
+  using maker = new LayerMaker(directory, job.root);
+  const packer = new Packer(maker);
+  for (const { name, ...attributes } of directories) packer.addDirectory(name, attributes);
+  packCopy(packer, job, `${directories.at(-1)?.name ?? ""}/`.replace(/^\/$/, ""), isWhiteout);
+  maker.end();
+  return maker.result();
+}
+
+/** In a layer a name like this would delete another file. */
+function isWhiteout(name: string): boolean {
+  return /(?:^|\/)\.wh\.[^/]*$/.test(name);
+}
+
+/** Packs the files under their new names, `prefix` before each. */
+function packCopy(
+  packer: Packer,
+  { name, skip, owner, mode, ...selection }: Omit<CopyPackJob, "verb">,
+  prefix: string,
+  isLeftOut: (name: string) => boolean = () => false,
+): void {
+  const excluded = excludedBy(selection);
   const change = mode === undefined ? undefined : parseMode(mode);
   const made = new Set<string>();
   const add = (path: string, inner: string, stat: files.FileStat) => {
-    // In a layer a name like this would delete another file.
-    if (inner === "" || (directories && /(?:^|\/)\.wh\.[^/]*$/.test(inner))) return;
+    if (inner === "" || isLeftOut(inner)) return;
     const type = stat.mode & files.fileType.mask;
     const changes = change !== undefined && type !== files.fileType.symlink;
     const bits = changes ? type | change(stat.mode, files.isDirectory(stat)) : stat.mode;
-    packer.add(path, prefix === "" ? inner : `${prefix}/${inner}`, { ...stat, ...owner, mode: bits });
+    packer.add(path, prefix + inner, { ...stat, ...owner, mode: bits });
   };
   for (const item of selected(selection)) {
     if (skip.includes(item.path)) continue;
@@ -169,5 +202,4 @@ export function copyPack({ name, skip, owner, mode, directories, ...selection }:
     const top = keepsName ? (name === undefined ? item.name : files.toRaw(name)) : "";
     walkItem(item, excluded, (path, relative, stat) => add(path, [top, relative].filter(Boolean).join("/"), stat));
   }
-  writer.end();
 }

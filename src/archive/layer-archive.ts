@@ -1,6 +1,7 @@
 /** Unpacks an archive of any compression into a layer's directory. */
 import type { Bytes } from "../base/streams.ts";
-import type { FileRange, UnpackLayerResult } from "./layer-jobs.ts";
+import type { UnpackLayerResult } from "./layer-files.ts";
+import type { FileRange } from "./layer-jobs.ts";
 import { readArchive, readFile } from "./read-archive.ts";
 import { type ChildInput, startChild } from "./run-child.ts";
 

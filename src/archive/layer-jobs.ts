@@ -1,12 +1,13 @@
 /** The child's side of unpacking a layer, putting its archive together again, and hashing what passes by. */
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmdirSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { internal } from "../base/errors.ts";
 import * as files from "../linux/files.ts";
 import { ByteSink, writeAll } from "./byte-sink.ts";
 import { ByteSource } from "./byte-source.ts";
 import { enterRoot } from "./confine.ts";
+import { contentSize, startLayer, type UnpackLayerResult } from "./layer-files.ts";
 import { TarReader } from "./tar-reader.ts";
-import { assemble, TarSplitWriter } from "./tar-split.ts";
+import { assemble } from "./tar-split.ts";
 import { Unpacker } from "./unpack.ts";
 
 export interface FileRange {
@@ -23,73 +24,27 @@ export interface UnpackLayerJob {
   source?: FileRange | undefined;
 }
 
-export interface UnpackLayerResult {
-  /** Digest and length of the archive. */
-  diffId: string;
-  tarSize: number;
-  /** As Layer.size. */
-  size: number;
-}
-
 export function unpackLayer({ directory, source }: UnpackLayerJob): UnpackLayerResult {
-  process.umask(0);
-  mkdirSync(`${directory}/diff`, { mode: 0o755 });
-  mkdirSync(`${directory}/displaced`, { mode: 0o700 });
-  const displaced = openSync(`${directory}/displaced`, files.openFlags.directory);
-  const split = new TarSplitWriter(openSync(`${directory}/tar-split`, "wx", 0o600));
+  using parts = startLayer(directory);
+  const { split, target } = parts;
   const hasher = new Bun.CryptoHasher("sha256");
   const input = openSource(source, (chunk) => hasher.update(chunk));
   enterRoot(`${directory}/diff`);
   const reader = new TarReader(input, (bytes) => split.bytes(bytes));
-  let count = 0;
-  const unpacker = new Unpacker(reader, {
-    base: "/",
-    whiteouts: true,
-    noOverwriteDirNonDir: false,
+  const unpacker = new Unpacker({
+    ...target,
     onContent: (path, offset, length) => split.content(`diff${path}`, offset, length),
-    displace: (path) => {
-      const name = String(count++);
-      files.renameInto(path, displaced, name);
-      split.relocate(`diff${path}`, `displaced/${name}`);
-    },
   });
-  unpacker.run();
+  unpacker.run(reader);
   reader.drain();
   const tarSize = split.finish();
   const size = unpacker.displaced ? contentSize("/") : unpacker.size;
   return { diffId: `sha256:${hasher.digest("hex")}`, tarSize, size };
 }
 
-/** Removes what `unpackLayer` made in case and did not need. */
-export function dropEmptyDisplaced(directory: string): void {
-  try {
-    rmdirSync(`${directory}/displaced`);
-  } catch {
-    // It holds files that the archive needs.
-  }
-}
-
 function openSource(source: FileRange | undefined, onRead: (chunk: Buffer) => void): ByteSource {
   if (!source) return new ByteSource(0, { onRead });
   return new ByteSource(openSync(source.path, "r"), { range: source, onRead });
-}
-
-/** Bytes of files and targets of symbolic links below a directory, each inode once: Docker's directory.Size. */
-export function contentSize(path: string, seen = new Set<string>()): number {
-  const stat = files.lstat(path);
-  if (!stat) return 0;
-  if (!files.isDirectory(stat)) {
-    if (stat.nlink > 1) {
-      const key = `${stat.deviceMajor}:${stat.deviceMinor}:${stat.inode}`;
-      if (seen.has(key)) return 0;
-      seen.add(key);
-    }
-    return stat.size;
-  }
-  let total = 0;
-  const prefix = path === "/" ? "/" : `${path}/`;
-  for (const name of files.listNames(path)) total += contentSize(prefix + name, seen);
-  return total;
 }
 
 export interface AssembleJob {

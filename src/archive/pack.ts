@@ -1,9 +1,8 @@
-/** Packs files of a tree into a tar archive, in a process that is confined to that tree. */
+/** Packs files of a tree into an archive or a layer, in a process that is confined to that tree. */
 import { closeSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
 import * as files from "../linux/files.ts";
-import type { EntryType, TarEntry } from "./tar-entry.ts";
-import type { TarWriter } from "./tar-writer.ts";
+import type { EntrySink, EntryType, TarEntry } from "./tar-entry.ts";
 
 const entryTypes: Record<number, EntryType> = {
   [files.fileType.regular]: "file",
@@ -23,12 +22,12 @@ export interface DirectoryAttributes {
 }
 
 export class Packer {
-  private readonly writer: TarWriter;
+  private readonly sink: EntrySink;
   /** Names in the archive of files with several links, by inode. */
   private readonly links = new Map<string, string>();
 
-  constructor(writer: TarWriter) {
-    this.writer = writer;
+  constructor(sink: EntrySink) {
+    this.sink = sink;
   }
 
   /** Adds what is at `path` under `name` (without a trailing slash), owner and mode as `stat` says. Sockets, and what has vanished meanwhile, are left out. */
@@ -37,8 +36,7 @@ export class Packer {
     if (!type) return;
     try {
       if (type === "file") this.addFile(path, name, stat);
-      else
-        this.writer.add(toEntry(path, type === "directory" ? `${name}/` : name, type, stat, this.linkTo(name, stat)));
+      else this.sink.add(toEntry(path, type === "directory" ? `${name}/` : name, type, stat, this.linkTo(name, stat)));
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;
     }
@@ -46,18 +44,18 @@ export class Packer {
 
   /** An empty file: a whiteout. */
   addEmpty(name: string, mtime: number): void {
-    this.writer.add({ ...emptyEntry, name, mtime });
+    this.sink.add({ ...emptyEntry, name, mtime });
   }
 
   /** A directory that need not be there. */
   addDirectory(name: string, attributes: DirectoryAttributes): void {
-    this.writer.add({ ...emptyEntry, ...attributes, name: `${name}/`, type: "directory" });
+    this.sink.add({ ...emptyEntry, ...attributes, name: `${name}/`, type: "directory" });
   }
 
   private addFile(path: string, name: string, stat: files.FileStat): void {
     const linkName = this.linkTo(name, stat);
     if (linkName !== "") {
-      this.writer.add(toEntry(path, name, "hardlink", stat, linkName));
+      this.sink.add(toEntry(path, name, "hardlink", stat, linkName));
       return;
     }
     const { readOnly, noFollow } = files.openFlags;
@@ -67,7 +65,7 @@ export class Packer {
       const now = files.statOf(descriptor);
       if (!files.isRegular(now)) return;
       const shown = { ...now, uid: stat.uid, gid: stat.gid, mode: stat.mode };
-      this.writer.addFile(toEntry(path, name, "file", shown, ""), descriptor, now.blocks);
+      this.sink.addFile(toEntry(path, name, "file", shown, ""), descriptor, now.blocks);
     } finally {
       closeSync(descriptor);
     }

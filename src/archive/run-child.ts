@@ -8,7 +8,7 @@ import { lazySymbols } from "../linux/libc.ts";
 import type { ChildMessage } from "./child-protocol.ts";
 
 /** A hidden verb of the program's entry that runs jobs. */
-export type ChildVerb = "__archive" | "__snapshot";
+export type ChildVerb = "__archive" | "__snapshot" | "__build";
 
 /** What a child reads: nothing, a stream of this process, or an open descriptor. */
 export type ChildInput = Bytes | number | undefined;
@@ -152,7 +152,8 @@ async function feed(
   }
 }
 
-async function writeAll(descriptor: number, chunks: Uint8Array[]): Promise<void> {
+/** On the thread pool, which waits for the reader. Rejects when there is none any more. */
+export async function writeAll(descriptor: number, chunks: Uint8Array[]): Promise<void> {
   let rest = chunks;
   while (rest.length > 0) {
     let written = await writeVector(descriptor, rest);

@@ -29,6 +29,19 @@ export interface TarEntry {
   ranges?: DataRange[];
 }
 
+/** What takes the entries of a tree one by one: an archive, or a layer in the making. */
+export interface EntrySink {
+  /** An entry without content. A directory's name must end in a slash. */
+  add(entry: TarEntry): void;
+  /**
+   * A file and its content. One that shrinks meanwhile is filled up with zeros, one that grows is cut.
+   * `blocks`: what it takes on disk, in units of 512 bytes.
+   */
+  addFile(entry: TarEntry, descriptor: number, blocks: number): void;
+  /** After the last entry. */
+  end(): void;
+}
+
 export const blockSize = 512;
 
 /** Bytes of padding after content of this length. */

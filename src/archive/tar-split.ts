@@ -12,14 +12,14 @@
  * Numbers in frames are LEB128. A file's path changes when a later entry of the same archive takes its place: the file is then
  * set aside rather than deleted.
  */
-import { readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { internal } from "../base/errors.ts";
 import { type ByteSink, writeAll } from "./byte-sink.ts";
 
 const magic = Buffer.from("GTS1");
 const frameSize = 1 << 20;
 
-export class TarSplitWriter {
+export class TarSplitWriter implements Disposable {
   private readonly descriptor: number;
   private buffer = Buffer.allocUnsafeSlow(frameSize + 65536);
   private used = 0;
@@ -30,6 +30,7 @@ export class TarSplitWriter {
   private readonly paths = new Map<string, number[]>();
   private readonly moved = new Map<number, string>();
 
+  /** Closes the descriptor when it is disposed of. */
   constructor(descriptor: number) {
     this.descriptor = descriptor;
     this.append(magic);
@@ -88,6 +89,10 @@ export class TarSplitWriter {
     trailer.writeBigUInt64LE(BigInt(this.tarSize), 8);
     this.append(trailer);
     return this.tarSize;
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.descriptor);
   }
 
   private room(size: number): void {

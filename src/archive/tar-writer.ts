@@ -2,11 +2,9 @@
  * Writes a tar archive as Docker's does: ustar headers, PAX records only for what does not fit, times cut to seconds, no user
  * names. Large holes of sparse files are left out (GNU sparse 1.0, which Go, GNU tar, bsdtar and Python read).
  */
-import { readSync } from "node:fs";
 import { seekData } from "../linux/files.ts";
-import type { ByteSink } from "./byte-sink.ts";
 import { encodePax } from "./pax.ts";
-import { blockSize, type DataRange, type EntryType, paddingOf, type TarEntry } from "./tar-entry.ts";
+import { blockSize, type DataRange, type EntrySink, type EntryType, paddingOf, type TarEntry } from "./tar-entry.ts";
 import { maxOctal8, maxOctal12, splitName, writeHeader } from "./tar-header.ts";
 
 const flags: Record<EntryType, string> = {
@@ -19,27 +17,30 @@ const flags: Record<EntryType, string> = {
   fifo: "6",
 };
 
-const copySize = 1 << 20;
 /** A file with less of holes than this is written out as it reads. */
 const minHole = 1 << 20;
 
-export class TarWriter {
-  private readonly sink: ByteSink;
+/** Where the bytes of an archive go. */
+export interface TarSink {
+  write(chunk: Uint8Array): void;
+  /** Room for `size` bytes (at most 1 MiB) that the caller fills at once. */
+  reserve(size: number): Buffer;
+  /** A stretch of a file; behind its end are zeros. */
+  content(descriptor: number, offset: number, length: number): void;
+  flush(): void;
+}
 
-  /** `sink` must buffer at least 1 MiB. */
-  constructor(sink: ByteSink) {
+export class TarWriter implements EntrySink {
+  private readonly sink: TarSink;
+
+  constructor(sink: TarSink) {
     this.sink = sink;
   }
 
-  /** An entry without content. A directory's name must end in a slash. */
   add(entry: TarEntry): void {
     this.header(entry, 0, entry.name, []);
   }
 
-  /**
-   * A file and its content. One that shrinks meanwhile is filled up with zeros, one that grows is cut: the header has gone out.
-   * `blocks`: what it takes on disk, in units of 512 bytes.
-   */
   addFile(entry: TarEntry, descriptor: number, blocks: number): void {
     const ranges = entry.size - blocks * 512 >= minHole ? dataRanges(descriptor, entry.size) : undefined;
     if (ranges) {
@@ -47,7 +48,7 @@ export class TarWriter {
       return;
     }
     this.header(entry, entry.size, entry.name, []);
-    this.copy(descriptor, 0, entry.size);
+    this.sink.content(descriptor, 0, entry.size);
     this.zeros(paddingOf(entry.size));
   }
 
@@ -65,7 +66,7 @@ export class TarWriter {
     ]);
     this.sink.write(map);
     this.zeros(paddingOf(map.length));
-    for (const { offset, length } of ranges) this.copy(descriptor, offset, length);
+    for (const { offset, length } of ranges) this.sink.content(descriptor, offset, length);
     this.zeros(paddingOf(stored));
   }
 
@@ -88,18 +89,6 @@ export class TarWriter {
       this.zeros(paddingOf(content.length));
     }
     writeHeader(this.sink.reserve(blockSize), 0, fields);
-  }
-
-  private copy(descriptor: number, offset: number, length: number): void {
-    for (let done = 0; done < length; ) {
-      const chunk = this.sink.reserve(Math.min(length - done, copySize));
-      for (let at = 0; at < chunk.length; ) {
-        const count = readSync(descriptor, chunk, at, chunk.length - at, offset + done + at);
-        if (count === 0) chunk.fill(0, at);
-        at = count === 0 ? chunk.length : at + count;
-      }
-      done += chunk.length;
-    }
   }
 
   private zeros(size: number): void {

@@ -69,7 +69,6 @@ export interface TreePutJob extends Omit<PutOptions, "signal"> {
 
 /** The uncompressed archive comes in on stdin. */
 export function treePut({ root, path, noOverwriteDirNonDir, chown, readOnlyRootfs }: TreePutJob): void {
-  process.umask(0);
   enterTree(root);
   const { path: base, complete } = followLinks(absolutePath(files.toRaw(path)));
   if (!complete) throw fileNotFound(path, root.name);
@@ -81,7 +80,7 @@ export function treePut({ root, path, noOverwriteDirNonDir, chown, readOnlyRootf
   if (volume?.readOnly) throw invalidArgument("mounted volume is marked read-only");
   if (!volume && readOnlyRootfs) throw invalidArgument("container rootfs is marked read-only");
   const reader = new TarReader(new ByteSource(0));
-  new Unpacker(reader, { base, whiteouts: false, noOverwriteDirNonDir, chown }).run();
+  new Unpacker({ base, whiteouts: false, noOverwriteDirNonDir, chown }).run(reader);
   reader.drain();
 }
 

@@ -10,7 +10,7 @@ import * as files from "../linux/files.ts";
 import { SyscallError } from "../linux/libc.ts";
 import { writeAll } from "./byte-sink.ts";
 import { removeTree } from "./remove-tree.ts";
-import type { TarEntry } from "./tar-entry.ts";
+import type { DataRange, TarEntry } from "./tar-entry.ts";
 import type { TarReader } from "./tar-reader.ts";
 
 export interface UnpackTarget {
@@ -21,15 +21,17 @@ export interface UnpackTarget {
   noOverwriteDirNonDir: boolean;
   /** Owner of everything; undefined: as the archive says. */
   chown?: { uid: number; gid: number } | undefined;
-  /** Told of each stretch of content that was written to a file. */
+  /** Told of each stretch of content that `run` wrote to a file. */
   onContent?: (path: string, offset: number, length: number) => void;
   /** Takes something away that a later entry replaces; undefined: it is deleted. */
   displace?: (path: string) => void;
 }
 
+/** Gives the content of the file that is being made at `path` to `write`, stretch by stretch. */
+export type ContentSource = (path: string, write: (chunk: Buffer, offset: number) => void) => void;
+
 export class Unpacker {
   private readonly target: UnpackTarget;
-  private readonly reader: TarReader;
   /** Directory paths, as written → where they really are. */
   private directories = new Map<string, string>();
   /** Directories get their times last, after their entries. */
@@ -38,17 +40,28 @@ export class Unpacker {
   size = 0;
   displaced = false;
 
-  constructor(reader: TarReader, target: UnpackTarget) {
-    this.reader = reader;
+  constructor(target: UnpackTarget) {
     this.target = target;
   }
 
-  run(): void {
-    for (let entry = this.reader.next(); entry; entry = this.reader.next()) this.unpack(entry);
+  /** Unpacks a whole archive. */
+  run(reader: TarReader): void {
+    for (let entry = reader.next(); entry; entry = reader.next()) {
+      const { size, ranges = [{ offset: 0, length: size }] } = entry;
+      this.entry(entry, (path, write) => {
+        readRanges(reader, ranges, write);
+        for (const { offset, length } of ranges) this.target.onContent?.(path, offset, length);
+      });
+    }
+    this.end();
+  }
+
+  /** After the last entry. */
+  end(): void {
     for (const [path, { mtime, mtimeNanos }] of this.directoryTimes) files.changeTimes(path, mtime, mtimeNanos);
   }
 
-  private unpack(entry: TarEntry): void {
+  entry(entry: TarEntry, content: ContentSource = () => {}): void {
     const { base, whiteouts } = this.target;
     const path = cleanPath(`${base}/${entry.name}`);
     if (!isInside(path, base)) {
@@ -64,7 +77,7 @@ export class Unpacker {
     const directory = this.resolve(path.slice(0, slash) || "/");
     const name = path.slice(slash + 1);
     if (whiteouts && name.startsWith(".wh.")) this.whiteout(directory, name, entry);
-    else this.create(join(directory, name), entry);
+    else this.create(join(directory, name), entry, content);
   }
 
   private whiteout(directory: string, name: string, entry: TarEntry): void {
@@ -80,9 +93,9 @@ export class Unpacker {
     files.changeOwner(place, entry.uid, entry.gid);
   }
 
-  private create(path: string, entry: TarEntry): void {
+  private create(path: string, entry: TarEntry, content: ContentSource): void {
     if (entry.type === "file") {
-      this.createFile(path, entry);
+      this.createFile(path, entry, content);
     } else if (entry.type === "directory") {
       this.createDirectory(path, entry);
     } else if (entry.type === "hardlink") {
@@ -98,13 +111,19 @@ export class Unpacker {
     }
   }
 
-  private createFile(path: string, entry: TarEntry): void {
+  private createFile(path: string, entry: TarEntry, content: ContentSource): void {
     const { writeOnly, create, exclusive, noFollow } = files.openFlags;
     const descriptor = this.makeWay(path, entry, () =>
       files.open(path, writeOnly | create | exclusive | noFollow, 0o600),
     );
     try {
-      this.writeContent(descriptor, path, entry);
+      let end = 0;
+      content(path, (chunk, offset) => {
+        writeAll(descriptor, chunk, offset);
+        end = offset + chunk.length;
+      });
+      // A hole at the end.
+      if (end < entry.size) ftruncateSync(descriptor, entry.size);
       const { uid, gid } = this.target.chown ?? entry;
       files.changeOwnerOf(descriptor, uid, gid);
       files.changeModeOf(descriptor, entry.mode);
@@ -114,31 +133,6 @@ export class Unpacker {
       closeSync(descriptor);
     }
     this.size += entry.size;
-  }
-
-  private writeContent(descriptor: number, path: string, { size, ranges }: TarEntry): void {
-    if (!ranges) {
-      this.reader.content((chunk) => writeAll(descriptor, chunk));
-      this.target.onContent?.(path, 0, size);
-      return;
-    }
-    ftruncateSync(descriptor, size);
-    let index = 0;
-    let done = 0;
-    this.reader.content((chunk) => {
-      for (let at = 0; at < chunk.length; ) {
-        const range = ranges[index] as { offset: number; length: number };
-        const part = chunk.subarray(at, at + range.length - done);
-        writeAll(descriptor, part, range.offset + done);
-        at += part.length;
-        done += part.length;
-        if (done === range.length) {
-          index++;
-          done = 0;
-        }
-      }
-    });
-    for (const { offset, length } of ranges) this.target.onContent?.(path, offset, length);
   }
 
   private createDirectory(path: string, entry: TarEntry): void {
@@ -248,6 +242,29 @@ export class Unpacker {
     const { chown } = this.target;
     if (chown) files.changeOwner(path, chown.uid, chown.gid);
   }
+}
+
+/** What the archive holds of a file: its ranges, one after the other. */
+function readRanges(
+  reader: TarReader,
+  ranges: readonly DataRange[],
+  write: (chunk: Buffer, offset: number) => void,
+): void {
+  let index = 0;
+  let done = 0;
+  reader.content((chunk) => {
+    for (let at = 0; at < chunk.length; ) {
+      const range = ranges[index] as DataRange;
+      const part = chunk.subarray(at, at + range.length - done);
+      write(part, range.offset + done);
+      at += part.length;
+      done += part.length;
+      if (done === range.length) {
+        index++;
+        done = 0;
+      }
+    }
+  });
 }
 
 function isDirectory(path: string): boolean {

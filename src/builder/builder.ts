@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ProgressMessage } from "../api/system.ts";
+import { JobWorkers } from "../archive/job-workers.ts";
 import { internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Dockerfile } from "../dockerfile/instructions.ts";
@@ -15,7 +16,6 @@ import type { BuildRequest } from "./build-request.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, receiveContext } from "./context/context.ts";
-import { CopyScanners } from "./context/copy-scanners.ts";
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
@@ -47,6 +47,7 @@ export class Builder {
   private readonly cache: StepCache;
   /** Directory for files that last no longer than a build. */
   readonly work: string;
+  private readonly workers = new JobWorkers("__build");
 
   constructor(deps: BuilderDependencies) {
     this.deps = deps;
@@ -64,6 +65,7 @@ export class Builder {
     const tags = request.tags.map(parseTag);
     const platform = request.platform ? parsePlatform(request.platform) : hostPlatform();
     const report = new ClassicReport(say);
+    this.workers.warm();
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
     const { context, text } = await this.openContext(request, report);
     await using _context = context;
@@ -96,17 +98,21 @@ export class Builder {
     const { images, snapshots } = this.deps;
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
     await using sources = new ImageSources(images, snapshots, build.request, build.named);
-    await using scanners = new CopyScanners();
     using _flushed = { [Symbol.dispose]: () => this.cache.flush() };
     return await solve({
       ...this.deps,
       ...build,
       sources,
-      scanners,
+      workers: this.workers,
       cache: this.cache,
       work: this.work,
       cacheMounts: join(this.deps.directory, "cache-mounts"),
     });
+  }
+
+  /** Ends the processes that wait for jobs. Call when no build runs any more. */
+  async close(): Promise<void> {
+    await this.workers[Symbol.asyncDispose]();
   }
 
   prune(request: CachePruneRequest): Promise<CachePruneResult> {
@@ -118,7 +124,7 @@ export class Builder {
     report: ClassicReport,
   ): Promise<{ context: BuildContext; text: string }> {
     const { dockerfile, signal } = request;
-    const options = { parent: this.work, dockerfile, signal };
+    const options = { parent: this.work, dockerfile, signal, workers: this.workers };
     if (request.remote === "") {
       if (!request.context) throw invalidArgument("the build has no context");
       const context = await receiveContext(request.context, options);

@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { parseMode } from "../archive/file-mode.ts";
+import type { UnpackLayerResult } from "../archive/layer-files.ts";
 import { EngineError, invalidArgument, withPrefix } from "../base/errors.ts";
 import type { CopyInstruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -10,8 +11,8 @@ import type { Layer } from "../snapshots/layer-store.ts";
 import {
   type CopyRequest,
   type CopySource,
-  copyArchive,
   copyFiles,
+  copyLayerJob,
   type PreparedCopy,
   prepareCopy,
 } from "./context/copy-files.ts";
@@ -34,7 +35,7 @@ export class CopyStep {
     const { build, copy, name } = this;
     await using stack = new AsyncDisposableStack();
     const request = await this.request(stack);
-    const prepared = await prefixed(`${name} failed: `, () => prepareCopy(request, build.scope.scanners));
+    const prepared = await prefixed(`${name} failed: `, () => prepareCopy(request, build.scope.workers));
     if (prepared.count > 1 && !request.destination.endsWith("/")) {
       throw invalidArgument(
         `When using ${name} with more than one source file, the destination must be a directory and end with a /`,
@@ -55,15 +56,18 @@ export class CopyStep {
 
   private async bring(prepared: PreparedCopy, keep: (layer: Layer) => Promise<Digest>): Promise<Digest> {
     const { build, copy } = this;
-    const { sources, layers, images, signal } = build.scope;
+    const { sources, layers, images, workers, signal } = build.scope;
     const { image } = build.state;
     using _held = images.hold();
     const below = image === undefined ? undefined : sources.root(image);
     const owner = copy.chown === undefined ? undefined : resolveOwner(below, copy.chown);
-    const archive = await prefixed("failed to copy files: ", async () =>
-      copyArchive(prepared, { target: below, owner, signal }),
-    );
-    if (archive) return await keep(await layers.unpack(archive, { signal }));
+    const job = await prefixed("failed to copy files: ", async () => copyLayerJob(prepared, { target: below, owner }));
+    if (job) {
+      const layer = await prefixed("failed to copy files: ", () =>
+        layers.make(async (directory) => (await workers.run({ ...job, directory }, { signal })) as UnpackLayerResult),
+      );
+      return await keep(layer);
+    }
     return await build.change(keep, (target) =>
       prefixed("failed to copy files: ", () => copyFiles(prepared, { target, owner, signal })),
     );

@@ -2,13 +2,13 @@
 import type { Duplex } from "node:stream";
 import type { ContainerCreateRequest, WaitResponse } from "../api/containers.ts";
 import type { ProgressMessage } from "../api/system.ts";
-import type { Bytes } from "../base/streams.ts";
 import type { BuildStepRequest } from "../engine/images/build-step.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
+import type { CommitOptions } from "../snapshots/snapshotter.ts";
 
 interface ImageRecord {
   id: Digest;
@@ -68,9 +68,9 @@ export interface BuilderSnapshots {
   prepare(key: string, layers: readonly string[], options: { plain: true }): void;
   mount(key: string): string;
   remove(key: string): Promise<void>;
-  commit(key: string, signal?: AbortSignal): Promise<Layer>;
+  commit(key: string, options: CommitOptions): Promise<Layer>;
 }
 
 export interface BuilderLayers {
-  unpack(archive: Bytes, options: { signal: AbortSignal }): Promise<Layer>;
+  make(fill: (directory: string) => Promise<Layer>): Promise<Layer>;
 }

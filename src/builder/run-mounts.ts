@@ -7,6 +7,7 @@ import { errorCode, invalidArgument, notFound, notImplemented } from "../base/er
 import type { RunMount } from "../dockerfile/instructions.ts";
 import { parseMount } from "../dockerfile/mounts.ts";
 import { resolveInRoot } from "../linux/resolve.ts";
+import { scanFiles } from "./context/copy-files.ts";
 import type { StageBuild } from "./stage-build.ts";
 
 /** Cache directories in use whose sharing is `locked` or `private`: who uses one now. */
@@ -82,6 +83,7 @@ export class RunMounts implements AsyncDisposable {
     if (image !== undefined) this.keys.push(["bind", image, source, target]);
     else {
       const selection = {
+        root,
         paths: [source],
         literal: true,
         preserve: false,
@@ -89,7 +91,7 @@ export class RunMounts implements AsyncDisposable {
         parents: false,
         exclude: [],
       };
-      const { digest } = await scope.scanners.scan(root, selection);
+      const { digest } = await scanFiles(scope.workers, selection);
       this.keys.push(["bind", digest, source, target]);
     }
     this.mounts.push({ Type: "bind", Source: inside(root, source), Target: target, ReadOnly: true });

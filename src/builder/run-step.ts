@@ -8,7 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
 import { RunMounts } from "./run-mounts.ts";
 import { RunOutput } from "./run-output.ts";
-import type { StageBuild } from "./stage-build.ts";
+import { runOn, type StageBuild } from "./stage-build.ts";
 import { StepFailure } from "./step-failure.ts";
 
 /** Marks the containers of steps: those that a killed daemon leaves are removed at the next start. */
@@ -85,7 +85,7 @@ export class RunStep {
     keep: (layer: Layer) => Promise<Digest>;
   }): Promise<Digest> {
     const { build } = this;
-    const { containers, snapshots, images, request, signal } = build.scope;
+    const { containers, snapshots, images, workers, request, signal } = build.scope;
     const { Id: id, Warnings: warnings } = await containers.create(
       {
         ...build.config,
@@ -103,19 +103,21 @@ export class RunStep {
       {},
     );
     let succeeded = false;
+    let consumed = false;
     try {
       for (const warning of warnings) build.report.warning(warning);
       build.report.running(id);
       const code = await this.runToEnd(id);
       if (code !== 0) throw new StepFailure(step.command, code);
       using _held = images.hold();
-      const layer = await snapshots.commit(id, signal);
+      // A container that stays keeps its files.
+      consumed = request.remove || request.forceRemove;
+      const layer = await snapshots.commit(id, { signal, consume: consumed, run: runOn(workers) });
       const image = await step.keep(layer);
       succeeded = true;
       return image;
     } finally {
-      const removes = succeeded ? request.remove || request.forceRemove : request.forceRemove || signal.aborted;
-      if (removes) {
+      if (consumed || request.forceRemove || (!succeeded && signal.aborted)) {
         await containers.remove(id, { force: true, volumes: true, link: false });
         if (succeeded) build.report.removed(id);
       }

@@ -3,6 +3,7 @@
  * cache leads on at once; else it runs in a container, copies files into a fresh snapshot, or changes the config.
  */
 import type { ContainerConfig } from "../api/container-config.ts";
+import type { JobWorkers } from "../archive/job-workers.ts";
 import { canceled, invalidArgument } from "../base/errors.ts";
 import { expandInstruction } from "../dockerfile/expand.ts";
 import type { Instruction, Stage } from "../dockerfile/instructions.ts";
@@ -13,10 +14,10 @@ import type { Digest } from "../oci/digest.ts";
 import type { ImageHistory } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
+import type { CommitOptions } from "../snapshots/snapshotter.ts";
 import type { BuildArgs } from "./build-args.ts";
 import type { SolveRequest } from "./build-request.ts";
 import type { BuildContext } from "./context/context.ts";
-import type { CopyScanners } from "./context/copy-scanners.ts";
 import { CopyStep } from "./copy-step.ts";
 import type { ImageSources } from "./image-sources.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
@@ -38,7 +39,7 @@ export interface BuildScope {
   snapshots: BuilderSnapshots;
   layers: BuilderLayers;
   sources: ImageSources;
-  scanners: CopyScanners;
+  workers: JobWorkers;
   cache: StepCache;
   platform: Platform;
   /** Directory for files that last no longer than the build. */
@@ -72,6 +73,11 @@ export interface Uncached {
   work: () => Promise<Digest>;
   /** Another place where the result may be found. */
   otherwise?: () => Digest | undefined;
+}
+
+/** Runs jobs of the snapshotter. */
+export function runOn(workers: JobWorkers): NonNullable<CommitOptions["run"]> {
+  return (job, options) => workers.run(job, options);
 }
 
 export class StageBuild {
@@ -227,12 +233,12 @@ export class StageBuild {
   }
 
   private async layer(change: (root: string) => Promise<unknown> | unknown): Promise<Layer> {
-    const { snapshots, images, signal } = this.scope;
+    const { snapshots, images, workers, signal } = this.scope;
     const key = `build-${crypto.randomUUID()}`;
     snapshots.prepare(key, (this.state.image && images.find(this.state.image)?.layers) || [], { plain: true });
     try {
       await change(snapshots.mount(key));
-      return await snapshots.commit(key, signal);
+      return await snapshots.commit(key, { signal, consume: true, run: runOn(workers) });
     } finally {
       await snapshots.remove(key);
     }

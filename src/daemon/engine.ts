@@ -155,7 +155,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     builder,
     registries,
     startByPolicy: engine.startByPolicy,
-    close: () => closeEngine(base, engine.lifecycle, layers),
+    close: async () => {
+      await builder.close();
+      await closeEngine(base, engine.lifecycle, layers);
+    },
   };
 }
 

@@ -34,6 +34,7 @@ const calls = lazySymbols({
   lsetxattr: { args: [pointer, pointer, pointer, u64, i32], returns: i32 },
   lgetxattr: { args: [pointer, pointer, pointer, u64], returns: i64_fast },
   llistxattr: { args: [pointer, pointer, u64], returns: i64_fast },
+  lremovexattr: { args: [pointer, pointer], returns: i32 },
 });
 
 const atFdcwd = -100;
@@ -347,6 +348,10 @@ export function setXattr(path: string, name: string, value: Uint8Array): void {
     0,
   );
   check(result, "lsetxattr", path);
+}
+
+export function removeXattr(path: string, name: string): void {
+  check(calls.lremovexattr(first.set(path, "lremovexattr"), xattrName.set(name, "lremovexattr")), "lremovexattr", path);
 }
 
 /** A device number as the kernel takes it. */

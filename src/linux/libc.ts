@@ -37,6 +37,7 @@ const libc = lazySymbols({
   unshare: { args: [i32], returns: i32 },
   setns: { args: [i32, i32], returns: i32 },
   chroot: { args: [pointer], returns: i32 },
+  fchdir: { args: [i32], returns: i32 },
   mknod: { args: [pointer, u32, u64], returns: i32 },
   socket: { args: [i32, i32, i32], returns: i32 },
   bind: { args: [i32, pointer, u32], returns: i32 },

@@ -1,50 +1,83 @@
 /** The hidden verb `__snapshot`: jobs that read a snapshot's upper directory, confined to it (archive/child-protocol.ts). */
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { FilesystemChange } from "../api/containers.ts";
-import { ByteSink } from "../archive/byte-sink.ts";
 import { type Jobs, runJob } from "../archive/child-protocol.ts";
 import { enterRoot } from "../archive/confine.ts";
-import { contentSize } from "../archive/layer-jobs.ts";
+import { contentSize, type UnpackLayerResult } from "../archive/layer-files.ts";
+import { LayerKeeper, LayerMaker } from "../archive/layer-maker.ts";
 import { Packer } from "../archive/pack.ts";
-import { TarWriter } from "../archive/tar-writer.ts";
 import { fromRaw, openFlags } from "../linux/files.ts";
-import { type UpperChange, upperChanges, type WalkOptions } from "./upper-changes.ts";
+import { isShown, tidyUpper } from "./tidy-upper.ts";
+import { type UpperChange, upperChanges } from "./upper-changes.ts";
 
 export interface UpperJob {
-  verb: "changes" | "pack" | "usage";
+  verb: "changes" | "usage";
   upper: string;
   /** The layers' trees, topmost first. */
   layers: string[];
 }
 
-function readChanges({ upper, layers }: UpperJob, purpose: WalkOptions["purpose"]): UpperChange[] {
-  const descriptors = layers.map((path) => openSync(path, openFlags.path | openFlags.directory));
-  enterRoot(upper);
-  return upperChanges(descriptors, { purpose });
+export interface UpperLayerJob extends Omit<UpperJob, "verb"> {
+  /** `copy-upper`: the upper directory stays as it is; `adopt-upper`: it is made ready to become the layer's `diff`. */
+  verb: "copy-upper" | "adopt-upper";
+  /** An empty directory, the layer's. */
+  directory: string;
 }
 
 const kinds = { modified: 0, added: 1, deleted: 2 } as const;
 
-function changes(job: UpperJob): FilesystemChange[] {
-  return readChanges(job, "diff")
+function changes({ upper, layers }: UpperJob): FilesystemChange[] {
+  const found = withLayers(layers, (descriptors) => {
+    enterRoot(upper);
+    return upperChanges(descriptors, { purpose: "diff" });
+  });
+  return found
     .sort((a, b) => (a.path < b.path ? -1 : 1))
     .map(({ path, kind }) => ({ Path: fromRaw(path), Kind: kinds[kind] }));
 }
 
-/** Writes the upper directory as a layer's archive to stdout. */
-function pack(job: UpperJob): void {
-  const writer = new TarWriter(new ByteSink(1));
-  const packer = new Packer(writer);
-  for (const { path, stat, kind, opaque } of readChanges(job, "layer")) {
+function copyUpper({ upper, layers, directory }: UpperLayerJob): UnpackLayerResult {
+  return withLayers(layers, (descriptors) => {
+    using maker = new LayerMaker(directory, upper);
+    pack(new Packer(maker), upperChanges(descriptors, { purpose: "layer" }));
+    maker.end();
+    return maker.result();
+  });
+}
+
+function adoptUpper({ upper, layers, directory }: UpperLayerJob): UnpackLayerResult {
+  return withLayers(layers, (descriptors) => {
+    using keeper = new LayerKeeper(directory, upper);
+    const useless: string[] = [];
+    const found = upperChanges(descriptors, { purpose: "layer", onUseless: (path) => useless.push(path) });
+    tidyUpper(found, useless);
+    pack(new Packer(keeper), found);
+    keeper.end();
+    return keeper.result();
+  });
+}
+
+/** Calls `work` with descriptors of the layers' trees. */
+function withLayers<T>(layers: readonly string[], work: (descriptors: number[]) => T): T {
+  const descriptors = layers.map((path) => openSync(path, openFlags.path | openFlags.directory));
+  try {
+    return work(descriptors);
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
+}
+
+/** The entries of a layer's archive. */
+function pack(packer: Packer, found: readonly UpperChange[]): void {
+  for (const change of found) {
+    if (!isShown(change)) continue;
+    const { path, stat, kind, opaque } = change;
     const name = path.slice(1);
     const slash = name.lastIndexOf("/") + 1;
-    // A file of that name cannot be in a layer.
-    if (name.startsWith(".wh.", slash)) continue;
     if (kind === "deleted") packer.addEmpty(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, stat?.mtime ?? 0);
     else if (stat) packer.add(path, name, stat);
     if (opaque) packer.addEmpty(`${name}/.wh..wh..opq`, stat?.mtime ?? 0);
   }
-  writer.end();
 }
 
 function usage({ upper }: UpperJob): number {
@@ -52,8 +85,8 @@ function usage({ upper }: UpperJob): number {
   return contentSize("/");
 }
 
-const jobs: Jobs = { changes, pack, usage };
+export const upperJobs: Jobs = { changes, usage, "copy-upper": copyUpper, "adopt-upper": adoptUpper };
 
 export function snapshotMain(argv: string[]): Promise<number> {
-  return runJob(jobs, argv);
+  return runJob(upperJobs, argv);
 }

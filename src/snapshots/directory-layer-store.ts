@@ -12,7 +12,7 @@
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { unpackLayerArchive } from "../archive/layer-archive.ts";
-import { dropEmptyDisplaced } from "../archive/layer-jobs.ts";
+import { dropEmptyDisplaced } from "../archive/layer-files.ts";
 import { startChild } from "../archive/run-child.ts";
 import { readTrailer } from "../archive/tar-split.ts";
 import { invalidArgument, notFound } from "../base/errors.ts";
@@ -44,6 +44,13 @@ export class DirectoryLayerStore implements LayerStore {
       throw invalidArgument(`layer has diffID ${diffId}, expected ${expected}`);
     }
     return { ...this.adopt(place.path, { diffId, size }), blobDigest, blobSize };
+  }
+
+  /** The layer that `fill` makes in an empty directory. */
+  async make(fill: (directory: string) => Promise<Layer>): Promise<Layer> {
+    using place = this.newDirectory();
+    const { diffId, size } = await fill(place.path);
+    return this.adopt(place.path, { diffId, size });
   }
 
   /** A new directory for a layer in the making; whoever disposes of it deletes it, unless it was adopted. */

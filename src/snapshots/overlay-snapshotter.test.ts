@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { makeArchive, streamOf, type TestEntry } from "../archive/test-archive.ts";
 import { Logger } from "../base/log.ts";
 import { collect } from "../base/streams.ts";
-import { getXattr, lstat, setXattr } from "../linux/files.ts";
+import { getXattr, listXattrs, lstat, setXattr } from "../linux/files.ts";
 import { readMountInfo, unmountIfMounted } from "../linux/mount.ts";
 import { mountAtOnce } from "../linux/overlay.ts";
 import { Database } from "../metadata/database.ts";
@@ -264,3 +264,64 @@ test("reconcile removes unknown snapshots, mounted or not, and keeps known ones 
   ]);
   expect(statSync(`${known}/proc`).isDirectory()).toBe(true);
 });
+
+test("a consumed snapshot's upper directory is the layer: just what its archive unpacks to", async () => {
+  const base = await layer(
+    { name: "gone", content: "1" },
+    { name: "dir/", mode: 0o700 },
+    { name: "dir/old", content: "1" },
+    { name: "same/", mode: 0o750 },
+    { name: "same/file", content: "1" },
+    { name: "changed", content: "1" },
+  );
+  const tree = await mounted("consumed", base);
+  rmSync(`${tree}/gone`);
+  rmSync(`${tree}/dir`, { recursive: true });
+  mkdirSync(`${tree}/dir`);
+  writeFileSync(`${tree}/dir/new`, "22");
+  linkSync(`${tree}/dir/new`, `${tree}/linked`);
+  mkdirSync(`${tree}/fresh/deep`, { recursive: true });
+  symlinkSync("target", `${tree}/fresh/link`);
+  writeFileSync(`${tree}/changed`, "333");
+  setXattr(`${tree}/changed`, "user.note", Buffer.from("n"));
+  // A file that comes and goes leaves a copy of its directory, and one that was never below leaves nothing.
+  writeFileSync(`${tree}/same/brief`, "");
+  rmSync(`${tree}/same/brief`);
+  const socket = Bun.listen({ unix: `${tree}/fresh/socket`, socket: { data() {} } });
+  writeFileSync(`${tree}/fresh/.wh.odd`, "");
+  const { diffId, size } = await snapshots.commit("consumed", { consume: true });
+  socket.stop();
+  await snapshots.remove("consumed");
+  const copy = new DirectoryLayerStore(
+    join(root, "copy"),
+    new Database(":memory:"),
+    new Trash(join(root, "t"), new Logger()),
+  );
+  const unpacked = await copy.unpack(layers.openTar(diffId));
+  expect(unpacked).toMatchObject({ diffId, size });
+  expect(size).toBe(2 + "target".length + 3);
+  const adopted = describeTree(layers.path(diffId));
+  expect(adopted).toEqual(describeTree(copy.path(diffId)));
+  expect(adopted.map((line) => line.split(" ")[0])).toEqual(
+    "changed dir dir/new fresh fresh/deep fresh/link gone linked".split(" "),
+  );
+  expect(getXattr(join(layers.path(diffId), "dir"), "trusted.overlay.opaque")?.toString()).toBe("y");
+  expect(getXattr(join(layers.path(diffId), "fresh"), "trusted.overlay.opaque")).toBeUndefined();
+});
+
+/** Name, mode, owner, links, size, seconds, attributes and content of everything in a tree. */
+function describeTree(tree: string): string[] {
+  const names = readdirSync(tree, { recursive: true }).map(String).sort();
+  return names.map((name) => {
+    const path = join(tree, name);
+    const stat = lstat(path);
+    if (!stat) throw new Error(`${path} is gone`);
+    const { mode, uid, gid, nlink, size, mtime, rdevMajor } = stat;
+    const directory = (mode & 0o170000) === 0o040000;
+    const content = (mode & 0o170000) === 0o100000 ? readFileSync(path, "utf8") : "";
+    const xattrs = listXattrs(path).map((xattr) => `${xattr}=${getXattr(path, xattr)}`);
+    return [name, mode.toString(8), uid, gid, nlink, directory ? "" : size, mtime, rdevMajor, xattrs, content].join(
+      " ",
+    );
+  });
+}

@@ -9,23 +9,38 @@
  *   <root>/init                     the mount points below every base layer
  *         /empty                    instead of a layer, where there is none
  */
-import { close, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  close,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { FilesystemChange } from "../api/containers.ts";
+import type { UnpackLayerResult } from "../archive/layer-files.ts";
 import { runChild } from "../archive/run-child.ts";
 import { conflict, errorCode, notFound } from "../base/errors.ts";
 import { openFlags } from "../linux/files.ts";
 import { unmountIfMounted } from "../linux/mount.ts";
 import { mountOverlay } from "../linux/overlay.ts";
-import type { UpperJob } from "./child.ts";
-import { packLayer } from "./commit.ts";
+import type { UpperJob, UpperLayerJob } from "./child.ts";
 import type { DirectoryLayerStore } from "./directory-layer-store.ts";
 import { makeInitLayer } from "./init-layer.ts";
 import type { Layer } from "./layer-store.ts";
 import { isMountPoint } from "./mount-point.ts";
-import type { Snapshotter } from "./snapshotter.ts";
+import type { CommitOptions, Snapshotter } from "./snapshotter.ts";
 import type { Trash } from "./trash.ts";
+
+/** A process for this job alone. */
+function runOnce(job: UpperLayerJob, { signal }: { signal: AbortSignal | undefined }): Promise<unknown> {
+  return runChild("__snapshot", job, signal);
+}
 
 const closeLater = promisify(close);
 
@@ -125,10 +140,14 @@ export class OverlaySnapshotter implements Snapshotter {
     return (await runChild("__snapshot", this.upperJob("usage", key))) as number;
   }
 
-  async commit(key: string, signal?: AbortSignal): Promise<Layer> {
-    const job = this.upperJob("pack", key);
+  async commit(key: string, { signal, consume, run = runOnce }: CommitOptions = {}): Promise<Layer> {
+    const { upper, layers } = this.upperJob("usage", key);
     using place = this.layers.newDirectory();
-    return this.layers.adopt(place.path, await packLayer(job, place.path, signal));
+    const job = { verb: consume ? "adopt-upper" : "copy-upper", upper, layers, directory: place.path } as const;
+    const { diffId, size } = (await run(job, { signal })) as UnpackLayerResult;
+    // A daemon that dies here leaves a snapshot without upper directory and a layer without row: the next start removes both.
+    if (consume && !this.layers.has(diffId)) renameSync(upper, join(place.path, "diff"));
+    return this.layers.adopt(place.path, { diffId, size });
   }
 
   async reconcile(known: ReadonlySet<string>): Promise<void> {

@@ -16,7 +16,19 @@
  * Methods without a promise take under a millisecond and may run on the event loop. One caller works on one key at a time.
  */
 import type { FilesystemChange } from "../api/containers.ts";
+import type { UpperLayerJob } from "./child.ts";
 import type { Layer } from "./layer-store.ts";
+
+export interface CommitOptions {
+  signal?: AbortSignal | undefined;
+  /**
+   * The upper directory becomes the layer, without being copied: the snapshot is of no use any more but to be removed, also when this
+   * fails. Nobody may be writing to it.
+   */
+  consume?: boolean;
+  /** Runs the job in a process that the caller has at hand. */
+  run?: (job: UpperLayerJob, options: { signal: AbortSignal | undefined }) => Promise<unknown>;
+}
 
 export interface Snapshotter {
   /** Makes the snapshot's directories; mounts nothing. Throws `conflict` when the key exists, `not-found` for a missing layer. */
@@ -38,8 +50,8 @@ export interface Snapshotter {
   changes(key: string): Promise<FilesystemChange[]>;
   /** Bytes of file content in the upper directory, hard links once. Throws `not-found`. */
   usage(key: string): Promise<number>;
-  /** Makes a layer of the upper directory; the snapshot stays as it is. Throws `not-found`. */
-  commit(key: string, signal?: AbortSignal): Promise<Layer>;
+  /** Makes a layer of the upper directory; unless it is consumed, the snapshot stays as it is. Throws `not-found`. */
+  commit(key: string, options?: CommitOptions): Promise<Layer>;
   /**
    * After a restart: removes every snapshot whose key is not in `known`, unmounts nothing of the others, and goes on with the
    * deletions that were under way.

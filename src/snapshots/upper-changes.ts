@@ -24,6 +24,8 @@ export interface WalkOptions {
    * so that no content is judged by its size and time, and a replaced directory is opaque.
    */
   purpose: "diff" | "layer";
+  /** Told of what is in the upper directory and changes nothing; of a directory, after all that is in it. */
+  onUseless?: (path: string) => void;
 }
 
 /** A directory of the layers below: those that take part in it (open descriptors), topmost first. */
@@ -47,18 +49,20 @@ function isWhiteout(stat: files.FileStat): boolean {
 }
 
 /** All changes in depth-first order, names in byte order. `layers`: descriptors of the layers' roots, topmost first. */
-export function upperChanges(layers: readonly number[], { purpose }: WalkOptions): UpperChange[] {
+export function upperChanges(layers: readonly number[], options: WalkOptions): UpperChange[] {
   const changes: UpperChange[] = [];
-  new Walk(purpose, changes).directory("", { path: ".", layers });
+  new Walk(options, changes).directory("", { path: ".", layers });
   return changes;
 }
 
 class Walk {
   private readonly purpose: WalkOptions["purpose"];
+  private readonly onUseless: (path: string) => void;
   private readonly changes: UpperChange[];
 
-  constructor(purpose: WalkOptions["purpose"], changes: UpperChange[]) {
+  constructor({ purpose, onUseless = () => {} }: WalkOptions, changes: UpperChange[]) {
     this.purpose = purpose;
+    this.onUseless = onUseless;
     this.changes = changes;
   }
 
@@ -70,6 +74,7 @@ class Walk {
       const below = lower && lookUp(lower, name);
       if (isWhiteout(stat)) {
         if (below) this.changes.push({ path: childPath, kind: "deleted", stat });
+        else this.onUseless(childPath);
       } else if (files.isDirectory(stat)) {
         this.childDirectory(childPath, stat, below);
       } else if (!below) {
@@ -91,7 +96,9 @@ class Walk {
       below?.directory !== undefined &&
       !differs(below, path, stat) &&
       !(opaque && this.purpose === "layer");
-    if (unchanged) this.changes.pop();
+    if (!unchanged) return;
+    this.changes.pop();
+    this.onUseless(path);
   }
 
   /** What an opaque directory hides and does not have itself. */

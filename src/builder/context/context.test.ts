@@ -4,13 +4,16 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { JobWorkers } from "../../archive/job-workers.ts";
 import { makeArchive, streamOf } from "../../archive/test-archive.ts";
 import { type BuildContext, receiveContext } from "./context.ts";
 import { remoteContext } from "./remote-context.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "gantry-context-"));
 const { signal } = new AbortController();
-afterAll(() => {
+const workers = new JobWorkers("__build");
+afterAll(async () => {
+  await workers[Symbol.asyncDispose]();
   // Each context has taken its directory along.
   expect(readdirSync(parent)).toEqual([]);
   rmSync(parent, { recursive: true });
@@ -20,7 +23,7 @@ const archive = (files: Record<string, string>) =>
   makeArchive(Object.entries(files).map(([name, content]) => ({ name, content })));
 
 function receive(files: Record<string, string>, dockerfile = "Dockerfile"): Promise<BuildContext> {
-  return receiveContext(streamOf(gzipSync(archive(files))), { parent, dockerfile, signal });
+  return receiveContext(streamOf(gzipSync(archive(files))), { parent, dockerfile, signal, workers });
 }
 
 /** What COPY could bring along. */
@@ -62,7 +65,8 @@ test("a Dockerfile in small letters is found, others are refused in Docker's wor
 });
 
 test("broken archives are refused, and leave nothing", async () => {
-  const bad = (body: Uint8Array) => receiveContext(streamOf(body), { parent, dockerfile: "Dockerfile", signal });
+  const bad = (body: Uint8Array) =>
+    receiveContext(streamOf(body), { parent, dockerfile: "Dockerfile", signal, workers });
   await expect(bad(Buffer.alloc(600, "x"))).rejects.toThrow("archive/tar: invalid tar header");
   await expect(bad(archive({ a: "xy" }).subarray(0, 513))).rejects.toThrow("unexpected EOF");
 });
@@ -73,7 +77,12 @@ test("no name and no link in an archive leads out of the context", async () => {
     { name: "away", flag: "2", link: parent },
     { name: "away/evil", content: "x" },
   ];
-  await using context = await receiveContext(streamOf(makeArchive(entries)), { parent, dockerfile: "D", signal });
+  await using context = await receiveContext(streamOf(makeArchive(entries)), {
+    parent,
+    dockerfile: "D",
+    signal,
+    workers,
+  });
   expect(readdirSync(parent)).toEqual([basename(context.directory)]);
   expect(readdirSync(context.directory).sort()).toEqual(["away", parent.split("/")[1] as string, "up"].sort());
 });
@@ -98,7 +107,7 @@ test("what is at a URL: an archive, or a Dockerfile alone, whatever its type is 
   });
   const fetched = async (path: string) => {
     const url = new URL(path, server.url).href;
-    const options = { parent, dockerfile: "Dockerfile", signal, progress: () => {} };
+    const options = { parent, dockerfile: "Dockerfile", signal, workers, progress: () => {} };
     const { context, dockerfile } = await remoteContext(url, options);
     await using _context = context;
     return dockerfile ?? context.dockerfile();

@@ -3,8 +3,9 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hiddenDockerfile } from "../../archive/context-jobs.ts";
+import type { JobWorkers } from "../../archive/job-workers.ts";
 import { readArchive } from "../../archive/read-archive.ts";
-import { startChild } from "../../archive/run-child.ts";
+import { type ChildInput, startChild } from "../../archive/run-child.ts";
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { readTextInRoot } from "../../linux/resolve.ts";
@@ -22,14 +23,19 @@ export interface ContextOptions {
   /** Path of the Dockerfile in the context. */
   dockerfile: string;
   signal: AbortSignal;
+  workers: JobWorkers;
 }
 
 /** A tar archive of any compression. What its `.dockerignore` leaves out is gone; rejects `invalid-argument` for a broken archive. */
 export async function receiveContext(body: Bytes, options: ContextOptions): Promise<BuildContext> {
   const context = makeContext(options);
   const job = { verb: "unpack-context", directory: context.directory, dockerfile: options.dockerfile };
+  const unpack = (stdin: ChildInput, signal: AbortSignal) =>
+    typeof stdin === "object"
+      ? options.workers.run(job, { input: stdin, signal })
+      : startChild("__archive", job, { stdin, signal }).result;
   try {
-    await readArchive(body, (stdin, signal) => startChild("__archive", job, { stdin, signal }).result, options.signal);
+    await readArchive(body, unpack, options.signal);
     return context;
   } catch (error) {
     await context[Symbol.asyncDispose]();
@@ -38,7 +44,7 @@ export async function receiveContext(body: Bytes, options: ContextOptions): Prom
 }
 
 /** An empty one, to be filled. */
-export function makeContext({ parent, dockerfile }: ContextOptions): BuildContext {
+export function makeContext({ parent, dockerfile }: Pick<ContextOptions, "parent" | "dockerfile">): BuildContext {
   const directory = mkdtempSync(join(parent, "context-"));
   return {
     directory,

@@ -15,20 +15,21 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { JobWorkers } from "../../archive/job-workers.ts";
+import type { UnpackLayerResult } from "../../archive/layer-files.ts";
 import { makeArchive } from "../../archive/test-archive.ts";
-import { type CopyRequest, copyArchive, copyFiles, prepareCopy } from "./copy-files.ts";
-import { CopyScanners } from "./copy-scanners.ts";
+import { type CopyRequest, copyFiles, copyLayerJob, prepareCopy } from "./copy-files.ts";
 import { parseGitUrl } from "./git.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gantry-copy-"));
-let scanners: CopyScanners;
-afterEach(() => scanners[Symbol.asyncDispose]());
+let workers: JobWorkers;
+afterEach(() => workers[Symbol.asyncDispose]());
 afterAll(() => rmSync(folder, { recursive: true }));
 const [root, target] = [join(folder, "context"), join(folder, "target")];
 const { signal } = new AbortController();
 
 beforeEach(() => {
-  scanners = new CopyScanners();
+  workers = new JobWorkers("__build");
   for (const directory of [root, target]) rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(root, "dir/deep"), { recursive: true });
   writeFileSync(join(root, "a"), "a");
@@ -49,7 +50,7 @@ const request = (paths: string[], destination: string, more: Partial<CopyRequest
 });
 
 async function copy(paths: string[], destination: string, more: Partial<CopyRequest> = {}): Promise<void> {
-  await copyFiles(await prepareCopy(request(paths, destination, more), scanners), { target, owner: undefined, signal });
+  await copyFiles(await prepareCopy(request(paths, destination, more), workers), { target, owner: undefined, signal });
 }
 
 test("files, the content of directories, patterns; links in a directory stay, one that is named is followed", async () => {
@@ -66,11 +67,11 @@ test("files, the content of directories, patterns; links in a directory stay, on
 });
 
 test("nothing leads out of the context or of the target", async () => {
-  await expect(prepareCopy(request(["../x"], "/x"), scanners)).rejects.toThrow(
+  await expect(prepareCopy(request(["../x"], "/x"), workers)).rejects.toThrow(
     "forbidden path outside the build context: ../x ()",
   );
   // The link is followed inside the context, where there is no /etc.
-  await expect(prepareCopy(request(["out/passwd"], "/x"), scanners)).rejects.toThrow("file not found in build context");
+  await expect(prepareCopy(request(["out/passwd"], "/x"), workers)).rejects.toThrow("file not found in build context");
   symlinkSync(folder, join(target, "away"));
   await copy(["a"], "/away/evil");
   expect(existsSync(join(folder, "evil"))).toBe(false);
@@ -81,7 +82,7 @@ test("nothing leads out of the context or of the target", async () => {
 test("digests are of names, modes and contents, not of times", async () => {
   const digest = async () => {
     // The tree changes in between.
-    await using fresh = new CopyScanners();
+    await using fresh = new JobWorkers("__build");
     return (await prepareCopy(request(["dir"], "/x"), fresh)).digest;
   };
   const before = await digest();
@@ -105,31 +106,34 @@ test("exclude, parents, modes", async () => {
   expect(lstatSync(join(target, "y/dir/deep/d")).mode & 0o777).toBe(0o600);
 });
 
-test("a copy that meets nothing is a layer at once; one that meets something is not", async () => {
-  const archive = async (paths: string[], destination: string) =>
-    copyArchive(await prepareCopy(request(paths, destination), scanners), {
-      target,
-      owner: { uid: 1, gid: 2 },
-      signal,
-    });
+test("a copy from one place is a layer at once, with the directories on the way as they are there", async () => {
+  const layer = async (name: string, paths: string[], destination: string) => {
+    const prepared = await prepareCopy(request(paths, destination), workers);
+    const job = copyLayerJob(prepared, { target, owner: { uid: 1, gid: 2 } });
+    if (!job) throw new Error("no job");
+    const directory = join(folder, name);
+    mkdirSync(directory);
+    const { diffId, size } = (await workers.run({ ...job, directory })) as UnpackLayerResult;
+    expect(diffId).toMatch(/^sha256:[0-9a-f]{64}$/);
+    return { size, tree: join(directory, "diff") };
+  };
+  const look = (path: string) => {
+    const { mode, uid, gid } = lstatSync(path);
+    return `${(mode & 0o7777).toString(8)} ${uid}:${gid}`;
+  };
   mkdirSync(join(target, "real"), { mode: 0o700 });
   symlinkSync("/real", join(target, "link"));
-  const body = await archive(["a"], "/link/new/");
-  if (!body) throw new Error("no archive");
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const listed = Bun.spawnSync(["tar", "--numeric-owner", "-tvf", "-"], {
-    stdin: Buffer.concat(chunks),
-  }).stdout.toString();
-  expect(listed.split("\n").map((line) => line.replace(/ +\d+ \d{4}.*\d\d:\d\d /, " "))).toEqual([
-    "drwx------ 0/0 real/",
-    "drwxr-xr-x 1/2 real/new/",
-    "-rw-r--r-- 1/2 real/new/a",
-    "",
-  ]);
-  writeFileSync(join(target, "real/there"), "");
-  expect(await archive(["dir"], "/real/")).toBeUndefined();
-  expect(await archive(["a"], "/real/there")).toBeUndefined();
+  const one = await layer("one", ["a"], "/link/new/");
+  expect(one.size).toBe(1);
+  expect(look(join(one.tree, "real"))).toBe("700 0:0");
+  expect(look(join(one.tree, "real/new"))).toBe("755 1:2");
+  expect(look(join(one.tree, "real/new/a"))).toBe("644 1:2");
+  expect(readFileSync(join(one.tree, "real/new/a"), "utf8")).toBe("a");
+  // What is there already does not matter: the layer lies on top.
+  writeFileSync(join(target, "real/deep"), "");
+  const two = await layer("two", ["dir"], "/real/");
+  expect(readFileSync(join(two.tree, "real/deep/d"), "utf8")).toBe("d");
+  expect(readlinkSync(join(two.tree, "real/link"))).toBe("../a");
 });
 
 test("addresses of Git repositories", () => {
@@ -170,8 +174,7 @@ test("what paths and patterns name, and what Docker says of those that name noth
   await copy(["st?r[*]"], "/h");
   expect(readFileSync(join(target, "g/ü☺"), "utf8")).toBe("text");
   expect(readFileSync(join(target, "h"), "utf8")).toBe("star");
-  const refusal = (path: string) =>
-    prepareCopy(request([path], "/x/"), scanners).catch((error: Error) => error.message);
+  const refusal = (path: string) => prepareCopy(request([path], "/x/"), workers).catch((error: Error) => error.message);
   const missing = "file not found in build context or excluded by .dockerignore: stat";
   expect(await refusal("d*g")).toBe(`${missing} dangling: file does not exist`);
   expect(await refusal("star\\*")).toBe(`${missing} star\\*: file does not exist`);
@@ -180,7 +183,7 @@ test("what paths and patterns name, and what Docker says of those that name noth
   for (const none of ["x*", "[", "a["]) expect(await refusal(none)).toBe("no source files were specified");
   const ofImage = request(["nothere"], "/x");
   ofImage.sources = ofImage.sources.map((source) => ({ ...source, preserve: true }));
-  await expect(prepareCopy(ofImage, scanners)).rejects.toThrow(/^stat nothere: file does not exist$/);
+  await expect(prepareCopy(ofImage, workers)).rejects.toThrow(/^stat nothere: file does not exist$/);
 });
 
 test("an archive with a name of any encoding is unpacked", async () => {

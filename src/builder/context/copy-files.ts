@@ -7,16 +7,15 @@ import { posix } from "node:path";
 import { ChildContainerTree } from "../../archive/child-container-tree.ts";
 import { decompressor, detectCompression } from "../../archive/compression.ts";
 import type { CopySelection } from "../../archive/copy-items.ts";
-import type { CopyScan } from "../../archive/copy-jobs.ts";
+import type { CopyLayerJob, CopyPackJob, CopyScan, CopyScanRequest } from "../../archive/copy-jobs.ts";
+import type { JobWorkers } from "../../archive/job-workers.ts";
 import { startChild } from "../../archive/run-child.ts";
 import { parseHeader } from "../../archive/tar-header.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import type { Bytes } from "../../base/streams.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
 import { digestOf } from "../../oci/digest.ts";
 import type { Owner } from "../owner.ts";
-import type { CopyScanners } from "./copy-scanners.ts";
-import { directoriesOf, followDestination, meets } from "./destination.ts";
+import { directoriesOf, followDestination } from "./destination.ts";
 
 export interface CopySource {
   root: string;
@@ -55,11 +54,10 @@ export interface PreparedCopy {
 }
 
 /** Rejects in Docker's words when nothing matches, and when several files would go to what is no directory. */
-export async function prepareCopy(request: CopyRequest, scanners: CopyScanners): Promise<PreparedCopy> {
+export async function prepareCopy(request: CopyRequest, workers: JobWorkers): Promise<PreparedCopy> {
   const sources: ScannedSource[] = [];
   for (const source of request.sources) {
-    const { root, ...selected } = selection(request, source);
-    const scan = await scanners.scan(root, { ...selected, archives: source.extract });
+    const scan = await scanFiles(workers, { ...selection(request, source), archives: source.extract });
     const archives: string[] = [];
     for (const { path, head } of scan.archives) {
       if (await isArchive(source.root, path, Buffer.from(head, "hex"))) archives.push(path);
@@ -76,6 +74,11 @@ export async function prepareCopy(request: CopyRequest, scanners: CopyScanners):
   return { request, sources, count, digest };
 }
 
+/** Looks at the files that a COPY names. Rejects in Docker's words for what is not there. The tree must not change during the build. */
+export async function scanFiles(workers: JobWorkers, request: CopyScanRequest & { root: string }): Promise<CopyScan> {
+  return (await workers.run({ verb: "copy-scan", ...request })) as CopyScan;
+}
+
 /** Copies into the mounted tree `target`. New directories on the way are the owner's, mode 0755. */
 export async function copyFiles(
   prepared: PreparedCopy,
@@ -89,7 +92,7 @@ export async function copyFiles(
   const options = { noOverwriteDirNonDir: false, readOnlyRootfs: false, signal };
   for (const source of sources) {
     if (source.scan.count > source.archives.length) {
-      const job = packJob(request, source, { name, owner });
+      const job = { verb: "copy-pack", ...packJob(request, source, { name, owner }) };
       const packing = startChild("__archive", job, { stdout: "stream", signal });
       await tree.putArchive(root, base, packing.output, options);
       await packing.result;
@@ -102,21 +105,20 @@ export async function copyFiles(
 }
 
 /**
- * The layer's archive of a copy that meets nothing in `target`, the tree that it goes on top of (undefined: an empty one): no file
- * of it has to be written twice then. Undefined: what is there has to be considered, `copyFiles` does.
+ * The job that makes the layer of a copy at once, without writing any file twice: on top of other layers, what is copied takes the
+ * place of what it meets just as it would in a mounted tree. `target`: the tree that it goes on top of; undefined: an empty one.
+ * Undefined for what has to be unpacked or comes from several places: `copyFiles` does that.
  */
-export function copyArchive(
+export function copyLayerJob(
   prepared: PreparedCopy,
-  { target, owner, signal }: { target: string | undefined; owner: Owner | undefined; signal: AbortSignal },
-): Bytes | undefined {
+  { target, owner }: { target: string | undefined; owner: Owner | undefined },
+): Omit<CopyLayerJob, "directory"> | undefined {
   const { request, sources } = prepared;
   const [source] = sources;
   if (!source || sources.length > 1 || source.archives.length > 0) return undefined;
   const { base, name } = place(prepared, target);
   const directories = directoriesOf(target, base, owner ?? rootUser);
-  if (meets(target, base, name)) return undefined;
-  const job = { ...packJob(request, source, { name, owner }), directories };
-  return startChild("__archive", job, { stdout: "stream", signal }).output;
+  return { verb: "copy-layer", ...packJob(request, source, { name, owner }), directories };
 }
 
 const rootUser: Owner = { uid: 0, gid: 0 };
@@ -142,9 +144,8 @@ function packJob(
   request: CopyRequest,
   source: ScannedSource,
   { name, owner }: { name: string | undefined; owner: Owner | undefined },
-): object {
+): Omit<CopyPackJob, "verb"> {
   return {
-    verb: "copy-pack",
     ...selection(request, source),
     name,
     skip: source.archives,

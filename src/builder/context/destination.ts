@@ -1,5 +1,5 @@
 /** Where COPY puts things: the tree that it goes on top of belongs to nobody else meanwhile, but links in it may point anywhere. */
-import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import type { PackedDirectory } from "../../archive/copy-jobs.ts";
 import { errorCode, invalidArgument } from "../../base/errors.ts";
@@ -70,11 +70,4 @@ export function directoriesOf(root: string | undefined, base: string, owner: Own
 
 function attributesOf({ mode, uid, gid, mtimeMs }: Stats) {
   return { mode: mode & 0o7777, uid, gid, mtime: Math.floor(mtimeMs / 1000) };
-}
-
-/** True when a file of a copy into `base`, which is free of links, could take the place of one that is there. */
-export function meets(root: string | undefined, base: string, name: string | undefined): boolean {
-  if (root === undefined || !inspect(join(root, base))) return false;
-  const names = readdirSync(join(root, base));
-  return name === undefined ? names.length > 0 : names.includes(name);
 }

@@ -3,12 +3,14 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { JobWorkers } from "../../archive/job-workers.ts";
 import { remoteContext } from "./remote-context.ts";
 
 setDefaultTimeout(60_000);
 const folder = mkdtempSync(join(tmpdir(), "gantry-git-"));
 const parent = join(folder, "contexts");
 const { signal } = new AbortController();
+const workers = new JobWorkers("__build");
 let server: Bun.Server<undefined>;
 
 function git(...args: string[]): void {
@@ -44,13 +46,20 @@ beforeAll(() => {
   });
 });
 afterAll(async () => {
+  await workers[Symbol.asyncDispose]();
   await server.stop(true);
   rmSync(folder, { recursive: true });
 });
 
 async function look(fragment: string): Promise<{ dockerfile: string; files: string[] }> {
   const url = new URL(`/r.git${fragment}`, server.url).href;
-  const { context } = await remoteContext(url, { parent, dockerfile: "Dockerfile", signal, progress: () => {} });
+  const { context } = await remoteContext(url, {
+    parent,
+    dockerfile: "Dockerfile",
+    signal,
+    workers,
+    progress: () => {},
+  });
   await using _context = context;
   return {
     dockerfile: context.dockerfile(),

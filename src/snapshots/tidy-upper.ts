@@ -1,0 +1,45 @@
+/**
+ * Makes an upper directory what its archive would unpack to, so that it can be the layer itself. What a layer must not have:
+ * entries that change nothing, sockets, names that mean a deletion, and overlayfs's notes on where a file came from.
+ */
+import { removeTree } from "../archive/remove-tree.ts";
+import * as files from "../linux/files.ts";
+import type { UpperChange } from "./upper-changes.ts";
+
+const opaqueName = "trusted.overlay.opaque";
+
+/** False for what a layer's archive cannot hold. */
+export function isShown({ path, stat }: UpperChange): boolean {
+  return !path.startsWith(".wh.", path.lastIndexOf("/") + 1) && !(stat && isSocket(stat));
+}
+
+/** In a process whose root is the upper directory. `useless`: what changes nothing, the content of directories first. */
+export function tidyUpper(changes: readonly UpperChange[], useless: readonly string[]): void {
+  for (const path of useless) remove(path);
+  for (const change of changes) {
+    const { path, stat, opaque } = change;
+    if (!stat) continue;
+    if (!isShown(change)) {
+      if (!files.isDirectory(stat)) remove(path);
+    } else if (files.isDirectory(stat) || files.isRegular(stat)) {
+      for (const name of files.listXattrs(path)) {
+        if (/^(trusted|user)\.overlay\./.test(name) && !(opaque && name === opaqueName)) files.removeXattr(path, name);
+      }
+    }
+  }
+  // The root is no entry of an archive.
+  files.changeOwner("/", 0, 0);
+  files.changeMode("/", 0o755);
+}
+
+function isSocket({ mode }: files.FileStat): boolean {
+  return (mode & files.fileType.mask) === files.fileType.socket;
+}
+
+/** The directory keeps its time. */
+function remove(path: string): void {
+  const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+  const stat = files.lstat(directory);
+  removeTree(path);
+  if (stat) files.changeTimes(directory, stat.mtime, stat.mtimeNanos);
+}
