@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +20,12 @@
 #define SEND_BUFFER (1024 * 1024)
 
 struct attach_client {
-  struct source source;
+  struct source source; // the connection, or the client's own stream, which the daemon passed on it
+  struct source lease;  // the connection behind a passed stream: its end is the end of our service
   struct attach_client *next;
   bool greeted, wants[3]; // by stream number
   bool in_open, out_open; // the client may still send, may still receive
+  size_t ahead;           // bytes on the lease that come before what the passed stream sends
   char *pending;          // queued output, only while the socket is full
   size_t pending_start, pending_length, pending_capacity;
 };
@@ -43,10 +47,12 @@ static void end_output(struct shim *shim, struct attach_client *client) {
 
 static void update(struct shim *shim, struct attach_client *client) {
   bool paused = client->greeted && client->wants[0] && shim->input.blocked;
-  uint32_t events = (client->in_open && !paused ? EPOLLIN : 0) | (client->pending_length ? EPOLLOUT : 0);
+  bool reading = client->in_open && !paused && !client->ahead;
+  uint32_t events = (reading ? EPOLLIN : 0) | (client->pending_length ? EPOLLOUT : 0);
   // A vanished client keeps reporting its hang-up: while its last input waits for room, do not listen.
   bool deaf = !events && !client->out_open;
   source_watch(shim, &client->source, deaf ? UNWATCHED : events);
+  source_watch(shim, &client->lease, client->ahead && paused ? 0 : EPOLLIN);
 }
 
 void attach_update_all(struct shim *shim) {
@@ -118,14 +124,16 @@ static void flush(struct shim *shim, struct attach_client *client) {
   client->pending_length -= (size_t)n;
 }
 
-static void read_input(struct shim *shim, struct attach_client *client) {
+static void read_input(struct shim *shim, struct attach_client *client, int fd) {
   if (!client->wants[0]) {
     char nothing[512];
-    ssize_t n = read(client->source.fd, nothing, sizeof nothing);
+    ssize_t n = read(fd, nothing, sizeof nothing);
     client->in_open = n > 0 || (n < 0 && errno == EAGAIN);
     return;
   }
-  ssize_t n = io_take_input(shim, client->source.fd);
+  ssize_t n = io_take_input(shim, fd);
+  if (n > 0 && client->ahead)
+    client->ahead -= (size_t)n < client->ahead ? (size_t)n : client->ahead;
   if (n > 0 || n == -EAGAIN || n == -EINTR)
     return;
   client->in_open = false;
@@ -134,8 +142,14 @@ static void read_input(struct shim *shim, struct attach_client *client) {
     io_close_input(shim);
 }
 
-// "attach [stdin] [stdout] [stderr] [replay]"
-static int parse_hello(struct attach_client *client, char *line, bool *replay) {
+struct hello {
+  bool replay, passed;
+  int stream; // the passed one, or -1
+  size_t ahead;
+};
+
+// "attach [stdin] [stdout] [stderr] [replay] [passed] [ahead=N]"
+static int parse_hello(struct attach_client *client, char *line, struct hello *hello) {
   char *rest, *word = strtok_r(line, " \n", &rest);
   if (!word || strcmp(word, "attach"))
     return -EPROTO;
@@ -147,15 +161,20 @@ static int parse_hello(struct attach_client *client, char *line, bool *replay) {
     else if (!strcmp(word, "stderr"))
       client->wants[2] = true;
     else if (!strcmp(word, "replay"))
-      *replay = true;
+      hello->replay = true;
+    else if (!strcmp(word, "passed"))
+      hello->passed = true;
+    else if (!strncmp(word, "ahead=", 6))
+      hello->ahead = strtoul(word + 6, NULL, 10);
     else
       return -EPROTO;
   }
-  return 0;
+  bool complete = hello->passed == (hello->stream >= 0) && (!hello->ahead || (hello->passed && client->wants[0]));
+  return complete ? 0 : -EPROTO;
 }
 
 // Takes the hello line and not one byte of the input behind it. The line must have come in one write.
-static int read_hello(struct attach_client *client, bool *replay) {
+static int read_hello(struct attach_client *client, struct hello *hello) {
   char line[HELLO_LIMIT + 1];
   ssize_t n = recv(client->source.fd, line, HELLO_LIMIT, MSG_PEEK | MSG_DONTWAIT);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -164,18 +183,46 @@ static int read_hello(struct attach_client *client, bool *replay) {
   if (!newline)
     return -EPROTO;
   size_t length = (size_t)(newline - line) + 1;
-  if (recv(client->source.fd, line, length, MSG_DONTWAIT) != (ssize_t)length)
+  if (receive_with_fd(client->source.fd, line, length, &hello->stream) != (ssize_t)length)
     return -EPROTO;
   line[length] = 0;
-  return parse_hello(client, line, replay);
+  return parse_hello(client, line, hello);
+}
+
+// What the daemon had read before it passed the stream; then the end: it takes the client back, or is gone.
+static void lease_ready(struct shim *shim, struct source *source, uint32_t events) {
+  struct attach_client *client = (struct attach_client *)((char *)source - offsetof(struct attach_client, lease));
+  if (client->ahead && client->in_open && (events & EPOLLIN)) {
+    read_input(shim, client, source->fd);
+  } else {
+    client->in_open = false;
+    client->ahead = 0;
+    end_output(shim, client);
+  }
+  update(shim, client);
+}
+
+static void enlarge_send_buffer(int fd) {
+  int size = SEND_BUFFER;
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+static void serve_passed(struct shim *shim, struct attach_client *client, int stream) {
+  source_watch(shim, &client->source, UNWATCHED);
+  client->lease = (struct source){client->source.fd, UNWATCHED, lease_ready};
+  fcntl(stream, F_SETFL, fcntl(stream, F_GETFL) | O_NONBLOCK);
+  enlarge_send_buffer(stream);
+  client->source.fd = stream;
 }
 
 static void greet(struct shim *shim, struct attach_client *client) {
-  bool replay = false;
-  int rc = read_hello(client, &replay);
+  struct hello hello = {.stream = -1};
+  int rc = read_hello(client, &hello);
   if (rc == -EAGAIN)
     return;
   if (rc) {
+    if (hello.stream >= 0)
+      close(hello.stream);
     client->in_open = client->out_open = false;
     return;
   }
@@ -183,15 +230,22 @@ static void greet(struct shim *shim, struct attach_client *client) {
   struct log_position at = log_position(&shim->log);
   int length = snprintf(reply, sizeof reply, "ok %llu %llu %llu\n", (unsigned long long)at.generation,
                         (unsigned long long)at.inode, (unsigned long long)at.offset);
-  queue(shim, client, reply, (size_t)length);
+  if (hello.passed) {
+    send(client->source.fd, reply, (size_t)length, MSG_DONTWAIT); // the first bytes of a connection always fit
+    serve_passed(shim, client, hello.stream);
+    client->ahead = hello.ahead;
+  } else {
+    queue(shim, client, reply, (size_t)length);
+  }
   client->greeted = true;
   // What a client that has replayed the log still lacks: the lines the log does not hold yet because they go on.
-  for (int i = 0; replay && i < 2; i++) {
+  for (int i = 0; hello.replay && i < 2; i++) {
     struct log_stream *line = &shim->outputs[i].log;
     if (line->length && client->wants[i + 1])
       deliver(shim, client, i + 1, line->partial, line->length);
   }
-  flush(shim, client);
+  if (client->pending_length)
+    flush(shim, client);
   shim->greeted++;
   gate_update(shim);
 }
@@ -202,9 +256,9 @@ static void client_ready(struct shim *shim, struct source *source, uint32_t even
     flush(shim, client);
   if (events & (EPOLLHUP | EPOLLERR))
     end_output(shim, client);
-  if (client->in_open && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+  if (client->in_open && !client->ahead && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
     if (client->greeted)
-      read_input(shim, client);
+      read_input(shim, client, source->fd);
     else
       greet(shim, client);
   }
@@ -222,9 +276,9 @@ static void listener_ready(struct shim *shim, struct source *source, uint32_t ev
     close(fd);
     return;
   }
-  int size = SEND_BUFFER;
-  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  enlarge_send_buffer(fd);
   client->source = (struct source){fd, UNWATCHED, client_ready};
+  client->lease = CLOSED_SOURCE;
   client->in_open = client->out_open = true;
   client->next = shim->attached;
   shim->attached = client;
@@ -236,18 +290,22 @@ int attach_listen(struct shim *shim) {
   return source_listen(shim, &shim->attach_listener, "attach.sock");
 }
 
-// Input nobody reads would turn the client's end of file into a reset: refuse more, then throw it away.
-static void discard_input(int fd) {
+// Input nobody reads would turn the client's end of file into a reset: refuse more, then throw it away. A passed stream
+// goes on when the process never ran: the daemon has something left to say.
+static void discard_input(const struct shim *shim, const struct attach_client *client) {
   char nothing[4096];
-  shutdown(fd, SHUT_RDWR);
-  while (recv(fd, nothing, sizeof nothing, MSG_DONTWAIT) > 0)
+  if (client->lease.fd >= 0 && !shim->record.time_ns)
+    return;
+  shutdown(client->source.fd, SHUT_RDWR);
+  while (recv(client->source.fd, nothing, sizeof nothing, MSG_DONTWAIT) > 0)
     ;
 }
 
 static void free_client(struct shim *shim, struct attach_client *client) {
   drop_pending(shim, client);
-  discard_input(client->source.fd);
+  discard_input(shim, client);
   source_close(shim, &client->source);
+  source_close(shim, &client->lease);
   free(client);
 }
 

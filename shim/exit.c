@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "control.h"
 #include "io.h"
 #include "main.h"
@@ -86,6 +87,8 @@ static void end(struct shim *shim) {
   shim->silence_deadline = shim->drain_deadline = shim->gate_deadline = 0;
   shim->phase = LINGERING;
   shim->linger_deadline = now_ms() + LINGER_MS;
+  if (shim->log.compress_deadline)
+    log_compress(&shim->log);
 }
 
 void exit_finish_if_drained(struct shim *shim) {

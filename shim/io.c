@@ -9,10 +9,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "attach.h"
+#include "clock.h"
 
 #define BIG_PIPE (1024 * 1024)
 #define SMALL_PIPE (64 * 1024)
@@ -22,12 +22,6 @@
 void close_fd_cleanup(int *fd) {
   if (*fd >= 0)
     close(*fd);
-}
-
-int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int source_watch(struct shim *shim, struct source *source, uint32_t events) {
@@ -223,27 +217,33 @@ static void terminal_arrived(struct shim *shim, int master) {
   io_update_outputs(shim);
 }
 
-// The runtime's connection carries the terminal's master.
-static void connection_ready(struct shim *shim, struct source *source, uint32_t events) {
-  (void)events;
-  char text[256];
+ssize_t receive_with_fd(int socket, void *bytes, size_t size, int *fd) {
   union {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int))];
   } control = {0};
-  struct iovec iov = {text, sizeof text};
+  struct iovec iov = {bytes, size};
   struct msghdr message = {
       .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
-  ssize_t n = recvmsg(source->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
+  *fd = -1;
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+    memcpy(fd, CMSG_DATA(header), sizeof *fd);
+  return n;
+}
+
+// The runtime's connection carries the terminal's master.
+static void connection_ready(struct shim *shim, struct source *source, uint32_t events) {
+  (void)events;
+  char text[256];
+  int master;
+  ssize_t n = receive_with_fd(source->fd, text, sizeof text, &master);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
-  struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&message);
   source_close(shim, source);
-  if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-    return;
-  int master;
-  memcpy(&master, CMSG_DATA(header), sizeof master);
-  terminal_arrived(shim, master);
+  if (master >= 0)
+    terminal_arrived(shim, master);
 }
 
 static void console_ready(struct shim *shim, struct source *source, uint32_t events) {

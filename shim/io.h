@@ -5,14 +5,15 @@
 #define close_fd __attribute__((cleanup(close_fd_cleanup)))
 void close_fd_cleanup(int *fd);
 
-int64_t now_ms(void);
-
 // Sets the events epoll watches the source for. 0 still tells hang-ups; UNWATCHED takes it out, hang-ups and all.
 int source_watch(struct shim *shim, struct source *source, uint32_t events);
 void source_close(struct shim *shim, struct source *source);
 
 // A unix stream socket listening at `name` in the shim's directory.
 int source_listen(struct shim *shim, struct source *source, const char *name);
+
+// Receives bytes and, with them, at most one descriptor (else -1). Returns as recvmsg does, without waiting.
+ssize_t receive_with_fd(int socket, void *bytes, size_t size, int *fd);
 
 // The child's ends of its standard streams.
 struct stdio {

@@ -18,6 +18,7 @@ struct log {
   char *out; // escaped entries not yet written, then `tail`; only while there is traffic
   size_t out_length;
   size_t tail_length; // bytes of the text that ends each entry of the burst at hand
+  int64_t compress_deadline; // 0: nothing waits to be compressed
   pid_t gzip_pid;
   uint64_t gzip_inode; // what gzip is reading, wherever rotation has moved it since
   int gzip_source; // the same, held open so that the inode is no other file's before gzip is reaped
@@ -53,5 +54,9 @@ struct log_position log_position(const struct log *log);
 // Rotates path → path.1 → path.2 … and starts a fresh file (rotate.c).
 void log_rotate(struct log *log);
 
-// A child ended: if it was the log's gzip, puts its result in place (rotate.c).
+// Begins to compress what was rotated, one file after the other in the background. Rotation itself only sets a deadline for
+// this: while output floods, what is compressed now would be dropped a moment later (rotate.c).
+void log_compress(struct log *log);
+
+// A child ended: if it was the log's gzip, puts its result in place and goes on with the next file (rotate.c).
 void log_child_exited(struct log *log, pid_t pid, int status);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "control.h"
 #include "exit.h"
 #include "io.h"
@@ -57,6 +58,7 @@ static int next_timeout(const struct shim *shim) {
   sooner(&next, shim->drain_deadline);
   sooner(&next, shim->linger_deadline);
   sooner(&next, shim->idle_deadline);
+  sooner(&next, shim->log.compress_deadline);
   if (!next)
     return -1;
   int64_t left = next - now_ms();
@@ -81,6 +83,8 @@ static void check_deadlines(struct shim *shim) {
     shim->buffer = NULL;
     log_idle(&shim->log);
   }
+  if (passed(shim->log.compress_deadline, now))
+    log_compress(&shim->log);
 }
 
 static bool over(const struct shim *shim) { return shim->phase == LINGERING && !shim->attached && !shim->log.gzip_pid; }

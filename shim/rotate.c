@@ -1,4 +1,5 @@
-// Log rotation: path → path.1 → path.2 …, the oldest dropped, older ones compressed by at most one gzip at a time.
+// Log rotation: path → path.1 → path.2 …, the oldest dropped. Once rotation has come to rest, or the output has ended, the
+// older ones are compressed, by one gzip at a time.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <limits.h>
@@ -7,9 +8,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
+
+#define REST_MS 1000
 
 static void name(char *out, const struct log *log, unsigned index, const char *suffix) {
   if (index)
@@ -48,17 +53,28 @@ static void child_gzip(int in, int out) {
   _exit(127);
 }
 
-// Compresses path.1 in the background. When a gzip is still at work this one stays as it is.
-static void compress_newest(struct log *log) {
-  char source[PATH_MAX], target[PATH_MAX];
-  if (!log->compress || log->gzip_pid)
-    return;
-  name(source, log, 1, "");
-  temporary_name(target, log);
-  int in = open(source, O_RDONLY | O_CLOEXEC);
-  int out = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+// The newest rotated file that is not compressed yet, or -1.
+static int open_uncompressed(const struct log *log) {
+  char path[PATH_MAX];
+  for (unsigned i = 1; i < log->max_file; i++) {
+    name(path, log, i, "");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+      return fd;
+  }
+  return -1;
+}
+
+void log_compress(struct log *log) {
+  char target[PATH_MAX];
   struct stat st;
-  if (in >= 0 && out >= 0 && !fstat(in, &st)) {
+  log->compress_deadline = 0;
+  int in = log->gzip_pid ? -1 : open_uncompressed(log);
+  if (in < 0)
+    return;
+  temporary_name(target, log);
+  int out = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (out >= 0 && !fstat(in, &st)) {
     pid_t pid = vfork();
     if (!pid)
       child_gzip(in, out);
@@ -68,8 +84,7 @@ static void compress_newest(struct log *log) {
   }
   if (!log->gzip_pid) {
     unlink(target);
-    if (in >= 0)
-      close(in);
+    close(in);
   }
   if (out >= 0)
     close(out);
@@ -95,7 +110,8 @@ void log_rotate(struct log *log) {
   log->size = st.st_size;
   log->inode = st.st_ino;
   log->generation++;
-  compress_newest(log);
+  if (log->compress)
+    log->compress_deadline = now_ms() + REST_MS;
 }
 
 void log_child_exited(struct log *log, pid_t pid, int status) {
@@ -117,4 +133,6 @@ void log_child_exited(struct log *log, pid_t pid, int status) {
   }
   close(log->gzip_source);
   unlink(temporary); // still there when gzip failed, or fell off the end meanwhile
+  if (good)
+    log_compress(log);
 }

@@ -131,34 +131,47 @@ static void test_log_split(void) {
   close(log.fd);
 }
 
+static void write_letters(struct log *log, struct log_stream *out, char first, int count) {
+  for (char c = first; c < first + count; c++) {
+    char line[2] = {c, '\n'};
+    log_write(log, out, line, 2);
+  }
+}
+
+// Waits for the gzip at work; the next one may be at work then.
+static void reap_gzip(struct log *log) {
+  int status;
+  pid_t pid = waitpid(log->gzip_pid, &status, 0);
+  log_child_exited(log, pid, status);
+}
+
 static void test_rotation(void) {
   struct log log;
   struct log_stream out = {.name = "stdout"};
-  int status;
   CHECK(!log_open(&log, "rotate.log", NULL, 200, 3, true));
-  for (char c = 'a'; c < 'a' + 9; c++) { // three entries to a file
-    char line[2] = {c, '\n'};
-    log_write(&log, &out, line, 2);
-    if (log.gzip_pid) {
-      pid_t pid = waitpid(log.gzip_pid, &status, 0);
-      log_child_exited(&log, pid, status);
-    }
-  }
-  CHECK(log.generation == 2 && exists("rotate.log") && exists("rotate.log.1.gz") && exists("rotate.log.2.gz"));
-  CHECK(!exists("rotate.log.1") && !exists("rotate.log.2"));
+  write_letters(&log, &out, 'a', 9); // three entries to a file
+  CHECK(log.generation == 2 && exists("rotate.log") && exists("rotate.log.1") && exists("rotate.log.2"));
+  CHECK(log.compress_deadline && !log.gzip_pid);
+  log_compress(&log);
+  CHECK(!log.compress_deadline && log.gzip_pid);
+  reap_gzip(&log);
+  CHECK(exists("rotate.log.1.gz") && !exists("rotate.log.1") && log.gzip_pid);
+  reap_gzip(&log);
+  CHECK(exists("rotate.log.2.gz") && !exists("rotate.log.2") && !log.gzip_pid);
   char *text = contents("rotate.log");
   CHECK(strstr(text, "\"g\\n\"") && strstr(text, "\"i\\n\""));
   free(text);
   CHECK(!system("gzip -dc rotate.log.2.gz | grep -q '\"a'"));
   // Output faster than gzip: the file falls off the end while it is compressed, and nothing waits.
-  for (char c = 'j'; c < 'j' + 15; c++) {
-    char line[2] = {c, '\n'};
-    log_write(&log, &out, line, 2);
-  }
-  CHECK(log.gzip_pid);
-  pid_t pid = waitpid(log.gzip_pid, &status, 0);
-  log_child_exited(&log, pid, status);
+  write_letters(&log, &out, 'j', 3);
+  log_compress(&log);
+  write_letters(&log, &out, 'm', 12);
+  CHECK(log.gzip_pid && exists("rotate.log.1") && exists("rotate.log.2"));
+  reap_gzip(&log);
   CHECK(exists("rotate.log.1") && exists("rotate.log.2") && !exists("rotate.log.3"));
+  while (log.gzip_pid)
+    reap_gzip(&log);
+  CHECK(exists("rotate.log.1.gz") && exists("rotate.log.2.gz") && !exists("rotate.log.1") && !exists("rotate.log.2"));
   CHECK(system("ls | grep -q tmp"));
   log_idle(&log);
   close(log.fd);

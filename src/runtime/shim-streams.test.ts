@@ -1,8 +1,11 @@
 /** The streams of a shim's process: framing, terminal, stdin modes, many and slow clients, the log. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { errorKind } from "../base/errors.ts";
+import { passDescriptor, type TakenSocket, takeSocket } from "../linux/pass-descriptor.ts";
 import { drain, readLog, readUntil, ShimFixture, unframe } from "./shim-fixture.ts";
 
 let fixture: ShimFixture;
@@ -82,6 +85,104 @@ describe("output", () => {
       .map((line) => JSON.parse(line).log);
     expect(`${replayed.join("")}${live}`).toBe("one\ntwo\npartial\n");
     first.socket.destroy();
+  });
+});
+
+describe("a passed socket", () => {
+  interface Connection {
+    client: Socket;
+    accepted: Socket;
+    taken: TakenSocket;
+  }
+
+  /** Both ends of a connection, the second as one that a daemon accepted, paused and has read a little of. */
+  async function connection(early = ""): Promise<Connection> {
+    const path = join(fixture.directory(), "client.sock");
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(path);
+    const client = connect({ path, allowHalfOpen: true });
+    const [accepted] = (await once(server, "connection")) as [Socket];
+    server.close();
+    client.write(early);
+    accepted.resume().pause();
+    while (accepted.readableLength < early.length) await Bun.sleep(1);
+    return { client, accepted, taken: takeSocket(accepted) as TakenSocket };
+  }
+
+  test("is read and written by the shim, and ended with the process", async () => {
+    const { shim } = fixture.run({ args: ["sh", "-c", "cat; echo bye"], stdin: "once", waitAttach: 1 });
+    const { client, taken } = await connection("early ");
+    expect(taken.ahead.toString()).toBe("early ");
+    const { socket } = await shim.attach(all, taken);
+    const sent = "0123456789abcdef".repeat(250_000);
+    const draining = drain(client);
+    client.end(sent);
+    expect(await drain(socket)).toHaveLength(0);
+    const { stdout } = unframe(await draining);
+    expect(stdout === `early ${sent}bye\n`).toBe(true);
+    expect((await shim.exited).exitCode).toBe(0);
+  });
+
+  test("goes on here when no process came", async () => {
+    const { shim } = fixture.run({ args: ["/nothing"], stdin: "once", waitAttach: 1 });
+    const { client, accepted, taken } = await connection("for nobody");
+    const { socket } = await shim.attach(all, taken);
+    expect(await drain(socket)).toHaveLength(0);
+    accepted.end("what went wrong");
+    expect((await drain(client)).toString()).toBe("what went wrong");
+  });
+
+  test("whose client goes on sending is not reset: the output is all there", async () => {
+    const script = "sleep 0.1; echo done";
+    const { shim } = fixture.run({ args: ["sh", "-c", script], stdin: "once", waitAttach: 1 });
+    const { client, accepted, taken } = await connection();
+    const { socket } = await shim.attach(all, taken);
+    client.write(Buffer.alloc(8 << 20));
+    client.on("error", () => {}); // It cannot send all of it.
+    let seen = Buffer.alloc(0);
+    client.on("data", (chunk: Buffer) => {
+      seen = Buffer.concat([seen, chunk]);
+    });
+    expect(await drain(socket)).toHaveLength(0);
+    accepted.destroy();
+    while (!client.destroyed) await Bun.sleep(1);
+    expect(unframe(seen).stdout).toBe("done\n");
+  });
+
+  test("is let go of when the daemon ends the attachment, and the process is held up no longer", async () => {
+    const { shim } = fixture.run({ args: ["sh", "-c", "head -c 20000000 /dev/zero | cat"], waitAttach: 1 });
+    const { client, accepted, taken } = await connection();
+    const { socket } = await shim.attach(output, taken);
+    accepted.destroy();
+    await Bun.sleep(50);
+    socket.destroy();
+    expect((await shim.exited).exitCode).toBe(0);
+    expect((await drain(client)).length).toBeLessThan(20_000_000);
+  });
+
+  test("of a client that sends and goes at once has been sent", async () => {
+    const { shim, directory } = fixture.run({ args: ["sh", "-c", "sleep 0.1; cat"], stdin: "once" });
+    await shim.started;
+    const { client, taken } = await connection();
+    const { socket } = await shim.attach(all, taken);
+    await new Promise<void>((resolve) => client.write("last words", () => resolve()));
+    client.destroy();
+    expect(await drain(socket)).toHaveLength(0);
+    await shim.exited;
+    expect(readLog(join(directory, "log"))).toMatchObject([{ log: "last words" }]);
+  });
+
+  test("has to come with the word for it", async () => {
+    const { shim, directory } = fixture.run({ args: ["sleep", "1"] });
+    await shim.started;
+    for (const word of ["", " passed"]) {
+      const attach = connect({ path: join(directory, "attach.sock"), allowHalfOpen: true });
+      await once(attach, "connect");
+      const { taken } = await connection();
+      if (word === "") passDescriptor(attach, "attach stdout\n", taken.descriptor);
+      else attach.write(`attach stdout${word}\n`);
+      expect(await drain(attach)).toHaveLength(0);
+    }
+    await shim.signal(9);
   });
 });
 

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { conflict, errorCode, internal, notFound } from "../base/errors.ts";
 import { lines } from "../base/streams.ts";
+import { passDescriptor, type TakenSocket } from "../linux/pass-descriptor.ts";
 import { runtimeEnvironment } from "./oci-runtime.ts";
 import {
   type ExitRecord,
@@ -61,7 +62,10 @@ export interface AttachStreams {
 }
 
 export interface Attachment {
-  /** Paused, half-open; output in stdcopy frames, or raw for a terminal. What is written to it is stdin. */
+  /**
+   * Paused, half-open; output in stdcopy frames, or raw for a terminal. What is written to it is stdin. With a passed socket it carries
+   * nothing: the shim ends it when all is sent or the client is gone, and lets go of the client when it is destroyed here.
+   */
   socket: Socket;
   logPosition: LogPosition;
 }
@@ -133,12 +137,21 @@ export class Shim {
     return shim;
   }
 
-  /** Joins the process's streams. The output seen from here on follows `logPosition` without gap or overlap. */
-  async attach(streams: AttachStreams): Promise<Attachment> {
+  /**
+   * Joins the process's streams. The output seen from here on follows `logPosition` without gap or overlap. `passed`: a client's
+   * socket, which the shim then reads and writes itself.
+   */
+  async attach(streams: AttachStreams, passed?: TakenSocket): Promise<Attachment> {
     await this.ready;
-    const words = (["stdin", "stdout", "stderr", "replay"] as const).filter((name) => streams[name]);
+    const words = (["stdin", "stdout", "stderr", "replay"] as const).filter((name) => streams[name]).join(" ");
     const socket = await this.connect("attach.sock");
-    socket.write(`attach ${words.join(" ")}\n`);
+    if (passed) {
+      const ahead = streams.stdin ? passed.ahead : Buffer.alloc(0);
+      passDescriptor(socket, `attach ${words} passed ahead=${ahead.length}\n`, passed.descriptor);
+      socket.write(ahead);
+    } else {
+      socket.write(`attach ${words}\n`);
+    }
     const reply = await readLine(socket);
     return { socket, logPosition: parseLogPosition(reply) };
   }

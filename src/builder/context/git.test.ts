@@ -11,7 +11,6 @@ const folder = mkdtempSync(join(tmpdir(), "gantry-git-"));
 const parent = join(folder, "contexts");
 const { signal } = new AbortController();
 const workers = new JobWorkers("__build");
-const discard = (directory: string) => rmSync(directory, { recursive: true });
 let server: Bun.Server<undefined>;
 
 function git(...args: string[]): void {
@@ -59,7 +58,6 @@ async function look(fragment: string): Promise<{ dockerfile: string; files: stri
     dockerfile: "Dockerfile",
     signal,
     workers,
-    discard,
     progress: () => {},
   });
   await using _context = context;

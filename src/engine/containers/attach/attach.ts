@@ -1,8 +1,10 @@
 /**
- * Attaching clients to a container or exec. The bytes go between the client's socket and the shim's: the shim frames its output
- * as Docker wants it, so nothing is parsed here. A client may attach before the start; the shim is then told to wait for it.
+ * Attaching clients to a container or exec. The shim gets the client's own socket and serves it, so that no byte goes through this
+ * process. Where something has to be done to them (detach keys, the log first, WebSockets, TLS) they are pumped between both sockets
+ * here, unparsed: the shim frames its output as Docker wants it. A client may attach before the start; the shim is then told to wait.
  */
 import type { Duplex } from "node:stream";
+import { type TakenSocket, takeSocket } from "../../../linux/pass-descriptor.ts";
 import type { Shim } from "../../../runtime/shim.ts";
 import { DetachScanner } from "./detach-scanner.ts";
 
@@ -35,13 +37,29 @@ export type LogPosition = Attached["logPosition"];
 
 /** Joins a client with a live shim; resolves when the output has ended or the client has gone or detached. */
 export async function splice(shim: Shim, client: Duplex, options: SpliceOptions): Promise<void> {
-  const { socket, logPosition } = await shim.attach(options.streams);
+  const passed = passable(client, options);
+  const { socket, logPosition } = await shim.attach(options.streams, passed);
   try {
     await options.replay?.(logPosition, client);
-    await join(client, socket, options);
+    await (passed === undefined ? join(client, socket, options) : served(client, socket, options));
   } finally {
     socket.destroy();
   }
+}
+
+/** The socket of a client whose bytes nobody here has to see. */
+function passable(client: Duplex, { detachKeys, replay, streams }: SpliceOptions): TakenSocket | undefined {
+  const scanned = streams.stdin && detachKeys !== undefined && detachKeys.length > 0;
+  return scanned || replay ? undefined : takeSocket(client);
+}
+
+/** Resolves when the shim has served a client that it was passed. */
+function served(client: Duplex, shim: Duplex, { started = Promise.resolve() }: SpliceOptions): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => resolve();
+    shim.once("error", finish).once("end", () => started.then(() => client.end(finish), finish));
+    shim.resume();
+  });
 }
 
 /** For a client that is attached before the start: resolves like `splice`, once the process has come and gone. */
@@ -55,8 +73,9 @@ export function spliceAtStart(client: Duplex, options: SpliceOptions, pending: S
       async connect(shim) {
         pending.delete(entry);
         client.off("close", leave);
-        const { socket } = await shim.attach(options.streams);
-        join(client, socket, options)
+        const passed = passable(client, options);
+        const { socket } = await shim.attach(options.streams, passed);
+        (passed === undefined ? join(client, socket, options) : served(client, socket, options))
           .then(resolve, reject)
           .finally(() => socket.destroy());
       },
