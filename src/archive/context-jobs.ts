@@ -3,9 +3,11 @@ import { closeSync, readSync } from "node:fs";
 import { IgnoreMatcher, parseIgnoreFile } from "../dockerfile/ignore.ts";
 import * as files from "../linux/files.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { enterRoot } from "./confine.ts";
+import { enterOpenRoot, enterRoot, openRoot } from "./confine.ts";
+import { Packer } from "./pack.ts";
 import { removeTree } from "./remove-tree.ts";
 import { TarReader } from "./tar-reader.ts";
+import { packAll, TreeCopier } from "./tree-copier.ts";
 import { cleanPath, Unpacker } from "./unpack.ts";
 
 export interface UnpackContextJob {
@@ -13,15 +15,43 @@ export interface UnpackContextJob {
   directory: string;
   /** Its own ignore file, `NAME.dockerignore`, comes before `.dockerignore`. */
   dockerfile: string;
+  /** `directory` is in memory: a context that takes more bytes of it than `limit` goes to this one. */
+  spill?: { directory: string; limit: number };
 }
 
+const asTheyAre = { base: "/", whiteouts: false, noOverwriteDirNonDir: false };
+
 /** The uncompressed archive is the input. */
-export function unpackContext({ directory, dockerfile }: UnpackContextJob, input: () => ByteSource): void {
+export function unpackContext(job: UnpackContextJob, input: () => ByteSource): { spilled: boolean } {
+  const { directory, dockerfile, spill } = job;
+  const other = spill && { ...spill, root: openRoot(spill.directory), home: openRoot("/") };
   enterRoot(directory);
   const reader = new TarReader(input());
-  new Unpacker({ base: "/", whiteouts: false, noOverwriteDirNonDir: false }).run(reader);
+  const unpacker = new Unpacker(asTheyAre);
+  let taken = 0;
+  let spilled = false;
+  unpacker.run(reader, ({ size }) => {
+    taken += perEntry + Math.ceil(size / pageSize) * pageSize;
+    if (!other || spilled || taken <= other.limit) return;
+    enterOpenRoot(other.home);
+    moveContext(directory, other.directory);
+    enterOpenRoot(other.root);
+    spilled = true;
+  });
   reader.drain();
   applyIgnoreFile(dockerfile, { received: true });
+  for (const descriptor of other ? [other.root, other.home] : []) closeSync(descriptor);
+  return { spilled };
+}
+
+/** What a file takes in memory beside its content, roughly, in bytes. */
+const perEntry = 1024;
+const pageSize = 4096;
+
+/** Copies what has come so far. Directories get their times when the whole context has come. */
+function moveContext(from: string, to: string): void {
+  using copier = new TreeCopier(to, from, asTheyAre);
+  packAll(new Packer(copier));
 }
 
 export interface IgnoreContextJob {

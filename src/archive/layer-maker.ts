@@ -3,44 +3,38 @@
  * and the entry itself into the layer's directory (`LayerMaker`), or it stays where it is because the tree becomes the layer
  * (`LayerKeeper`).
  */
-import { closeSync } from "node:fs";
 import { internal } from "../base/errors.ts";
-import { enterOpenRoot, enterRoot, openRoot } from "./confine.ts";
+import { enterRoot } from "./confine.ts";
 import { contentSize, type LayerFiles, startLayer, startSplit, type UnpackLayerResult } from "./layer-files.ts";
 import { LayerRecorder } from "./layer-recorder.ts";
 import type { EntrySink, TarEntry } from "./tar-entry.ts";
 import type { TarSplitWriter } from "./tar-split.ts";
 import { TarWriter } from "./tar-writer.ts";
-import { type ContentSource, Unpacker } from "./unpack.ts";
+import { TreeCopier } from "./tree-copier.ts";
 
-/** Fills an empty layer directory. The process goes to and fro between two roots: the source, and the layer while an entry is made. */
+/** Fills an empty layer directory. */
 export class LayerMaker implements EntrySink, Disposable {
+  private readonly files: LayerFiles;
   private readonly recorder: LayerRecorder;
   private readonly writer: TarWriter;
-  private readonly unpacker: Unpacker;
-  private readonly files: LayerFiles;
-  private readonly layer: number;
-  private readonly source: number;
+  private readonly copier: TreeCopier;
 
   /** Enters `source`, in which everything happens from now on. */
   constructor(directory: string, source: string) {
     this.files = startLayer(directory);
     this.recorder = new LayerRecorder(this.files.split);
     this.writer = new TarWriter(this.recorder);
-    this.unpacker = new Unpacker(this.files.target);
-    this.layer = openRoot(`${directory}/diff`);
-    this.source = openRoot(source);
-    enterOpenRoot(this.source);
+    this.copier = new TreeCopier(`${directory}/diff`, source, this.files.target);
   }
 
   add(entry: TarEntry): void {
     this.writer.add(entry);
-    this.make(entry);
+    this.copier.add(entry);
   }
 
   addFile(entry: TarEntry, descriptor: number, blocks: number): void {
     let written = false;
-    this.make(entry, (path, write) => {
+    this.copier.make(entry, (path, write) => {
       this.recorder.file = `diff${path}`;
       this.recorder.receive = write;
       this.writer.addFile(entry, descriptor, blocks);
@@ -50,33 +44,20 @@ export class LayerMaker implements EntrySink, Disposable {
   }
 
   end(): void {
-    this.inLayer(() => this.unpacker.end());
+    this.copier.end();
     this.writer.end();
   }
 
   /** After `end`. */
   result(): UnpackLayerResult {
-    const size = this.unpacker.displaced ? this.inLayer(() => contentSize("/")) : this.unpacker.size;
+    const { unpacker } = this.copier;
+    const size = unpacker.displaced ? this.copier.inTarget(() => contentSize("/")) : unpacker.size;
     return { ...this.recorder.finish(), size };
   }
 
   [Symbol.dispose](): void {
     this.files[Symbol.dispose]();
-    closeSync(this.layer);
-    closeSync(this.source);
-  }
-
-  private make(entry: TarEntry, content?: ContentSource): void {
-    this.inLayer(() => this.unpacker.entry(entry, content));
-  }
-
-  private inLayer<T>(work: () => T): T {
-    enterOpenRoot(this.layer);
-    try {
-      return work();
-    } finally {
-      enterOpenRoot(this.source);
-    }
+    this.copier[Symbol.dispose]();
   }
 }
 

@@ -15,9 +15,9 @@ export function serveJobs(jobs: Jobs): number {
   const home = openRoot("/");
   const frames = new FrameReader();
   for (let job = frames.whole(); job; job = frames.whole()) {
-    // The job before may have made another directory its root.
-    enterOpenRoot(home);
     const answer = answerTo(jobs, job, frames);
+    // What the job made its root is not kept from going away.
+    enterOpenRoot(home);
     writeAll(1, Buffer.from(`${JSON.stringify(answer)}\n`));
     if ("error" in answer) return 1;
   }

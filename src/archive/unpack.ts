@@ -44,9 +44,10 @@ export class Unpacker {
     this.target = target;
   }
 
-  /** Unpacks a whole archive. */
-  run(reader: TarReader): void {
+  /** Unpacks a whole archive. `before` sees each entry before anything is made of it. */
+  run(reader: TarReader, before: (entry: TarEntry) => void = () => {}): void {
     for (let entry = reader.next(); entry; entry = reader.next()) {
+      before(entry);
       const { size, ranges = [{ offset: 0, length: size }] } = entry;
       this.entry(entry, (path, write) => {
         readRanges(reader, ranges, write);

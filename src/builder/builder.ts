@@ -1,5 +1,5 @@
 /** The builder's classic face: Dockerfile and context in, image out. Source: Docker Engine API, "Build an image". */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ProgressMessage } from "../api/system.ts";
 import { JobWorkers } from "../archive/job-workers.ts";
@@ -16,6 +16,7 @@ import type { BuildRequest } from "./build-request.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, receiveContext } from "./context/context.ts";
+import { dropMemoryDirectories } from "./context/memory-directory.ts";
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
@@ -34,6 +35,8 @@ export interface BuilderDependencies {
    * than a build.
    */
   directory: string;
+  /** Takes a directory of the same disk away at once, and deletes it later. */
+  discard(directory: string): void;
 }
 
 /** What a face brings to a build; the rest is the builder's. */
@@ -57,7 +60,9 @@ export class Builder {
 
   /** Removes what builds of an earlier daemon left. Call once, before the first build. */
   reconcile(): void {
-    rmSync(this.work, { recursive: true, force: true });
+    mkdirSync(this.work, { recursive: true, mode: 0o700 });
+    dropMemoryDirectories(this.work);
+    this.deps.discard(this.work);
   }
 
   /** Resolves with the image's id. What is wrong with the request is refused before anything is said. */
@@ -110,9 +115,10 @@ export class Builder {
     });
   }
 
-  /** Ends the processes that wait for jobs. Call when no build runs any more. */
+  /** Ends the processes that wait for jobs, and takes away what builds have not. Call when none is to go on. */
   async close(): Promise<void> {
     await this.workers[Symbol.asyncDispose]();
+    this.reconcile();
   }
 
   prune(request: CachePruneRequest): Promise<CachePruneResult> {
@@ -124,7 +130,8 @@ export class Builder {
     report: ClassicReport,
   ): Promise<{ context: BuildContext; text: string }> {
     const { dockerfile, signal } = request;
-    const options = { parent: this.work, dockerfile, signal, workers: this.workers };
+    const { discard } = this.deps;
+    const options = { parent: this.work, dockerfile, signal, workers: this.workers, discard };
     if (request.remote === "") {
       if (!request.context) throw invalidArgument("the build has no context");
       const context = await receiveContext(request.context, options);

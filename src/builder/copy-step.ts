@@ -1,6 +1,5 @@
 /** COPY and ADD: files of the context, of an image or another stage, of heredocs, URLs and Git, brought into a fresh snapshot. */
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { parseMode } from "../archive/file-mode.ts";
 import type { UnpackLayerResult } from "../archive/layer-files.ts";
@@ -90,6 +89,7 @@ export class CopyStep {
         checksum: copy.checksum,
         keepGitDirectory: copy.keepGitDir,
         signal: build.scope.signal,
+        discard: build.scope.discard,
       }),
     );
     return {
@@ -120,7 +120,7 @@ export class CopyStep {
   /** Heredocs as files of a directory. */
   private inline(stack: AsyncDisposableStack): CopySource {
     const root = mkdtempSync(join(this.build.scope.work, "inline-"));
-    stack.defer(() => rm(root, { recursive: true, force: true }));
+    stack.defer(() => this.build.scope.discard(root));
     for (const { name, content } of this.copy.heredocs) {
       writeFileSync(join(root, name.replaceAll("/", "_")), content, { mode: 0o644 });
     }

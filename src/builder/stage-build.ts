@@ -44,6 +44,8 @@ export interface BuildScope {
   platform: Platform;
   /** Directory for files that last no longer than the build. */
   work: string;
+  /** Takes a directory away at once, and deletes it later. */
+  discard(directory: string): void;
   /** Directory of the cache mounts, which stay. */
   cacheMounts: string;
   signal: AbortSignal;

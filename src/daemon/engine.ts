@@ -143,6 +143,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     layers,
     database,
     directory: join(dataRoot, "build"),
+    discard: (directory) => void trash.discard(directory),
   });
   await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));
   const live = await engine.restore();

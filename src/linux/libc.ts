@@ -49,6 +49,7 @@ const libc = lazySymbols({
   syscall: { args: [i64, i64, i64, i64, i64, i64, i64], returns: i64 },
   lsetxattr: { args: [pointer, pointer, pointer, u64, i32], returns: i32 },
   lgetxattr: { args: [pointer, pointer, pointer, u64], returns: i64 },
+  ioctl: { args: [i32, u64, pointer], returns: i32 },
   flock: { args: [i32, i32], returns: i32 },
   llistxattr: { args: [pointer, pointer, u64], returns: i64 },
   lremovexattr: { args: [pointer, pointer], returns: i32 },

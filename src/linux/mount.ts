@@ -1,5 +1,6 @@
 /** Mounting and unmounting, by system call. Flags are the kernel's (mount(2)). */
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { openFlags } from "./files.ts";
 import { address, check, cString, libc } from "./libc.ts";
 
 export const mountFlags = {
@@ -54,6 +55,21 @@ export function unmountIfMounted(target: string, options: UnmountOptions = {}): 
     return true;
   } catch (error) {
     if (error instanceof Error && "code" in error && (error.code === "EINVAL" || error.code === "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Takes a mount out of the tree, whoever uses it. Returns a descriptor that still holds it: whoever closes that last waits for the
+ * kernel to let go, so it is better closed on another thread.
+ */
+export function takeOut(target: string): number {
+  const descriptor = openSync(target, openFlags.path | openFlags.closeOnExec);
+  try {
+    unmountIfMounted(target, { detach: true });
+    return descriptor;
+  } catch (error) {
+    closeSync(descriptor);
     throw error;
   }
 }

@@ -18,6 +18,7 @@ import { readTrailer } from "../archive/tar-split.ts";
 import { invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Bytes } from "../base/streams.ts";
+import { spreadDirectories } from "../linux/spread.ts";
 import type { Database } from "../metadata/database.ts";
 import type { ArchiveSource, Layer, LayerStore, UnpackedLayer, UnpackOptions } from "./layer-store.ts";
 import type { Trash } from "./trash.ts";
@@ -33,6 +34,7 @@ export class DirectoryLayerStore implements LayerStore {
     this.database = database;
     this.trash = trash;
     mkdirSync(join(this.directory, ".new"), { recursive: true, mode: 0o700 });
+    spreadDirectories(join(this.directory, ".new"));
   }
 
   async unpack(source: ArchiveSource, { expected, signal }: UnpackOptions = {}): Promise<UnpackedLayer> {

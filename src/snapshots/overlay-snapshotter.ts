@@ -9,26 +9,16 @@
  *   <root>/init                     the mount points below every base layer
  *         /empty                    instead of a layer, where there is none
  */
-import {
-  close,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { close, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { FilesystemChange } from "../api/containers.ts";
 import type { UnpackLayerResult } from "../archive/layer-files.ts";
 import { runChild } from "../archive/run-child.ts";
 import { conflict, errorCode, notFound } from "../base/errors.ts";
-import { openFlags } from "../linux/files.ts";
-import { unmountIfMounted } from "../linux/mount.ts";
+import { takeOut } from "../linux/mount.ts";
 import { mountOverlay } from "../linux/overlay.ts";
+import { spreadDirectories } from "../linux/spread.ts";
 import type { UpperJob, UpperLayerJob } from "./child.ts";
 import type { DirectoryLayerStore } from "./directory-layer-store.ts";
 import { makeInitLayer } from "./init-layer.ts";
@@ -58,6 +48,7 @@ export class OverlaySnapshotter implements Snapshotter {
     this.layers = layers;
     this.trash = trash;
     mkdirSync(this.directory, { recursive: true, mode: 0o711 });
+    spreadDirectories(this.directory);
     this.initLayer = join(root, "init");
     makeInitLayer(this.initLayer);
     this.emptyLayer = join(root, "empty");
@@ -161,20 +152,10 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   /**
-   * Takes the mount out of the tree. Returns a descriptor that still holds it: whoever closes that last waits for the kernel to write
-   * back and let go, which takes as long as there is dirty data. Undefined when nothing is mounted.
+   * As takeOut: letting go takes as long as there is dirty data to write back. Undefined when nothing is mounted.
    */
   private detach(key: string): number | undefined {
-    if (!this.isMounted(key)) return undefined;
-    const target = this.rootfs(key);
-    const descriptor = openSync(target, openFlags.path | openFlags.closeOnExec);
-    try {
-      unmountIfMounted(target, { detach: true });
-    } catch (error) {
-      closeSync(descriptor);
-      throw error;
-    }
-    return descriptor;
+    return this.isMounted(key) ? takeOut(this.rootfs(key)) : undefined;
   }
 
   private release(name: string, done: Promise<unknown>): Promise<void> {

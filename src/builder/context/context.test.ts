@@ -1,17 +1,19 @@
 /** Contexts as they come: archives with ignore files, Dockerfiles under other names, URLs. What dockerd 28.5 does with the same. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { JobWorkers } from "../../archive/job-workers.ts";
 import { makeArchive, streamOf } from "../../archive/test-archive.ts";
+import { readMountInfo } from "../../linux/mount.ts";
 import { type BuildContext, receiveContext } from "./context.ts";
 import { remoteContext } from "./remote-context.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "gantry-context-"));
 const { signal } = new AbortController();
 const workers = new JobWorkers("__build");
+const discard = (directory: string) => rmSync(directory, { recursive: true });
 afterAll(async () => {
   await workers[Symbol.asyncDispose]();
   // Each context has taken its directory along.
@@ -23,7 +25,7 @@ const archive = (files: Record<string, string>) =>
   makeArchive(Object.entries(files).map(([name, content]) => ({ name, content })));
 
 function receive(files: Record<string, string>, dockerfile = "Dockerfile"): Promise<BuildContext> {
-  return receiveContext(streamOf(gzipSync(archive(files))), { parent, dockerfile, signal, workers });
+  return receiveContext(streamOf(gzipSync(archive(files))), { parent, dockerfile, signal, workers, discard });
 }
 
 /** What COPY could bring along. */
@@ -66,7 +68,7 @@ test("a Dockerfile in small letters is found, others are refused in Docker's wor
 
 test("broken archives are refused, and leave nothing", async () => {
   const bad = (body: Uint8Array) =>
-    receiveContext(streamOf(body), { parent, dockerfile: "Dockerfile", signal, workers });
+    receiveContext(streamOf(body), { parent, dockerfile: "Dockerfile", signal, workers, discard });
   await expect(bad(Buffer.alloc(600, "x"))).rejects.toThrow("archive/tar: invalid tar header");
   await expect(bad(archive({ a: "xy" }).subarray(0, 513))).rejects.toThrow("unexpected EOF");
 });
@@ -82,8 +84,10 @@ test("no name and no link in an archive leads out of the context", async () => {
     dockerfile: "D",
     signal,
     workers,
+    discard,
   });
-  expect(readdirSync(parent)).toEqual([basename(context.directory)]);
+  expect(readdirSync(parent).filter((name) => !/^(context|memory)-/.test(name))).toEqual([]);
+  for (const directory of readdirSync(parent)) expect(readdirSync(join(parent, directory))).not.toContain("evil");
   expect(readdirSync(context.directory).sort()).toEqual(["away", parent.split("/")[1] as string, "up"].sort());
 });
 
@@ -107,7 +111,7 @@ test("what is at a URL: an archive, or a Dockerfile alone, whatever its type is 
   });
   const fetched = async (path: string) => {
     const url = new URL(path, server.url).href;
-    const options = { parent, dockerfile: "Dockerfile", signal, workers, progress: () => {} };
+    const options = { parent, dockerfile: "Dockerfile", signal, workers, discard, progress: () => {} };
     const { context, dockerfile } = await remoteContext(url, options);
     await using _context = context;
     return dockerfile ?? context.dockerfile();
@@ -124,4 +128,29 @@ test("what is at a URL: an archive, or a Dockerfile alone, whatever its type is 
   } finally {
     await server.stop(true);
   }
+});
+
+test("a small context lies in memory; what is too big for it lies on the disk, whole", async () => {
+  const inMemory = ({ directory }: BuildContext) => readMountInfo().some(({ mountPoint }) => mountPoint === directory);
+  await using small = await receive({ Dockerfile: "FROM a" });
+  expect(inMemory(small)).toBe(true);
+  const directory = join(parent, "memory-by-hand");
+  const spill = { directory: join(parent, "disk"), limit: 10_000 };
+  for (const path of [directory, spill.directory]) mkdirSync(path);
+  const entries = [
+    { name: "a/", mode: 0o710, mtime: 1000 },
+    { name: "a/one", content: "1", uid: 5 },
+    { name: "a/twice", flag: "1", link: "a/one", uid: 5 },
+    { name: "l", flag: "2", link: "a" },
+    { name: "l/two", content: "2".repeat(9000) },
+    { name: "a/three", content: "3" },
+  ];
+  const job = { verb: "unpack-context", directory, dockerfile: "Dockerfile", spill };
+  expect(await workers.run(job, { input: streamOf(makeArchive(entries)) })).toEqual({ spilled: true });
+  expect(readdirSync(join(spill.directory, "a")).sort()).toEqual(["one", "three", "twice", "two"]);
+  expect(lstatSync(join(spill.directory, "a/one"))).toMatchObject({ uid: 5, nlink: 2, size: 1 });
+  expect(lstatSync(join(spill.directory, "a/two")).size).toBe(9000);
+  const top = lstatSync(join(spill.directory, "a"));
+  expect([top.mode & 0o777, top.mtimeMs]).toEqual([0o710, 1_000_000]);
+  for (const path of [directory, spill.directory]) discard(path);
 });

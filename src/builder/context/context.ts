@@ -1,6 +1,5 @@
 /** Build contexts: the files that a Dockerfile may copy, unpacked into a directory of their own while the build lasts. */
-import { mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { chmodSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { hiddenDockerfile } from "../../archive/context-jobs.ts";
 import type { JobWorkers } from "../../archive/job-workers.ts";
@@ -9,6 +8,7 @@ import { type ChildInput, startChild } from "../../archive/run-child.ts";
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { readTextInRoot } from "../../linux/resolve.ts";
+import { MemoryDirectory } from "./memory-directory.ts";
 
 export interface BuildContext extends AsyncDisposable {
   /** Not to be trusted: links in it may point anywhere. Only confined processes walk it. */
@@ -24,32 +24,54 @@ export interface ContextOptions {
   dockerfile: string;
   signal: AbortSignal;
   workers: JobWorkers;
+  /** Takes a directory away at once, and deletes it later. */
+  discard(directory: string): void;
 }
 
 /** A tar archive of any compression. What its `.dockerignore` leaves out is gone; rejects `invalid-argument` for a broken archive. */
 export async function receiveContext(body: Bytes, options: ContextOptions): Promise<BuildContext> {
-  const context = makeContext(options);
-  const job = { verb: "unpack-context", directory: context.directory, dockerfile: options.dockerfile };
+  using stack = new DisposableStack();
+  const disk = makeDirectory(options);
+  stack.defer(() => options.discard(disk));
+  const memory = stack.use(new MemoryDirectory(options.parent));
+  const job = {
+    verb: "unpack-context",
+    directory: memory.path,
+    dockerfile: options.dockerfile,
+    spill: { directory: disk, limit: memory.limit },
+  };
   const unpack = (stdin: ChildInput, signal: AbortSignal) =>
     typeof stdin === "object"
       ? options.workers.run(job, { input: stdin, signal })
       : startChild("__archive", job, { stdin, signal }).result;
-  try {
-    await readArchive(body, unpack, options.signal);
-    return context;
-  } catch (error) {
-    await context[Symbol.asyncDispose]();
-    throw error;
+  const { result } = await readArchive(body, unpack, options.signal);
+  if ((result as { spilled: boolean }).spilled) {
+    memory[Symbol.dispose]();
+    return contextIn(disk, options.dockerfile, stack.move());
   }
+  return contextIn(memory.path, options.dockerfile, stack.move());
 }
 
 /** An empty one, to be filled. */
-export function makeContext({ parent, dockerfile }: Pick<ContextOptions, "parent" | "dockerfile">): BuildContext {
+export function makeContext(options: Pick<ContextOptions, "parent" | "dockerfile" | "discard">): BuildContext {
+  const stack = new DisposableStack();
+  const directory = makeDirectory(options);
+  stack.defer(() => options.discard(directory));
+  return contextIn(directory, options.dockerfile, stack);
+}
+
+/** Readable by whoever runs in a step, which may see it; nobody else can reach it. */
+function makeDirectory({ parent }: Pick<ContextOptions, "parent">): string {
   const directory = mkdtempSync(join(parent, "context-"));
+  chmodSync(directory, 0o755);
+  return directory;
+}
+
+function contextIn(directory: string, dockerfile: string, owned: Disposable): BuildContext {
   return {
     directory,
     dockerfile: () => readDockerfile(directory, dockerfile),
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => owned[Symbol.dispose](),
   };
 }
 

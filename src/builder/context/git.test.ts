@@ -11,6 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), "gantry-git-"));
 const parent = join(folder, "contexts");
 const { signal } = new AbortController();
 const workers = new JobWorkers("__build");
+const discard = (directory: string) => rmSync(directory, { recursive: true });
 let server: Bun.Server<undefined>;
 
 function git(...args: string[]): void {
@@ -58,6 +59,7 @@ async function look(fragment: string): Promise<{ dockerfile: string; files: stri
     dockerfile: "Dockerfile",
     signal,
     workers,
+    discard,
     progress: () => {},
   });
   await using _context = context;

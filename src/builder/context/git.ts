@@ -3,7 +3,6 @@
  * moby builder/remotecontext/git. The clone is shallow where the server allows it.
  */
 import { mkdtempSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { invalidArgument } from "../../base/errors.ts";
 import { splitOnce } from "../../base/text.ts";
@@ -36,12 +35,21 @@ export interface Checkout extends AsyncDisposable {
   directory: string;
 }
 
+export interface CheckoutOptions {
+  /** Directory for the repository. */
+  parent: string;
+  keepGitDirectory: boolean;
+  signal: AbortSignal;
+  /** Takes a directory away at once, and deletes it later. */
+  discard(directory: string): void;
+}
+
 export async function checkOut(
   { url, ref, subdirectory }: GitSource,
-  { parent, keepGitDirectory, signal }: { parent: string; keepGitDirectory: boolean; signal: AbortSignal },
+  { parent, keepGitDirectory, signal, discard }: CheckoutOptions,
 ): Promise<Checkout> {
   const root = mkdtempSync(join(parent, "git-"));
-  const dispose = () => rm(root, { recursive: true, force: true });
+  const dispose = async () => discard(root);
   try {
     const git = (...args: string[]) => run(root, args, signal);
     await git("init", "-q");
@@ -56,7 +64,7 @@ export async function checkOut(
       await git("checkout", "-q", ...(ref === "" ? ["FETCH_HEAD"] : [await known(git, ref)]));
     }
     await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1");
-    if (!keepGitDirectory) await rm(join(root, ".git"), { recursive: true, force: true });
+    if (!keepGitDirectory) discard(join(root, ".git"));
     return { directory: within(root, subdirectory), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();

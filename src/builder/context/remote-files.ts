@@ -1,7 +1,7 @@
 /** Sources of ADD that are URLs: fetched into a directory of their own before they are copied. moby: builder/dockerfile/copy.go */
 import { createHash } from "node:crypto";
 import { mkdtempSync, utimesSync } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { invalidArgument } from "../../base/errors.ts";
 import type { CopySource } from "./copy-files.ts";
@@ -21,6 +21,8 @@ export interface RemoteOptions {
   checksum: string | undefined;
   keepGitDirectory: boolean;
   signal: AbortSignal;
+  /** Takes a directory away at once, and deletes it later. */
+  discard(directory: string): void;
 }
 
 export function isUrl(source: string): boolean {
@@ -39,7 +41,7 @@ export async function remoteFiles(urls: readonly string[], options: RemoteOption
       sources.push({ ...common, root: checkout.directory, paths: ["/"] });
     } else {
       const directory = mkdtempSync(join(options.parent, "add-"));
-      stack.defer(() => rm(directory, { recursive: true, force: true }));
+      stack.defer(() => options.discard(directory));
       sources.push({ ...common, root: directory, paths: [await fetchFile(url, directory, options)] });
     }
   }
