@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { availableEngines, type Engine, startEngine, withBuildx } from "./lib/engine.ts";
+import { availableEngines, type Engine, startEngine } from "./lib/engine.ts";
 import { type Benchmark, docker, report, run, timed } from "./lib/measure.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "gantry-bench-files-"));
@@ -121,7 +121,7 @@ function buildContext(name: string, dockerfile: string[], files = 0): string {
   return directory;
 }
 
-/** By the classic builder of each, the API that every client speaks, unless the engine says otherwise. */
+/** By the classic builder of each: the API that every client speaks. */
 const build = (context: string, ...flags: string[]) => {
   process.env["DOCKER_BUILDKIT"] = "0";
   return commandOf("build", "-q", ...flags, context);
@@ -129,14 +129,6 @@ const build = (context: string, ...flags: string[]) => {
 
 const runSteps = Array.from({ length: 10 }, (_, index) => `RUN echo ${index} >/file${index}`);
 const copySteps = Array.from({ length: 10 }, (_, index) => `COPY Dockerfile /file${index}`);
-const sleepingStages = [
-  "RUN sleep 5 && echo a >/a",
-  `FROM ${image} AS two`,
-  "RUN sleep 5 && echo b >/b",
-  `FROM ${image}`,
-  "COPY --from=0 /a /a",
-  "COPY --from=two /b /b",
-];
 const metadataSteps = Array.from({ length: 40 }, (_, index) => `ENV NAME${index}=value`);
 
 const benchmarks: Benchmark[] = [
@@ -240,7 +232,6 @@ const benchmarks: Benchmark[] = [
   {
     name: "build of 10 RUN steps, no cache",
     unit: "ms",
-    builds: true,
     rounds: 3,
     target: 6,
     measure: build(buildContext("run10", runSteps), "--no-cache"),
@@ -248,7 +239,6 @@ const benchmarks: Benchmark[] = [
   {
     name: "build of 10 RUN steps, all cached",
     unit: "ms",
-    builds: true,
     rounds: 5,
     target: 1,
     prepare: async (engine) => void (await build(buildContext("cached", runSteps))(engine)),
@@ -257,7 +247,6 @@ const benchmarks: Benchmark[] = [
   {
     name: "build of 10 COPY steps, no cache",
     unit: "ms",
-    builds: true,
     rounds: 3,
     target: 1,
     measure: build(buildContext("copy10", copySteps), "--no-cache"),
@@ -265,7 +254,6 @@ const benchmarks: Benchmark[] = [
   {
     name: "build with COPY of 2,000 files, no cache",
     unit: "ms",
-    builds: true,
     rounds: 3,
     target: 3,
     measure: build(buildContext("copy2000", ["COPY src /src"], 2000), "--no-cache"),
@@ -273,27 +261,9 @@ const benchmarks: Benchmark[] = [
   {
     name: "build of 40 metadata steps, no cache",
     unit: "ms",
-    builds: true,
     rounds: 3,
     target: 6,
     measure: build(buildContext("metadata", metadataSteps), "--no-cache"),
-  },
-  {
-    name: "build of 40 metadata steps, all cached",
-    unit: "ms",
-    builds: true,
-    rounds: 5,
-    target: 1,
-    prepare: async (engine) => void (await build(buildContext("metadata", metadataSteps))(engine)),
-    measure: build(buildContext("metadata", metadataSteps)),
-  },
-  {
-    name: "build of two stages of 5 s, no cache",
-    unit: "ms",
-    builds: true,
-    rounds: 1,
-    target: 1,
-    measure: build(buildContext("stages", sleepingStages), "--no-cache"),
   },
   {
     name: "save of a Debian",
@@ -352,8 +322,7 @@ async function main(): Promise<void> {
     await prepareImages(engines);
     for (const benchmark of benchmarks) {
       if (only && !only.some((word) => benchmark.name.includes(word))) continue;
-      const compared = benchmark.builds ? [...engines, ...withBuildx(engines)] : engines;
-      console.log(report(benchmark, await run(benchmark, compared)));
+      console.log(report(benchmark, await run(benchmark, engines)));
     }
   } finally {
     for (const engine of engines) await removeAll(engine).catch(() => undefined);

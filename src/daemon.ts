@@ -4,7 +4,6 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { errorMessage } from "./base/errors.ts";
-import { newId } from "./base/ids.ts";
 import { Logger, type LogLevel } from "./base/log.ts";
 import { version } from "./base/version.ts";
 import { type DaemonConfig, readDaemonCommand, reloadConfig } from "./daemon/config.ts";
@@ -17,7 +16,7 @@ import { RequestMetrics } from "./engine/system/request-metrics.ts";
 import { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
-import type { Database } from "./metadata/database.ts";
+import { engineId } from "./metadata/engine-id.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
 import { shimPath } from "./runtime/shim-binary.ts";
 import { ShimPool } from "./runtime/shim-pool.ts";
@@ -161,12 +160,6 @@ function createSystem(parts: {
     volumesWithUsage: () => engine.volumes.withUsage(),
     layersSize: () => engine.images.layersSize(),
   });
-}
-
-/** The daemon's own id, made once per data root. */
-function engineId(database: Database): string {
-  database.run("INSERT OR IGNORE INTO settings VALUES ('id', ?)", newId());
-  return database.get<{ value: string }>("SELECT value FROM settings WHERE key = 'id'")?.value ?? "";
 }
 
 /** The image that is there without a network. A host without busybox does without it. */

@@ -6,8 +6,6 @@ import { join } from "node:path";
 export interface Engine {
   name: string;
   socket: string;
-  /** For the CLI that drives it. */
-  env?: Record<string, string>;
   /** The daemon's process and those it started for itself (containerd). */
   pids(): number[];
   stop(): Promise<void>;
@@ -49,17 +47,6 @@ function dockerdPlan(name: string, program: string, path: string): Plan {
     ...["-H", `unix://${socket}`, "--log-level", "error", "--config-file", `${directory}/none.json`],
   ];
   return { name, command, env: { PATH: `${path}${process.env["PATH"]}` } };
-}
-
-/** The same daemons with BuildKit and buildx in place of the classic builder, where $DOCKERD_NEWEST brings that plugin along. */
-export function withBuildx(engines: readonly Engine[]): Engine[] {
-  const plugins = `${process.env["DOCKERD_NEWEST"]}/usr/libexec/docker/cli-plugins`;
-  const newest = engines.find(({ name }) => name === "docker 28");
-  if (!newest || !existsSync(`${plugins}/docker-buildx`)) return [];
-  const config = `${newest.socket}.cli`;
-  mkdirSync(config, { recursive: true });
-  writeFileSync(`${config}/config.json`, JSON.stringify({ cliPluginsExtraDirs: [plugins] }));
-  return [{ ...newest, name: "buildx", env: { DOCKER_BUILDKIT: "1", DOCKER_CONFIG: config } }];
 }
 
 /** Starts an engine in a network namespace of its own, so that no two share bridges or tables. Throws with its log when it does not come up. */

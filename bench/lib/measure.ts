@@ -6,7 +6,7 @@ const cli = process.env["DOCKER_CLI"] ?? "docker";
 /** Runs the stock CLI against an engine; throws with its stderr when it fails. */
 export async function docker(engine: Engine, args: string[], stdin?: Blob): Promise<string> {
   const child = Bun.spawn([cli, ...args], {
-    env: { ...process.env, ...engine.env, DOCKER_HOST: `unix://${engine.socket}` } as Record<string, string>,
+    env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}` } as Record<string, string>,
     stdin: stdin ?? "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -43,8 +43,6 @@ export interface Benchmark {
   rounds: number;
   /** The ratio to the best peer that Gantry is to reach; printed beside what it reaches. */
   target: number;
-  /** Builds are also done by BuildKit. */
-  builds?: boolean;
   prepare?(engine: Engine): Promise<void>;
   /** One figure. */
   measure(engine: Engine): Promise<number>;

@@ -89,10 +89,24 @@ export const differences: Difference[] = [
     why: "as in system/shapes: the directories of a layer of an image",
   },
   {
+    golden: "network-drivers/options",
+    docker: /Failed to Setup IP tables: .*\n.*\n.*exit status 2\)\)/,
+    gantry: "failed to parse com.docker.network.host_ipv4 value: fd00::1 (not an IPv4 address)",
+    why: "dockerd finds out when iptables refuses the rule",
+  },
+  ...["averyveryverylongname", "a b", "a/b", "."].map((name) => ({
+    golden: "network-drivers/options",
+    docker: new RegExp(
+      `(bridge\\.name='?${name.replace(".", "\\.")}'? n1\\n! Error response from daemon: )(?:numerical result out of range|invalid argument)`,
+    ),
+    gantry: `$1invalid bridge name ${JSON.stringify(name)}: at most 15 characters, no space, slash, colon or quote`,
+    why: "dockerd passes on what the kernel says, and not of what",
+  })),
+  {
     golden: "inspect/ps",
     docker: /, \[::\]:53->53\/udp|^(?:53\/udp -> )?\[::\]:53\n/gm,
     gantry: "",
-    why: "Gantry publishes ports on IPv4 only",
+    why: "a container without an address of version 6 is not published on [::], which takes dockerd a proxy process",
   },
   {
     golden: "inspect/fields",

@@ -6,6 +6,7 @@ export interface Known {
   root: string;
   /** The test host's address. */
   address: string;
+  address6: string;
 }
 
 const rules: [RegExp, string][] = [
@@ -24,6 +25,8 @@ const rules: [RegExp, string][] = [
   [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4}| ?[+-]\d\d:\d\d|Z)?( UTC)?/g, "<time>"],
   [/(About a |About an |Less than a |\d+ )(second|minute|hour)s?( ago)?/g, "<duration>$3"],
   [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "<mac>"],
+  // A container's interface, by the name of its other end on the host.
+  [/\bveth[0-9a-f]{7,10}\b/g, "<veth>"],
   // The kernel's: cgroup 1 or 2.
   [/(HostConfig\.OomKillDisable: |"OomKillDisable":)(?:boolean|false|null)\b/g, "$1<cgroup version>"],
   [/("CgroupnsMode":)"(?:host|private)"/g, "$1<cgroup version>"],
@@ -34,7 +37,7 @@ const lastMasked = '"/sys/devices/virtual/powercap"';
 const throttles = thermalThrottles().map((path) => `,?\\s*"${path}"`);
 rules.push([new RegExp(lastMasked + throttles.join(""), "g"), `${lastMasked}<and thermal_throttle of each CPU>`]);
 
-export function normalise(text: string, { root, address }: Known): string {
-  const local = text.replaceAll(root, "<root>").replaceAll(address, "<host>");
+export function normalise(text: string, { root, address, address6 }: Known): string {
+  const local = text.replaceAll(root, "<root>").replaceAll(address, "<host>").replaceAll(address6, "<host6>");
   return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), local);
 }

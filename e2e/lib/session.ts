@@ -80,6 +80,7 @@ export class Session {
       PATH: `${join(root, "bin")}:${process.env["PATH"]}`,
       NETNS: host.netns,
       HOSTIP: host.address,
+      HOSTIP6: host.address6,
       SOCKET: socket,
       DATA: this.target.dataRoot,
       E2E_BUSYBOX: await busyboxArchive(),
@@ -100,7 +101,7 @@ export class Session {
   /** Compares the transcript with `golden/NAME.txt`, or with what this version of Docker says otherwise (`NAME.20.txt`). */
   async matches(name: string): Promise<void> {
     const { root, host } = this.target;
-    const actual = normalise(this.transcript, { root, address: host.address });
+    const actual = normalise(this.transcript, { root, address: host.address, address6: host.address6 });
     const [common, old] = [`${name}.txt`, `${name}.20.txt`].map((file) => join(repository, "e2e/golden", file)) as [
       string,
       string,

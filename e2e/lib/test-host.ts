@@ -11,6 +11,9 @@ export class TestHost {
   /** Address of this host as the outside sees it. */
   readonly address: string;
   readonly gateway: string;
+  /** The same of version 6, which is not routed any further. */
+  readonly address6: string;
+  private readonly gateway6: string;
   private readonly table: string;
   private readonly uplink: string;
 
@@ -22,6 +25,9 @@ export class TestHost {
     const prefix = `10.231.${subnet >> 8}`;
     this.gateway = `${prefix}.${(subnet & 255) + 1}`;
     this.address = `${prefix}.${(subnet & 255) + 2}`;
+    const prefix6 = `fd0e:2e::${(subnet + 1).toString(16)}`;
+    this.gateway6 = `${prefix6}:1`;
+    this.address6 = `${prefix6}:2`;
     this.table = `e2e-${name}`;
     this.uplink = `up-${name}`.slice(0, 15);
   }
@@ -34,12 +40,15 @@ export class TestHost {
     await must(["ip", "netns", "add", this.name]);
     await must(["ip", "link", "add", this.uplink, "type", "veth", "peer", "name", "eth0", "netns", this.name]);
     await must(["ip", "address", "add", `${this.gateway}/30`, "dev", this.uplink]);
+    await must(["ip", "address", "add", `${this.gateway6}/112`, "dev", this.uplink, "nodad"]);
     await must(["ip", "link", "set", this.uplink, "up"]);
     for (const command of [
       ["link", "set", "lo", "up"],
       ["address", "add", `${this.address}/30`, "dev", "eth0"],
+      ["address", "add", `${this.address6}/112`, "dev", "eth0", "nodad"],
       ["link", "set", "eth0", "up"],
       ["route", "add", "default", "via", this.gateway],
+      ["-6", "route", "add", "default", "via", this.gateway6],
     ]) {
       await must(["ip", "-n", this.name, ...command]);
     }

@@ -53,7 +53,7 @@ export class TarReader {
       const header = this.readHeader();
       if (!header) return undefined;
       if (this.readExtension(header, extensions)) continue;
-      const type = types[header.flag];
+      const type = header.flag === "0" && header.name.endsWith("/") ? "directory" : types[header.flag];
       if (header.flag === "V") this.skip(header.size);
       else if (type === undefined) throw invalidArgument(`unhandled tar header type ${header.flag.charCodeAt(0)}\n`);
       else return this.toEntry(header, type, extensions);
@@ -138,34 +138,31 @@ export class TarReader {
 
   private toEntry(header: RawHeader, type: EntryType, { records, longName, longLink }: Extensions): TarEntry {
     const last = new Map(records);
-    const name = longName ?? last.get("path") ?? header.name;
-    // Of old archives. The name in the header alone says nothing: Go leaves out of it what is not ASCII, and may cut it behind a slash.
-    const kind = header.flag === "0" && name.endsWith("/") ? "directory" : type;
     const number = (key: string) => {
       const text = last.get(key);
       return text === undefined ? undefined : pax.parsePaxNumber(text);
     };
     const time = last.get("mtime");
     const mtime = time === undefined ? { seconds: header.mtime, nanos: 0 } : pax.parsePaxTime(time);
-    const stored = kind === "file" || header.flag === "D" ? (number("size") ?? header.size) : 0;
+    const stored = type === "file" || header.flag === "D" ? (number("size") ?? header.size) : 0;
     if (stored < 0) throw invalidHeader();
     this.unread = stored;
     this.padding = 0;
     const entry: TarEntry = {
-      name,
-      type: kind,
+      name: longName ?? last.get("path") ?? header.name,
+      type,
       linkName: longLink ?? last.get("linkpath") ?? header.linkName,
       mode: header.mode,
       uid: number("uid") ?? header.uid,
       gid: number("gid") ?? header.gid,
-      size: kind === "file" ? stored : 0,
+      size: type === "file" ? stored : 0,
       mtime: mtime.seconds,
       mtimeNanos: mtime.nanos,
       deviceMajor: header.deviceMajor,
       deviceMinor: header.deviceMinor,
       xattrs: xattrsOf(records),
     };
-    if (kind === "file") this.readSparse(entry, header, records, last);
+    if (type === "file") this.readSparse(entry, header, records, last);
     this.padding = paddingOf(stored);
     return entry;
   }

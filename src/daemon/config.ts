@@ -166,16 +166,25 @@ function toNetwork(get: (flag: string) => unknown): NetworkConfig {
       "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true",
     );
   }
+  if (get("iptables") === false && get("firewall-mode") === "input") {
+    throw new ConfigError("--firewall-mode=input needs packet filter rules, and --iptables=false forbids them");
+  }
   return {
     bridge: get("bridge") as string | undefined,
     bip: get("bip") as string | undefined,
+    fixedCidr: get("fixed-cidr") as string | undefined,
+    ipv6: get("ipv6") as boolean | undefined,
+    bip6: get("bip6") as string | undefined,
+    fixedCidrV6: get("fixed-cidr-v6") as string | undefined,
     mtu: get("mtu") as number | undefined,
+    firewallMode: get("firewall-mode") as NetworkConfig["firewallMode"],
     iptables: get("iptables") as boolean | undefined,
     ipForward: get("ip-forward") as boolean | undefined,
     ipMasq: get("ip-masq") as boolean | undefined,
     icc: get("icc") as boolean | undefined,
     defaultBindAddress: get("ip") as string | undefined,
     defaultAddressPools: get("default-address-pool") as AddressPool[] | undefined,
+    defaultNetworkOptions: get("default-network-opt") as NetworkConfig["defaultNetworkOptions"],
     dns: get("dns") as string[] | undefined,
     dnsSearch: get("dns-search") as string[] | undefined,
     dnsOptions: get("dns-opt") as string[] | undefined,

@@ -42,6 +42,7 @@ import { readCgroupStats } from "../linux/cgroup-stats.ts";
 import { cgroupPids, freeze, removeEmptyCgroup, thaw } from "../linux/cgroups.ts";
 import type { HostFacts } from "../linux/host-facts.ts";
 import { Database } from "../metadata/database.ts";
+import { engineId } from "../metadata/engine-id.ts";
 import type { RegistryConfig } from "../remote/endpoints.ts";
 import { Registries } from "../remote/registries.ts";
 import type { OciRuntimes } from "../runtime/oci-runtime.ts";
@@ -181,7 +182,10 @@ function assembleBase(
       pinRoot: join(execRoot, "pins"),
       host,
     }),
-    networks: new NetworkManager({ database, execRoot, instance, config: options.network, logger: log, events: bus }),
+    networks: new NetworkManager({
+      ...{ database, execRoot, instance, config: options.network, logger: log, events: bus },
+      engineId: engineId(database),
+    }),
     cgroupPath,
     freezer: {
       freeze: (container) => freeze(host, cgroupPath(container)),

@@ -1,5 +1,5 @@
 /** The kinds of values that daemon options take: how each is read from a flag and from daemon.json, with dockerd's complaints. */
-import { isIP, isIPv4 } from "node:net";
+import { isIP } from "node:net";
 
 /** Thrown by readers; whoever knows the option's name puts it in front. */
 export class OptionError extends Error {
@@ -154,6 +154,29 @@ export const pairs: Kind<Record<string, string>> = {
       .join(" ")}]`,
 };
 
+/** By network driver, `bridge=com.docker.network.driver.mtu=1400`: an object of objects of strings. */
+export const networkOptions: Kind<Record<string, Record<string, string>>> = {
+  repeated: true,
+  goType: "map[string]map[string]string",
+  fromFlag: (value, before = {}) => {
+    const match = /^([^=]+)=([^=]+=.*)$/.exec(value);
+    if (!match?.[1] || !match[2]) {
+      throw new OptionError(
+        `invalid default network option ${JSON.stringify(value)}: it should be DRIVER=OPTION=VALUE`,
+      );
+    }
+    return { ...before, [match[1]]: pairs.fromFlag(match[2], before[match[1]]) };
+  },
+  fromJson: (value) => {
+    if (!isRecord(value)) throw wrongType(value, "map[string]map[string]string");
+    return Object.fromEntries(Object.entries(value).map(([driver, options]) => [driver, pairs.fromJson(options)]));
+  },
+  show: (value) =>
+    `map[${Object.entries(value)
+      .map(([driver, options]) => `${driver}:${pairs.show(options)}`)
+      .join(" ")}]`,
+};
+
 export const runtimes: Kind<Record<string, RuntimeConfig>> = {
   repeated: true,
   goType: "map[string]system.Runtime",
@@ -238,7 +261,9 @@ export const addressPools: Kind<AddressPool[]> = {
 function addressPool(base: string, bits: number): AddressPool {
   const [address = "", prefix = ""] = base.split("/");
   if (isIP(address) === 0 || !/^\d+$/.test(prefix)) throw new OptionError(`invalid base pool ${JSON.stringify(base)}`);
-  if (bits < Number(prefix) || bits > 32) throw new OptionError(`invalid size ${bits} for base pool ${base}`);
+  const longest = isIP(address) === 6 ? 128 : 32;
+  if (Number(prefix) > longest || bits < Number(prefix) || bits > longest)
+    throw new OptionError(`invalid size ${bits} for base pool ${base}`);
   return { base, size: bits };
 }
 
@@ -246,11 +271,16 @@ function addressPool(base: string, bits: number): AddressPool {
 
 export const ipAddress: Check = (value) => (isIP(value) === 0 ? `invalid IP address: ${value}` : undefined);
 
-export const ipv4Cidr: Check = (value) => {
-  const [address = "", prefix = ""] = value.split("/");
-  const fine = isIPv4(address) && /^\d+$/.test(prefix) && Number(prefix) <= 32;
-  return fine ? undefined : `invalid CIDR address: ${value}`;
-};
+const cidr =
+  (family: 4 | 6): Check =>
+  (value) => {
+    const [address = "", prefix = ""] = value.split("/");
+    const fine = isIP(address) === family && /^\d+$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+    return fine ? undefined : `invalid CIDR address: ${value}`;
+  };
+
+export const ipv4Cidr = cidr(4);
+export const ipv6Cidr = cidr(6);
 
 export const keyValue: Check = (value) => (/^[^=]+=/.test(value) ? undefined : `bad attribute format: ${value}`);
 

@@ -16,15 +16,16 @@ const attributes = { original: 1, zone: 18, filter: 25 };
 const tuple = { protocol: 2, number: 1, destinationPort: 3 };
 /** CTA_FILTER_FLAG_CTA_PROTO_NUM and _DST_PORT: what of the given tuple must match. */
 const [filterOriginal, matchProtocol, matchDestinationPort] = [1, 1 << 3, 1 << 5];
-const [familyIpv4, udp] = [2, 17];
+const udp = 17;
+const families = [2, 10];
 
-/** Forgets IPv4 UDP flows that were first sent to one of these ports. Returns how many. Takes time where many flows are tracked. */
+/** Forgets UDP flows that were first sent to one of these ports. Returns how many. Takes time where many flows are tracked. */
 export function forgetUdpFlows(ports: readonly number[]): number {
   using socket = new NetlinkSocket(netlinkNetfilter);
   let count = 0;
-  for (const port of ports) {
-    for (const { original, zone } of listUdpFlows(socket, port)) {
-      const body = Buffer.concat([header(), attribute(attributes.original | 0x8000, original), ...zone]);
+  for (const [family, port] of families.flatMap((family) => ports.map((port) => [family, port] as const))) {
+    for (const { original, zone } of listUdpFlows(socket, family, port)) {
+      const body = Buffer.concat([header(family), attribute(attributes.original | 0x8000, original), ...zone]);
       try {
         socket.request({ type: (subsystem << 8) | types.delete, flags: 0, body }, "delete flow");
         count++;
@@ -38,7 +39,7 @@ export function forgetUdpFlows(ports: readonly number[]): number {
 }
 
 /** Kernels before 5.8 know no filter and answer with every flow, so the port is compared here, too. */
-function listUdpFlows(socket: NetlinkSocket, port: number): { original: Buffer; zone: Buffer[] }[] {
+function listUdpFlows(socket: NetlinkSocket, family: number, port: number): { original: Buffer; zone: Buffer[] }[] {
   const wanted = nestedAttribute(
     attributes.original,
     nestedAttribute(tuple.protocol, u8Attribute(tuple.number, udp), attribute(tuple.destinationPort, bytes(port))),
@@ -48,7 +49,7 @@ function listUdpFlows(socket: NetlinkSocket, port: number): { original: Buffer; 
     u32Attribute(filterOriginal, matchProtocol | matchDestinationPort),
     u32Attribute(2, 0),
   );
-  const body = Buffer.concat([header(), wanted, filter]);
+  const body = Buffer.concat([header(family), wanted, filter]);
   const request = { type: (subsystem << 8) | types.get, flags: messageFlags.dump, body };
   return socket.query(request, "list flows").flatMap((message) => {
     const flow = parseAttributes(message.body.subarray(4));
@@ -64,8 +65,8 @@ function listUdpFlows(socket: NetlinkSocket, port: number): { original: Buffer; 
 }
 
 /** struct nfgenmsg */
-function header(): Buffer {
-  return Buffer.from([familyIpv4, 0, 0, 0]);
+function header(family: number): Buffer {
+  return Buffer.from([family, 0, 0, 0]);
 }
 
 function bytes(port: number): Buffer {

@@ -1,58 +1,122 @@
-/** IPv4 addresses, prefixes and MAC addresses, as text and as bytes. */
+/** Addresses of version 4 and 6, prefixes and MAC addresses, as text, numbers and bytes. */
+import { createHash } from "node:crypto";
+import { isIPv4, isIPv6 } from "node:net";
 import { invalidArgument } from "../base/errors.ts";
 
-/** Bytes of a dotted address in network order. Throws `invalid-argument` for anything else. */
-export function ipv4Bytes(text: string): Buffer {
-  if (!isIpv4(text)) throw invalidArgument(`invalid IP address: ${text}`);
-  return Buffer.from(text.split(".").map(Number));
+/** Version of the internet protocol. */
+export type Family = 4 | 6;
+
+export const isIpv4 = isIPv4;
+
+/** Without a zone (`%eth0`). */
+export function isIpv6(text: string): boolean {
+  return isIPv6(text) && !text.includes("%");
 }
 
-export function isIpv4(text: string): boolean {
-  const parts = text.split(".");
-  return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+/** undefined: no address. */
+export function findFamily(text: string): Family | undefined {
+  if (isIpv4(text)) return 4;
+  return isIpv6(text) ? 6 : undefined;
 }
 
-export function ipv4Number(text: string): number {
-  return ipv4Bytes(text).readUInt32BE(0);
+/** Throws `invalid-argument` for what is no address. */
+export function familyOf(text: string): Family {
+  const family = findFamily(text);
+  if (family === undefined) throw invalidArgument(`invalid IP address: ${text}`);
+  return family;
 }
 
-export function ipv4Text(address: number): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
+/** Length of an address in bits. */
+export function bitsOf(family: Family): number {
+  return family === 4 ? 32 : 128;
+}
+
+/** Bytes of an address in network order. Throws `invalid-argument`. */
+export function addressBytes(text: string): Buffer {
+  if (familyOf(text) === 4) return Buffer.from(text.split(".").map(Number));
+  const dotted = /[\d.]+\.[\d.]+$/.exec(text)?.[0];
+  const tail = dotted && addressBytes(dotted).toString("hex");
+  const plain = tail ? text.replace(dotted, `${tail.slice(0, 4)}:${tail.slice(4)}`) : text;
+  const [left = [], right] = plain.split("::").map((half) => half.split(":").filter((word) => word !== ""));
+  const middle = Array<string>(8 - left.length - (right?.length ?? 0)).fill("0");
+  const words = [...left, ...(right ? middle : []), ...(right ?? [])];
+  return Buffer.from(words.map((word) => word.padStart(4, "0")).join(""), "hex");
+}
+
+/** The address in its one written form (RFC 5952): `fd00::1`. */
+export function bytesText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const buffer = Buffer.from(bytes);
+  const words = Array.from({ length: 8 }, (_, index) => buffer.readUInt16BE(index * 2).toString(16)).join(":");
+  const zeros = (words.match(/(?<![^:])0(:0)+(?![^:])/g) ?? []).toSorted((a, b) => b.length - a.length)[0];
+  if (zeros === undefined) return words;
+  const at = words.search(new RegExp(`(?<![^:])${zeros}(?![^:])`));
+  return `${words.slice(0, at).replace(/:$/, "")}::${words.slice(at + zeros.length).replace(/^:/, "")}`;
+}
+
+export function addressNumber(text: string): bigint {
+  return BigInt(`0x${addressBytes(text).toString("hex")}`);
+}
+
+export function numberText(family: Family, address: bigint): string {
+  return bytesText(Buffer.from(address.toString(16).padStart(bitsOf(family) / 4, "0"), "hex"));
 }
 
 /** A range of addresses written `172.17.0.0/16`. */
 export interface Prefix {
+  family: Family;
   /** The network's first address, as a number. */
-  base: number;
+  base: bigint;
   length: number;
 }
 
-/** Reads `a.b.c.d/n`; host bits are cleared. Throws `invalid-argument`. */
+/** undefined for what is no `address/length`; host bits are cleared. */
+export function findPrefix(text: string): Prefix | undefined {
+  const match = /^([\da-f.:]+)\/(\d{1,3})$/i.exec(text);
+  const family = findFamily(match?.[1] ?? "");
+  const length = Number(match?.[2]);
+  if (!match?.[1] || !family || length > bitsOf(family)) return undefined;
+  return prefixOf(match[1], length);
+}
+
+/** As `findPrefix`. Throws `invalid-argument`. */
 export function parsePrefix(text: string): Prefix {
-  const match = /^([\d.]+)\/(\d{1,2})$/.exec(text);
-  const length = Number(match?.[2] ?? 99);
-  if (!match?.[1] || !isIpv4(match[1]) || length > 32) throw invalidArgument(`invalid CIDR address: ${text}`);
-  return { base: networkOf(ipv4Number(match[1]), length), length };
+  const prefix = findPrefix(text);
+  if (!prefix) throw invalidArgument(`invalid CIDR address: ${text}`);
+  return prefix;
 }
 
-export function prefixText({ base, length }: Prefix): string {
-  return `${ipv4Text(base)}/${length}`;
+/** The range of so many leading bits that an address is in. */
+export function prefixOf(address: string, length: number): Prefix {
+  const family = familyOf(address);
+  return { family, base: networkOf(addressNumber(address), family, length), length };
 }
 
-export function networkOf(address: number, length: number): number {
-  return length === 0 ? 0 : (address & (0xffffffff << (32 - length))) >>> 0;
+export function prefixText({ family, base, length }: Prefix): string {
+  return `${numberText(family, base)}/${length}`;
 }
 
-export function prefixSize(length: number): number {
-  return 2 ** (32 - length);
+/** How many addresses a range has. */
+export function prefixSize({ family, length }: Prefix): bigint {
+  return 1n << BigInt(bitsOf(family) - length);
 }
 
-export function prefixContains({ base, length }: Prefix, address: number): boolean {
-  return networkOf(address, length) === base;
+export function prefixContains(prefix: Prefix, address: string): boolean {
+  return prefix.family === findFamily(address) && holds(prefix, addressNumber(address));
 }
 
 export function prefixesOverlap(a: Prefix, b: Prefix): boolean {
-  return a.length <= b.length ? prefixContains(a, b.base) : prefixContains(b, a.base);
+  if (a.family !== b.family) return false;
+  return a.length <= b.length ? holds(a, b.base) : holds(b, a.base);
+}
+
+function holds({ family, base, length }: Prefix, address: bigint): boolean {
+  return networkOf(address, family, length) === base;
+}
+
+function networkOf(address: bigint, family: Family, length: number): bigint {
+  const rest = BigInt(bitsOf(family) - length);
+  return (address >> rest) << rest;
 }
 
 /** Bytes of `02:42:ac:11:00:02`. Throws `invalid-argument` in Docker's words. */
@@ -65,7 +129,12 @@ export function macText(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
-/** Docker's MAC for an address: 02:42 and the address. Equal addresses have equal MACs, so no neighbour table goes stale. */
-export function macOfIpv4(address: string): string {
-  return macText(Buffer.concat([Buffer.from([0x02, 0x42]), ipv4Bytes(address)]));
+/**
+ * Docker's MAC for an address: 02:42 and the address, or of a longer one four bytes that tell it from others. Equal addresses have
+ * equal MACs, so no neighbour table goes stale.
+ */
+export function macOf(address: string): string {
+  const bytes = addressBytes(address);
+  const tail = bytes.length === 4 ? bytes : createHash("sha256").update(bytes).digest().subarray(0, 4);
+  return macText(Buffer.concat([Buffer.from([0x02, 0x42]), tail]));
 }

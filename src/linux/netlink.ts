@@ -185,6 +185,11 @@ export function u8Attribute(type: number, value: number): Buffer {
 }
 
 /** Host byte order, as rtnetlink has it. */
+export function u16Attribute(type: number, value: number): Buffer {
+  return attribute(type, Buffer.from([value & 255, value >> 8]));
+}
+
+/** Host byte order. */
 export function u32Attribute(type: number, value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value >>> 0);

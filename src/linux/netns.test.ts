@@ -61,14 +61,26 @@ test("links, addresses and routes inside a namespace", () => {
     route.createVeth({ name: "v0", mtu: 1400, master: bridge.index, peer: { name: "v1" } });
     expect(route.getLink("v0")).toMatchObject({ master: bridge.index, kind: "veth", up: false });
     const peer = route.getLink("v1").index;
-    route.configure(peer, { mac: "02:42:0a:00:00:02", ip: "10.0.0.2", prefix: 24, gateway: "10.0.0.1" });
-    expect(route.listAddresses()).toContainEqual({ link: peer, address: "10.0.0.2", prefix: 24 });
-    expect(route.listRoutes()).toEqual([
+    const addresses = [
+      { ip: "10.0.0.2", prefix: 24 },
+      { ip: "fd00::2", prefix: 64 },
+    ];
+    const routes = [
+      { family: 4 as const, via: "10.0.0.1" },
+      { family: 6 as const, via: "fd00::1" },
+    ];
+    route.configure(peer, { address: "02:42:0a:00:00:02", up: true }, { addresses, routes });
+    for (const address of addresses) expect(route.listAddresses()).toContainEqual({ ...address, link: peer });
+    const own = () => route.listRoutes().filter(({ destination, link }) => link === peer && destination !== "fe80::");
+    expect(own()).toEqual([
       { destination: "0.0.0.0", prefix: 0, gateway: "10.0.0.1", link: peer },
       { destination: "10.0.0.0", prefix: 24, gateway: undefined, link: peer },
+      { destination: "fd00::", prefix: 64, gateway: undefined, link: peer },
+      { destination: "::", prefix: 0, gateway: "fd00::1", link: peer },
     ]);
-    route.deleteAddress(peer, "10.0.0.2", 24);
-    expect(route.listRoutes()).toEqual([]);
+    for (const route6 of routes) route.deleteDefaultRoute(peer, route6);
+    for (const address of addresses) route.deleteAddress(peer, address);
+    expect(own()).toEqual([]);
 
     route.deleteLink(bridge.index);
     expect(route.findLink("br0")).toBeUndefined();

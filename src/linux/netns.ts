@@ -54,11 +54,6 @@ export function removeNetns(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** Writes a sysctl (`ipv4/ip_forward`) of the network namespace that the calling thread is in. */
-export function writeNetSysctl(name: string, value: string): void {
-  writeFileSync(`/proc/sys/net/${name}`, value);
-}
-
 function enter(fd: number): void {
   check(libc.setns(fd, cloneNewNet), "setns", "network namespace");
 }

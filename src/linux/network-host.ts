@@ -2,29 +2,28 @@
  * The kernel work of the network, as operations that a network thread carries out one after another: bridges, sandboxes (a network
  * namespace with one veth pair into a bridge), map elements. Synchronous inside, so it must not be used on the daemon's main thread.
  */
-import { randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { conflict } from "../base/errors.ts";
+import { closeSync, openSync } from "node:fs";
+import { type BridgeRequest, enableForwarding, openBridge } from "./bridge-link.ts";
 import { forgetUdpFlows } from "./conntrack.ts";
-import { ipv4Number, macText, parsePrefix, prefixContains } from "./inet.ts";
-import { createNetns, removeNetns, withNetns, writeNetSysctl } from "./netns.ts";
+import { type GateLinks, openGate, removeGate } from "./gate-link.ts";
+import type { Family } from "./inet.ts";
+import { isBridgeFiltered } from "./net-sysctl.ts";
+import { createNetns, removeNetns, withNetns } from "./netns.ts";
+import type { NftFamily } from "./nfnetlink.ts";
 import { type PortRedirect, redirectPort } from "./nft-redirect.ts";
 import { applyRuleset, type MapElement, NftablesSocket } from "./nftables.ts";
-import { type Link, type Route, RouteSocket } from "./rtnetlink.ts";
-
-export interface BridgeRequest {
-  name: string;
-  /** Says whose bridge it is; kept as the link's alias. */
-  owner: string;
-  /** True: a bridge that the administrator made is used as it is; false: it must be ours or not exist. */
-  adopt: boolean;
-  /** True: no link of this name may be there yet, whatever its kind. */
-  fresh?: boolean;
-  mtu: number;
-  /** The bridge's only IPv4 address. */
-  ip: string;
-  prefix: number;
-}
+import {
+  type ChildPlan,
+  createEmptySandbox,
+  openParent,
+  type ParentRequest,
+  plugChild,
+  removeParent,
+  unplugChild,
+} from "./parent-link.ts";
+import { type Link, RouteSocket } from "./rtnetlink.ts";
+import type { DefaultRoute, Route } from "./rtnetlink-addresses.ts";
+import { configureLink, freeName, type SandboxAddress, silenceIpv6, standardPrefix } from "./sandbox-link.ts";
 
 export interface SandboxPlan {
   /** The file that names the namespace. */
@@ -38,20 +37,18 @@ export interface SandboxPlan {
   icc: boolean;
 }
 
-export interface SandboxAddress {
-  path: string;
-  mac: string;
-  ip: string;
-  prefix: number;
-  /** Empty: no default route by way of this link. */
-  gateway: string;
-}
-
 /** A further interface for a namespace that exists. */
 export interface PlugPlan extends SandboxPlan, SandboxAddress {}
 
+/** A default route by way of the interface that has an address. */
+export interface ChosenRoute extends DefaultRoute {
+  ip: string;
+}
+
 /** Time that the kernel gets to take a link away after its namespace lost its name, in ms. Longer: something still holds it. */
 const vanishTimeout = 300;
+/** What a prepared sandbox's interface is called. */
+const firstName = `${standardPrefix}0`;
 
 export class NetworkHost {
   private readonly route = new RouteSocket();
@@ -66,54 +63,26 @@ export class NetworkHost {
   }
 
   listRoutes(): (Route & { linkName: string })[] {
+    return this.withNames(this.route.listRoutes());
+  }
+
+  listAddresses(): { linkName: string; ip: string; prefix: number }[] {
+    return this.withNames(this.route.listAddresses());
+  }
+
+  private withNames<T extends { link: number }>(entries: T[]): (T & { linkName: string })[] {
     const names = new Map(this.route.listLinks().map(({ index, name }) => [index, name]));
-    return this.route.listRoutes().map((route) => ({ ...route, linkName: names.get(route.link) ?? "" }));
+    return entries.map((entry) => ({ ...entry, linkName: names.get(entry.link) ?? "" }));
   }
 
-  listAddresses(): { linkName: string; address: string; prefix: number }[] {
-    const names = new Map(this.route.listLinks().map(({ index, name }) => [index, name]));
-    return this.route.listAddresses().map(({ link, ...rest }) => ({ ...rest, linkName: names.get(link) ?? "" }));
+  /** See bridge-link.ts. */
+  openBridge(request: BridgeRequest): Link {
+    return openBridge(this.route, request);
   }
 
-  /** Makes the bridge or brings what is there into the wanted state. Idempotent. Throws `conflict` when it is somebody else's. */
-  openBridge({ name, owner, adopt, fresh = false, mtu, ip, prefix }: BridgeRequest): Link {
-    let link = this.route.findLink(name);
-    if (link && !adopt && (fresh || (link.alias !== owner && !this.isUnmarked(link, ip)))) {
-      throw conflict(`bridge ${name} exists and is not this daemon's`);
-    }
-    if (!link) {
-      // A fixed MAC: otherwise the bridge takes its ports' smallest one and changes it as containers come and go.
-      const address = macText(Buffer.concat([Buffer.from([0x02, 0x42]), randomBytes(4)]));
-      this.route.createBridge(name, { mtu, address });
-      link = this.route.getLink(name);
-    }
-    const present = this.route.listAddresses().filter((entry) => entry.link === link.index);
-    const wanted = present.some((entry) => entry.address === ip && entry.prefix === prefix);
-    if (!wanted) this.route.addAddress(link.index, ip, prefix);
-    if (!adopt) {
-      for (const entry of present) {
-        if (entry.address !== ip || entry.prefix !== prefix) {
-          this.route.deleteAddress(link.index, entry.address, entry.prefix);
-        }
-      }
-    }
-    this.route.setLink(link.index, adopt ? { up: true } : { up: true, mtu, alias: owner });
-    // Lets 127.0.0.1 on the host reach published ports; the ruleset keeps containers from the host's own loopback services.
-    writeNetSysctl(`ipv4/conf/${name}/route_localnet`, "1");
-    return this.route.getLink(name);
-  }
-
-  /** This daemon was killed between making the bridge and marking it: no alias, and no address but the bridge's own. */
-  private isUnmarked({ index, alias }: Link, ip: string): boolean {
-    const foreign = this.route.listAddresses().filter(({ link, address }) => link === index && address !== ip);
-    return alias === "" && foreign.length === 0;
-  }
-
-  /** Turns IPv4 forwarding on. Returns whether it was off. */
-  enableForwarding(): boolean {
-    if (readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() === "1") return false;
-    writeNetSysctl("ipv4/ip_forward", "1");
-    return true;
+  /** See bridge-link.ts. */
+  enableForwarding(family: Family): boolean {
+    return enableForwarding(family);
   }
 
   /** Makes a namespace whose eth0 hangs on the bridge, all up but without an address. Undone when a step fails. */
@@ -123,11 +92,11 @@ export class NetworkHost {
     try {
       const netnsFd = openSync(path, "r");
       try {
-        this.route.createVeth({ name: veth, mtu, master, peer: { name: "eth0", netnsFd } });
+        this.route.createVeth({ name: veth, mtu, master, peer: { name: firstName, netnsFd } });
       } finally {
         closeSync(netnsFd);
       }
-      withNetns(path, () => disableIpv6("eth0"));
+      withNetns(path, () => silenceIpv6(firstName));
       const hostEnd = this.route.getLink(veth).index;
       // Hairpin: a container that calls its own published port must get the frame back, even where br_netfilter rewrites it.
       this.route.setLink(hostEnd, {
@@ -136,7 +105,7 @@ export class NetworkHost {
         port: { hairpin: true, isolated: !icc && !isBridgeFiltered() },
       });
       socket.setLink(1, { up: true });
-      const link = socket.getLink("eth0").index;
+      const link = socket.getLink(firstName).index;
       socket.setLink(link, { up: true });
       this.prepared.set(path, { socket, link });
     } catch (error) {
@@ -146,40 +115,33 @@ export class NetworkHost {
     }
   }
 
-  /** Gives a prepared sandbox its address. Returns `foreignChanges`. */
+  /** Gives a prepared sandbox its addresses. Returns `foreignChanges`. */
   attachSandbox(address: SandboxAddress): number {
-    const ready = this.prepared.get(address.path);
-    this.prepared.delete(address.path);
-    if (ready) {
-      using socket = ready.socket;
-      socket.configure(ready.link, address);
-    } else {
-      using socket = withNetns(address.path, () => new RouteSocket());
-      socket.configure(socket.getLink("eth0").index, address);
-    }
+    const { path } = address;
+    const ready = this.prepared.get(path);
+    this.prepared.delete(path);
+    using socket = ready?.socket ?? withNetns(path, () => new RouteSocket());
+    const link = ready?.link ?? socket.getLink(firstName).index;
+    const isPlain = address.interface.name === undefined && address.interface.prefix === standardPrefix;
+    const name = isPlain ? firstName : freeName(address.interface, address.label, socket, firstName);
+    if (name !== firstName) socket.setLink(link, { up: false });
+    configureLink(socket, link, name, name === firstName ? {} : { name }, address);
     return this.foreignChanges();
   }
 
-  /**
-   * Hangs a further interface, named by the lowest free `eth` number, into a namespace in use. Undone when a step fails.
-   * Returns `foreignChanges`.
-   */
+  /** Hangs a further interface into a namespace in use. Undone when a step fails. Returns `foreignChanges`. */
   plugSandbox(plan: PlugPlan): number {
     const { path, veth, bridge, mtu, icc } = plan;
     const master = this.route.getLink(bridge).index;
     using socket = withNetns(path, () => new RouteSocket());
-    const taken = new Set(socket.listLinks().map(({ name }) => name));
-    let number = 0;
-    while (taken.has(`eth${number}`)) number++;
-    const name = `eth${number}`;
+    const name = freeName(plan.interface, plan.label, socket);
     const netnsFd = openSync(path, "r");
     try {
       this.route.createVeth({ name: veth, mtu, master, peer: { name, netnsFd } });
-      withNetns(path, () => disableIpv6(name));
+      withNetns(path, () => silenceIpv6(name));
       const port = { hairpin: true, isolated: !icc && !isBridgeFiltered() };
       this.route.setLink(this.route.getLink(veth).index, { up: true, ipv6LinkLocal: false, port });
-      const link = socket.getLink(name).index;
-      socket.configure(link, plan);
+      configureLink(socket, socket.getLink(name).index, name, {}, plan);
     } catch (error) {
       this.deleteLink(veth);
       throw error;
@@ -189,16 +151,54 @@ export class NetworkHost {
     return this.foreignChanges();
   }
 
-  /** The namespace's default route from now on; empty: none. Idempotent. */
-  setGateway(path: string, gateway: string): void {
+  /** See gate-link.ts. */
+  openGate(links: GateLinks): void {
+    openGate(this.route, links);
+  }
+
+  /** See gate-link.ts. */
+  removeGate(links: GateLinks): void {
+    removeGate(this.route, links);
+  }
+
+  /** See parent-link.ts. */
+  openParent(request: ParentRequest): void {
+    openParent(this.route, request);
+  }
+
+  /** See parent-link.ts. */
+  removeParent(request: Pick<ParentRequest, "name" | "owner">): void {
+    removeParent(this.route, request);
+  }
+
+  /** See parent-link.ts. */
+  createEmptySandbox(path: string): void {
+    createEmptySandbox(path);
+  }
+
+  /** See parent-link.ts. */
+  plugChild(plan: ChildPlan): void {
+    plugChild(this.route, plan);
+  }
+
+  /** See parent-link.ts. */
+  unplugChild(path: string, ips: string[]): void {
+    unplugChild(path, ips);
+  }
+
+  /** The namespace's only default routes from now on. Idempotent: those that are there already are not touched. */
+  setDefaultRoutes(path: string, wanted: ChosenRoute[]): void {
     using socket = withNetns(path, () => new RouteSocket());
-    socket.deleteDefaultRoutes();
-    if (gateway === "") return;
-    const number = ipv4Number(gateway);
-    const own = socket
-      .listRoutes()
-      .find(({ destination, prefix }) => prefix > 0 && prefixContains(parsePrefix(`${destination}/${prefix}`), number));
-    if (own) socket.addDefaultRoute(own.link, gateway);
+    const links = new Map(socket.listAddresses().map(({ ip, link }) => [ip, link]));
+    const missing = new Map(wanted.flatMap((route) => (links.has(route.ip) ? [[route.family, route]] : [])));
+    for (const { destination, prefix, link, gateway = "" } of socket.listRoutes()) {
+      if (prefix !== 0) continue;
+      const family = destination === "::" ? 6 : 4;
+      const kept = missing.get(family);
+      if (kept && kept.via === gateway && links.get(kept.ip) === link) missing.delete(family);
+      else socket.deleteDefaultRoute(link, { family, via: gateway });
+    }
+    for (const route of missing.values()) socket.addDefaultRoute(links.get(route.ip) ?? 0, route);
   }
 
   /** Must precede the destruction of a prepared sandbox that was never attached: its socket would keep the namespace alive. */
@@ -207,9 +207,10 @@ export class NetworkHost {
     this.prepared.delete(path);
   }
 
-  /** Resolves once both the name and the host's end of the pair are gone. Idempotent. */
+  /** Resolves once both the name and the host's end of the pair (empty: it has none) are gone. Idempotent. */
   async destroySandbox({ path, veth }: { path: string; veth: string }): Promise<void> {
     removeNetns(path);
+    if (veth === "") return;
     for (const deadline = Date.now() + vanishTimeout; Date.now() < deadline; await Bun.sleep(5)) {
       if (!this.route.findLink(veth)) return;
     }
@@ -257,32 +258,11 @@ export class NetworkHost {
     return this.nft.generation() - this.ownChanges;
   }
 
-  hasTable(table: string): boolean {
-    return this.nft.hasTable(table);
+  hasTable(table: string, family: NftFamily = "inet"): boolean {
+    return this.nft.hasTable(table, family);
   }
 
-  findChain(table: string, chain: string): { dropsByDefault: boolean } | undefined {
-    return this.nft.findChain(table, chain);
-  }
-}
-
-/**
- * Whether frames between ports of a bridge pass the IP hooks, so that the ruleset's forward chain can tell published from other
- * traffic. Isolated ports would then stop both, for br_netfilter rewrites and bridges what otherwise is routed.
- */
-function isBridgeFiltered(): boolean {
-  try {
-    return readFileSync("/proc/sys/net/bridge/bridge-nf-call-iptables", "utf8").trim() === "1";
-  } catch {
-    return false;
-  }
-}
-
-/** On a kernel without IPv6 there is nothing to switch off. */
-function disableIpv6(link: string): void {
-  try {
-    writeNetSysctl(`ipv6/conf/${link}/disable_ipv6`, "1");
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  findChain(family: NftFamily, table: string, chain: string): { dropsByDefault: boolean } | undefined {
+    return this.nft.findChain(family, table, chain);
   }
 }

@@ -1,13 +1,15 @@
-/** Messages to nf_tables, family `ip`: what every request and every transaction has in common. Source: linux/netfilter/nfnetlink.h */
+/** Messages to nf_tables: what every request and every transaction has in common. Source: linux/netfilter/nfnetlink.h */
 import type { NetlinkRequest, NetlinkSocket } from "./netlink.ts";
 
 const subsystem = 10;
 const [batchBegin, batchEnd] = [0x10, 0x11];
-export const familyIpv4 = 2;
+/** Of tables, as nft calls them. */
+export const nftFamilies = { inet: 1, ip: 2, ip6: 10 } as const;
+export type NftFamily = keyof typeof nftFamilies;
 
-export function nftRequest(type: number, flags: number, ...attributes: Buffer[]): NetlinkRequest {
+export function nftRequest(family: NftFamily, type: number, flags: number, ...attributes: Buffer[]): NetlinkRequest {
   // struct nfgenmsg, then the attributes.
-  const body = Buffer.concat([Buffer.from([familyIpv4, 0, 0, 0]), ...attributes]);
+  const body = Buffer.concat([Buffer.from([nftFamilies[family], 0, 0, 0]), ...attributes]);
   return { type: (subsystem << 8) | type, flags, body };
 }
 

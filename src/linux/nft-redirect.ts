@@ -6,7 +6,7 @@
  *     meta l4proto udp ip daddr ADDRESS udp dport FROM dnat to :TO
  *     meta l4proto tcp ip daddr ADDRESS tcp dport FROM dnat to :TO } }
  */
-import { ipv4Bytes } from "./inet.ts";
+import { addressBytes } from "./inet.ts";
 import {
   attribute,
   messageFlags,
@@ -16,7 +16,7 @@ import {
   netlinkNetfilter,
   textAttribute,
 } from "./netlink.ts";
-import { familyIpv4, nftRequest, nftTransact } from "./nfnetlink.ts";
+import { nftFamilies, nftRequest, nftTransact } from "./nfnetlink.ts";
 
 export interface PortRedirect {
   /** The table's name. */
@@ -58,14 +58,14 @@ export function redirectPort({ table, address, from, to }: PortRedirect): void {
           expression("meta", attribute(1, register), attribute(2, number(metaProtocol))),
           compare(Buffer.from([protocol])),
           payload(destinationAddress),
-          compare(ipv4Bytes(address)),
+          compare(addressBytes(address)),
           payload(destinationPort),
           compare(portBytes(from)),
           expression("immediate", attribute(1, register), nestedAttribute(2, attribute(1, portBytes(to)))),
           expression(
             "nat",
             attribute(1, destinationNat),
-            attribute(2, number(familyIpv4)),
+            attribute(2, number(nftFamilies.ip)),
             attribute(5, register),
             attribute(6, register),
           ),
@@ -79,7 +79,7 @@ export function redirectPort({ table, address, from, to }: PortRedirect): void {
 
 function request(type: number, ...attributes: Buffer[]): NetlinkRequest {
   const flags = type === types.deleteRule ? 0 : messageFlags.create | messageFlags.append;
-  return nftRequest(type, flags, ...attributes);
+  return nftRequest("ip", type, flags, ...attributes);
 }
 
 function expression(name: string, ...data: Buffer[]): Buffer {

@@ -14,7 +14,7 @@ beforeAll(() => {
   path = join(directory, "a");
   nft = createNetns(path, () => new NftablesSocket());
   withNetns(path, () =>
-    applyRuleset(`table ip t {
+    applyRuleset(`table inet t {
       map m { type inet_proto . inet_service : ipv4_addr . inet_service; }
       chain c { type filter hook forward priority 0; policy drop; }
       chain d { }
@@ -35,15 +35,15 @@ const element = (port: number, host: number) => ({
 
 test("elements are added all or none, and deleted whether there or not", () => {
   nft.addElements("t", [element(8080, 2), element(8081, 2)]);
-  expect(inside("nft", "list", "map", "ip", "t", "m")).toMatch(
+  expect(inside("nft", "list", "map", "inet", "t", "m")).toMatch(
     /tcp \. 8080 : 10\.0\.0\.2 \. 80,\s+tcp \. 8081 : 10\.0\.0\.2 \. 80/,
   );
   expect(() => nft.addElements("t", [element(8082, 3), element(8080, 3)])).toThrow("EEXIST");
-  expect(inside("nft", "list", "map", "ip", "t", "m")).not.toContain("8082");
+  expect(inside("nft", "list", "map", "inet", "t", "m")).not.toContain("8082");
   expect(nft.deleteElements("t", [element(8080, 2), element(9999, 2)])).toBe(1);
   expect(nft.deleteElements("t", [element(8081, 2)])).toBe(1);
   expect(nft.deleteElements("t", [element(8081, 2)])).toBe(0);
-  expect(inside("nft", "list", "map", "ip", "t", "m")).not.toContain("elements");
+  expect(inside("nft", "list", "map", "inet", "t", "m")).not.toContain("elements");
 });
 
 test("every change raises the generation by one", () => {
@@ -55,10 +55,10 @@ test("every change raises the generation by one", () => {
 
 test("tables and chains are found with their policy", () => {
   expect([nft.hasTable("t"), nft.hasTable("u")]).toEqual([true, false]);
-  expect(nft.findChain("t", "c")).toEqual({ dropsByDefault: true });
-  expect(nft.findChain("t", "d")).toEqual({ dropsByDefault: false });
-  expect(nft.findChain("t", "e")).toBeUndefined();
-  expect(nft.findChain("u", "c")).toBeUndefined();
+  expect(nft.findChain("inet", "t", "c")).toEqual({ dropsByDefault: true });
+  expect(nft.findChain("inet", "t", "d")).toEqual({ dropsByDefault: false });
+  expect(nft.findChain("inet", "t", "e")).toBeUndefined();
+  expect(nft.findChain("inet", "u", "c")).toBeUndefined();
 });
 
 test("a wrong ruleset is refused with nft's words", () => {

@@ -2,7 +2,7 @@
  * Links, addresses and routes by rtnetlink(7), without any process. Synchronous; errors are SyscallErrors with the kernel's errno.
  * Deleting links blocks for tens of milliseconds: only in a thread made for that.
  */
-import { ipv4Bytes, ipv4Text, macBytes, macText } from "./inet.ts";
+import { macBytes, macText } from "./inet.ts";
 import {
   attribute,
   messageFlags,
@@ -13,24 +13,30 @@ import {
   parseAttributes,
   textAttribute,
   u8Attribute,
+  u16Attribute,
   u32Attribute,
 } from "./netlink.ts";
+import {
+  addressDump,
+  type DefaultRoute,
+  deleteAddress,
+  deleteRoute,
+  type LinkAddress,
+  newAddress,
+  newLocalRoute,
+  newRoute,
+  type Route,
+  readAddress,
+  readRoute,
+  routeDump,
+} from "./rtnetlink-addresses.ts";
 
-const types = {
-  newLink: 16,
-  deleteLink: 17,
-  getLink: 18,
-  newAddress: 20,
-  deleteAddress: 21,
-  getAddress: 22,
-  newRoute: 24,
-  deleteRoute: 25,
-  getRoute: 26,
-} as const;
+const types = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 const linkAttributes = {
   address: 1,
   name: 3,
   mtu: 4,
+  link: 5,
   master: 10,
   linkInfo: 18,
   alias: 20,
@@ -39,8 +45,13 @@ const linkAttributes = {
 } as const;
 const [infoKind, infoData, infoSlaveKind, infoSlaveData] = [1, 2, 4, 5];
 const [vethPeer, bridgePortHairpin, bridgePortIsolated] = [1, 4, 33];
-const [iffUp, afInet, afInet6] = [1, 2, 10];
+const [iffUp, iffNoArp, afInet6] = [1, 0x80, 10];
 const inet6AddressGenerationMode = 8;
+const vlanId = 1;
+/** MACVLAN_MODE_*, IPVLAN_MODE_* and IPVLAN_F_*. */
+const macvlanModes: Record<string, number> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+const ipvlanModes: Record<string, number> = { l2: 0, l3: 1, l3s: 2 };
+const ipvlanFlags: Record<string, number> = { bridge: 0, private: 1, vepa: 2 };
 
 export interface Link {
   index: number;
@@ -64,6 +75,8 @@ export interface LinkChange {
   /** Index of a bridge; 0 takes the link out of it. */
   master?: number | undefined;
   alias?: string | undefined;
+  /** False: nobody is asked for the address of a neighbour; frames go to the link's own. */
+  arp?: boolean | undefined;
   /** False: the kernel gives the link no IPv6 link-local address. */
   ipv6LinkLocal?: boolean | undefined;
   /** How a bridge port treats frames. */
@@ -78,13 +91,18 @@ export interface VethRequest {
   peer: { name: string; netnsFd?: number };
 }
 
-export interface Route {
-  /** `0.0.0.0` with prefix 0 for the default route. */
-  destination: string;
-  prefix: number;
-  gateway: string | undefined;
-  /** Index of the link. */
-  link: number;
+export interface ChildRequest {
+  kind: "macvlan" | "ipvlan";
+  name: string;
+  /** Index of the parent. */
+  parent: number;
+  /** Of the namespace that it belongs to. */
+  netnsFd: number;
+  mode: string;
+  /** ipvlan's. */
+  flag: string;
+  /** 0: the parent's. */
+  mtu: number;
 }
 
 export class RouteSocket implements Disposable {
@@ -113,6 +131,41 @@ export class RouteSocket implements Disposable {
       ...linkChangeAttributes({ mtu, master }),
       nestedAttribute(linkAttributes.linkInfo, textAttribute(infoKind, "veth"), data),
     ]);
+  }
+
+  /** Throws EEXIST, or EOPNOTSUPP on a kernel without them. */
+  createDummy(name: string): void {
+    this.createKind("dummy", [textAttribute(linkAttributes.name, name)], []);
+  }
+
+  /** A VLAN of a link (IEEE 802.1Q). Throws EEXIST, or EOPNOTSUPP on a kernel without them. */
+  createVlan(name: string, link: number, id: number): void {
+    const attributes = [textAttribute(linkAttributes.name, name), u32Attribute(linkAttributes.link, link)];
+    this.createKind("vlan", attributes, [u16Attribute(vlanId, id)]);
+  }
+
+  /** An interface over a parent, at once in another namespace. Throws EINVAL, EBUSY, or EOPNOTSUPP on a kernel without them. */
+  createChild({ kind, name, parent, netnsFd, mode, flag, mtu }: ChildRequest): void {
+    const data =
+      kind === "macvlan"
+        ? [u32Attribute(1, macvlanModes[mode] ?? 0)]
+        : [u16Attribute(1, ipvlanModes[mode] ?? 0), u16Attribute(2, ipvlanFlags[flag] ?? 0)];
+    const attributes = [
+      textAttribute(linkAttributes.name, name),
+      u32Attribute(linkAttributes.link, parent),
+      ...(mtu > 0 ? [u32Attribute(linkAttributes.mtu, mtu)] : []),
+      u32Attribute(linkAttributes.netnsFd, netnsFd),
+    ];
+    this.createKind(kind, attributes, data);
+  }
+
+  private createKind(kind: string, attributes: Buffer[], data: Buffer[]): void {
+    const info = nestedAttribute(
+      linkAttributes.linkInfo,
+      textAttribute(infoKind, kind),
+      ...(data.length > 0 ? [nestedAttribute(infoData, ...data)] : []),
+    );
+    this.create(kind, [...attributes, info]);
   }
 
   setLink(index: number, change: LinkChange): void {
@@ -149,73 +202,49 @@ export class RouteSocket implements Disposable {
   }
 
   /** Throws EEXIST when the link has the address already. */
-  addAddress(link: number, ip: string, prefix: number): void {
-    this.socket.request(addAddressRequest(link, ip, prefix), `add address ${ip}/${prefix}`);
+  addAddress(link: number, address: LinkAddress): void {
+    this.socket.request(newAddress(link, address), `add address ${address.ip}/${address.prefix}`);
   }
 
-  deleteAddress(link: number, ip: string, prefix: number): void {
-    const { body } = addAddressRequest(link, ip, prefix);
-    this.socket.request({ type: types.deleteAddress, flags: 0, body }, `delete address ${ip}/${prefix}`);
+  deleteAddress(link: number, address: LinkAddress): void {
+    this.socket.request(deleteAddress(link, address), `delete address ${address.ip}/${address.prefix}`);
   }
 
-  listAddresses(): { link: number; address: string; prefix: number }[] {
-    const request = {
-      type: types.getAddress,
-      flags: messageFlags.dump,
-      body: Buffer.from([afInet, 0, 0, 0, 0, 0, 0, 0]),
-    };
-    return this.socket.query(request, "list addresses").flatMap(({ body }) => {
-      const attributes = parseAttributes(body.subarray(8));
-      const ip = attributes.get(2) ?? attributes.get(1);
-      if (body[0] !== afInet || !ip) return [];
-      return [{ link: body.readUInt32LE(4), address: ipv4Text(ip.readUInt32BE(0)), prefix: body[1] ?? 0 }];
-    });
+  listAddresses(): (LinkAddress & { link: number })[] {
+    return this.socket.query(addressDump(), "list addresses").flatMap(({ body }) => readAddress(body) ?? []);
   }
 
-  addDefaultRoute(link: number, gateway: string): void {
-    this.socket.request(addDefaultRouteRequest(link, gateway), `add default route via ${gateway}`);
+  addDefaultRoute(link: number, route: DefaultRoute): void {
+    this.socket.request(newRoute(link, route), `add default route via ${route.via || link}`);
   }
 
-  /** Takes away every IPv4 default route of the main table. */
-  deleteDefaultRoutes(): void {
-    for (const { prefix, link, gateway } of this.listRoutes()) {
-      if (prefix !== 0 || gateway === undefined) continue;
-      const { body } = addDefaultRouteRequest(link, gateway);
-      this.socket.request({ type: types.deleteRoute, flags: 0, body }, `delete default route via ${gateway}`);
-    }
+  deleteDefaultRoute(link: number, route: DefaultRoute): void {
+    this.socket.request(deleteRoute(link, route), `delete default route via ${route.via || link}`);
   }
 
-  /** IPv4 routes of the main table. */
+  /** Packets to the address that come by this link are for the host itself. Throws EEXIST when that is so already. */
+  addLocalRoute(link: number, address: string, metric: number): void {
+    this.socket.request(newLocalRoute(link, address, metric), `add local route to ${address}`);
+  }
+
+  /** Routes of the main table. */
   listRoutes(): Route[] {
-    const body = Buffer.alloc(12);
-    body[0] = afInet;
-    const request = { type: types.getRoute, flags: messageFlags.dump, body };
-    return this.socket.query(request, "list routes").flatMap(({ body: route }) => {
-      if (route[0] !== afInet || route[4] !== 254) return [];
-      const attributes = parseAttributes(route.subarray(12));
-      const [destination, gateway] = [attributes.get(1), attributes.get(5)];
-      return [
-        {
-          destination: ipv4Text(destination?.readUInt32BE(0) ?? 0),
-          prefix: route[1] ?? 0,
-          gateway: gateway && ipv4Text(gateway.readUInt32BE(0)),
-          link: attributes.get(4)?.readUInt32LE(0) ?? 0,
-        },
-      ];
-    });
+    return this.socket.query(routeDump(), "list routes").flatMap(({ body }) => readRoute(body) ?? []);
   }
 
-  /** Gives a link its MAC, address and (unless the gateway is empty) default route in one system call. */
+  /** Gives a link addresses and default routes, and what else is to change of it first, in one system call. */
   configure(
     link: number,
-    { mac, ip, prefix, gateway }: { mac: string; ip: string; prefix: number; gateway: string },
+    change: LinkChange,
+    { addresses, routes }: { addresses: readonly LinkAddress[]; routes: readonly DefaultRoute[] },
   ): void {
     const requests = [
-      setLinkRequest(link, { address: mac, up: true }),
-      addAddressRequest(link, ip, prefix),
-      ...(gateway === "" ? [] : [addDefaultRouteRequest(link, gateway)]),
+      ...(Object.keys(change).length > 0 ? [setLinkRequest(link, change)] : []),
+      ...addresses.map((address) => newAddress(link, address)),
+      ...routes.map((route) => newRoute(link, route)),
     ];
-    this.socket.batch(requests, `configure link ${link} as ${ip}/${prefix}`);
+    const names = addresses.map(({ ip, prefix }) => `${ip}/${prefix}`);
+    if (requests.length > 0) this.socket.batch(requests, `configure link ${link} as ${names.join(", ")}`);
   }
 
   [Symbol.dispose](): void {
@@ -239,7 +268,9 @@ function linkHeader(index: number, flags = 0, change = 0): Buffer {
 }
 
 function setLinkRequest(index: number, change: LinkChange): NetlinkRequest {
-  const header = linkHeader(index, change.up ? iffUp : 0, change.up === undefined ? 0 : iffUp);
+  const flags = (change.up ? iffUp : 0) | (change.arp === false ? iffNoArp : 0);
+  const changed = (change.up === undefined ? 0 : iffUp) | (change.arp === undefined ? 0 : iffNoArp);
+  const header = linkHeader(index, flags, changed);
   return { type: types.newLink, flags: 0, body: Buffer.concat([header, ...linkChangeAttributes(change)]) };
 }
 
@@ -261,25 +292,6 @@ function linkChangeAttributes(change: LinkChange): Buffer[] {
     attributes.push(nestedAttribute(linkAttributes.linkInfo, textAttribute(infoSlaveKind, "bridge"), data));
   }
   return attributes;
-}
-
-function addAddressRequest(link: number, ip: string, prefix: number): NetlinkRequest {
-  const header = Buffer.alloc(8);
-  header[0] = afInet;
-  header[1] = prefix;
-  header.writeUInt32LE(link, 4);
-  const bytes = ipv4Bytes(ip);
-  const broadcast = Buffer.alloc(4);
-  broadcast.writeUInt32BE((bytes.readUInt32BE(0) | (prefix >= 31 ? 0 : 0xffffffff >>> prefix)) >>> 0);
-  const body = Buffer.concat([header, attribute(2, bytes), attribute(1, bytes), attribute(4, broadcast)]);
-  return { type: types.newAddress, flags: messageFlags.create | messageFlags.exclusive, body };
-}
-
-/** struct rtmsg: main table (254), protocol boot (3), universe, unicast (1). */
-function addDefaultRouteRequest(link: number, gateway: string): NetlinkRequest {
-  const header = Buffer.from([afInet, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0]);
-  const body = Buffer.concat([header, attribute(5, ipv4Bytes(gateway)), u32Attribute(4, link)]);
-  return { type: types.newRoute, flags: messageFlags.create | messageFlags.exclusive, body };
 }
 
 function parseLink(body: Buffer): Link {

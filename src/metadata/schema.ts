@@ -52,4 +52,7 @@ export const migrations: readonly string[] = [
     created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT;
   CREATE INDEX build_cache_by_image ON build_cache (image);
   `,
+  // Ports lead to one endpoint per version of IP.
+  "UPDATE endpoints SET doc = json_set(doc, '$.publishes', json('[4]')) WHERE json_extract(doc, '$.publishes') = 1",
+  "UPDATE endpoints SET doc = json_set(doc, '$.publishes', json('[]')) WHERE json_extract(doc, '$.publishes') = 0",
 ];

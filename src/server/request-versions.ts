@@ -8,6 +8,7 @@ import type { ContainerCreateRequest, ExecCreateRequest } from "../api/container
 import type { EndpointSettings, NetworkCreateRequest } from "../api/networks.ts";
 import type { Filters } from "../api/system.ts";
 import { invalidArgument } from "../base/errors.ts";
+import { moveInterfaceSysctls } from "./interface-sysctls.ts";
 import { type Change, shape } from "./version-change.ts";
 
 function mounts(host: HostConfig): Mount[] {
@@ -99,6 +100,7 @@ export function upgradeCreate(request: ContainerCreateRequest, version: number):
   // 1.42 took KernelMemory away, and 0 means the same as -1 and nothing.
   if (version >= 42) delete host.KernelMemory;
   if (typeof host.PidsLimit === "number" && host.PidsLimit <= 0) delete host.PidsLimit;
+  moveInterfaceSysctls(request, version);
   // 1.44 moved the address to the endpoint: older clients give it for the container.
   if (version >= 44 || !request.MacAddress) return request;
   const network = host.NetworkMode && host.NetworkMode !== "default" ? host.NetworkMode : "default";

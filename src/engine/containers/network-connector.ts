@@ -8,7 +8,7 @@ import type { NetworkRecord } from "../networks/network-store.ts";
 import { joinProblems } from "../networks/problems.ts";
 import type { Container } from "./container.ts";
 import type { ContainerStore } from "./container-store.ts";
-import { networkFiles, sandboxRequest } from "./lifecycle/launch.ts";
+import { endpointAddresses, networkFiles, sandboxRequest } from "./lifecycle/launch.ts";
 import type { ContainerPaths } from "./paths.ts";
 
 export interface NetworkConnectorDependencies {
@@ -41,13 +41,13 @@ export class NetworkConnector implements ContainerConnector {
       const { record } = container;
       const endpoints = { ...record.networking?.EndpointsConfig };
       refuseMode(record.hostConfig.NetworkMode ?? "", network.name, Object.keys(endpoints));
+      checkSettings(network, settings);
       // A stopped container's settings may be changed; a running one's connection may not be made twice.
       if (network.name in endpoints && container.isRunning) {
         throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
       }
       const networking = { EndpointsConfig: { ...endpoints, [network.name]: settings } };
       const request = { ...sandboxRequest(record), networking };
-      checkSettings(network, settings);
       this.deps.networks.validate(request);
       if (container.isRunning) {
         await this.deps.networks.connectLive(request, network.name, settings, record.state.pid);
@@ -131,5 +131,5 @@ function checkSettings(network: NetworkRecord, settings: EndpointSettings): void
 }
 
 function addressesOf(networks: Record<string, EndpointSettings>): string[] {
-  return Object.values(networks).flatMap(({ IPAddress }) => (IPAddress ? [IPAddress] : []));
+  return Object.values(networks).flatMap(endpointAddresses);
 }

@@ -3,36 +3,45 @@
  * Knows no database: what must outlive the daemon is the manager's.
  */
 import type { Logger } from "../../base/log.ts";
-import { parsePrefix } from "../../linux/inet.ts";
+import type { Family } from "../../linux/inet.ts";
+import { isBridgeFiltered } from "../../linux/net-sysctl.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
 import type { MapElement } from "../../linux/nftables.ts";
+import type { DefaultRoute, LinkAddress } from "../../linux/rtnetlink-addresses.ts";
+import type { SandboxAddress } from "../../linux/sandbox-link.ts";
+import type { ConnectableNetwork, SandboxPlace } from "./connectable-network.ts";
 import { ForwardGuard } from "./forward-guard.ts";
-import type { ResolvedNetworkConfig } from "./network-config.ts";
 import type { NetworkNames } from "./network-names.ts";
-import type { PublishedPort } from "./port-bindings.ts";
-import { publishElements, renderRuleset } from "./ruleset.ts";
+import { type BridgeSettings, bridgeHasAddress } from "./network-options.ts";
+import { families, poolsOf, prefixLengthOf, speaks } from "./network-pools.ts";
+import type { NetworkRecord } from "./network-store.ts";
+import { type FamilyRules, modesOf, type PortTarget, publishElements, renderRuleset } from "./ruleset.ts";
 import { type PreparedSandbox, SandboxPool } from "./sandbox-pool.ts";
-import type { Subnet } from "./subnets.ts";
 
 export interface BridgeOptions {
-  names: NetworkNames;
-  config: ResolvedNetworkConfig;
+  names: Pick<NetworkNames, "owner" | "table">;
+  /** With its pools chosen. */
+  record: NetworkRecord;
+  settings: BridgeSettings;
+  /** True: the daemon may write packet filter rules. */
+  filters: boolean;
+  /** True: the daemon may turn forwarding on. */
+  forwards: boolean;
   /** True: the administrator's own bridge, which is used but neither configured nor removed. */
   adopted: boolean;
-  subnet: Subnet;
-  /** See RulesetOptions. */
-  internal?: boolean;
+  /** See gate.ts; undefined: published ports pass by the host's INPUT rules. */
+  gate: { entry: string; mark: number } | undefined;
   /** Where namespaces get their names. */
   directory: string;
   poolSize: number;
   /** Every port that is published now, so that a lost ruleset can be written again. */
-  publishedPorts: () => (PublishedPort & { ip: string })[];
+  publishedPorts: () => PortTarget[];
 }
 
 /** The least time between two looks at what others did to the packet filter, in ms. */
 const checkInterval = 1000;
 
-export class BridgeNetwork {
+export class BridgeNetwork implements ConnectableNetwork {
   readonly pool: SandboxPool;
   private readonly options: BridgeOptions;
   private readonly thread: NetworkThread;
@@ -46,35 +55,33 @@ export class BridgeNetwork {
 
   /** `thread` does what a start waits for, `reaper` what blocks: deletions. */
   constructor(options: BridgeOptions, thread: NetworkThread, reaper: NetworkThread, logger: Logger) {
-    const { names, config, directory, poolSize } = options;
+    const { names, settings, directory, poolSize } = options;
     this.options = options;
     this.thread = thread;
     this.reaper = reaper;
     this.logger = logger;
-    const { mtu, icc } = config;
-    this.pool = new SandboxPool({ directory, bridge: names.bridge, mtu, icc, size: poolSize }, thread, logger);
-    this.guard = new ForwardGuard({ bridge: names.bridge, owner: names.owner }, thread, logger);
+    const { mtu, icc, name: bridge } = settings;
+    this.pool = new SandboxPool({ directory, bridge, mtu, icc, size: poolSize }, thread, logger);
+    const spoken = families.filter((family) => speaks(options.record, family));
+    this.guard = new ForwardGuard({ bridge, owner: names.owner, families: spoken }, thread, logger);
   }
 
-  /** The default route of containers whose gateway this network is; empty for internal ones. */
-  get route(): string {
-    return this.options.internal ? "" : this.gateway;
+  get interfacePrefix(): string {
+    return this.options.settings.interfacePrefix;
   }
 
-  get defaultBindAddress(): string {
-    return this.options.config.defaultBindAddress;
+  readonly hasHostEnds = true;
+
+  get publication() {
+    const { modes, bindAddress } = this.options.settings;
+    // Where bridges' frames pass the packet filter, they are translated too early: nothing may then come in for ::1.
+    return { modes, bindAddress, loopback6: !isBridgeFiltered(6) };
   }
 
-  get prefixLength(): number {
-    return parsePrefix(this.options.subnet.subnet).length;
-  }
-
-  get gateway(): string {
-    return this.options.subnet.gateway;
-  }
-
-  get subnet(): string {
-    return this.options.subnet.subnet;
+  routeOf(family: Family, gateway: string): DefaultRoute | undefined {
+    const { record, settings } = this.options;
+    if (record.internal || settings.modes[family] === "isolated" || gateway === "") return undefined;
+    return { family, via: gateway };
   }
 
   /**
@@ -82,20 +89,17 @@ export class BridgeNetwork {
    * already is a conflict. Resolves to the bridge's link index.
    */
   async open({ fresh = false } = {}): Promise<number> {
-    const { names, config, adopted, subnet } = this.options;
-    const link = await this.thread.call("openBridge", {
-      name: names.bridge,
-      owner: names.owner,
-      adopt: adopted,
-      fresh,
-      mtu: config.mtu,
-      ip: subnet.gateway,
-      prefix: this.prefixLength,
-    });
-    if (config.ipForward && (await this.thread.call("enableForwarding"))) {
-      this.logger.info("IPv4 forwarding was off and is on now: containers need it");
+    const { names, settings, adopted, record, filters, forwards } = this.options;
+    const { name, mtu } = settings;
+    const addresses = this.addresses();
+    const request = { name, owner: names.owner, adopt: adopted, fresh, mtu, addresses };
+    const link = await this.thread.call("openBridge", request);
+    for (const family of families.filter((entry) => forwards && speaks(record, entry))) {
+      if (await this.thread.call("enableForwarding", family)) {
+        this.logger.info(`IPv${family} forwarding was off and is on now: containers need it`);
+      }
     }
-    if (config.iptables) {
+    if (filters) {
       await this.writeRuleset();
       await this.guard.ensure();
       this.seenForeignChanges = await this.thread.call("foreignChanges");
@@ -104,34 +108,39 @@ export class BridgeNetwork {
     return link.index;
   }
 
-  /**
-   * Gives a sandbox its address and publishes its ports; `isGateway`: with the default route. When it throws, part of it may have
-   * been done.
-   */
-  async attach(
-    sandbox: PreparedSandbox,
-    endpoint: { ip: string; mac: string },
-    ports: readonly PublishedPort[],
-    isGateway = true,
-  ): Promise<void> {
-    const attached = this.thread.call("attachSandbox", this.addressFor(sandbox, endpoint, isGateway));
-    const [foreignChanges] = await Promise.all([attached, this.publishPorts(ports, endpoint.ip)]);
+  /** Where containers find the host. */
+  get gateways(): string[] {
+    return this.addresses().map(({ ip }) => ip);
+  }
+
+  /** The bridge's own. */
+  private addresses(): LinkAddress[] {
+    const { record, settings } = this.options;
+    return families
+      .filter((family) => bridgeHasAddress(record, settings, family))
+      .flatMap((family) => poolsOf(record, family))
+      .map((pool) => ({ ip: pool.gateway, prefix: prefixLengthOf(pool) }));
+  }
+
+  takeSandbox(): Promise<PreparedSandbox> {
+    return this.pool.take();
+  }
+
+  async attach(_place: SandboxPlace, address: SandboxAddress, ports: readonly PortTarget[]): Promise<void> {
+    const attached = this.thread.call("attachSandbox", address);
+    const [foreignChanges] = await Promise.all([attached, this.publishPorts(ports)]);
     this.noticeChanges(foreignChanges);
   }
 
-  /** As `attach`, for a namespace that is in use already: it gets a further interface, whose host end is `sandbox.veth`. */
-  async plug(
-    sandbox: Omit<PreparedSandbox, "id">,
-    endpoint: { ip: string; mac: string },
-    ports: readonly PublishedPort[],
-    isGateway: boolean,
-  ): Promise<void> {
-    const { names, config } = this.options;
-    const plan = { veth: sandbox.veth, bridge: names.bridge, mtu: config.mtu, icc: config.icc };
-    const address = this.addressFor(sandbox, endpoint, isGateway);
-    const plugged = this.thread.call("plugSandbox", { ...plan, ...address });
-    const [foreignChanges] = await Promise.all([plugged, this.publishPorts(ports, endpoint.ip)]);
+  async plug({ veth }: SandboxPlace, address: SandboxAddress, ports: readonly PortTarget[]): Promise<void> {
+    const { name: bridge, mtu, icc } = this.options.settings;
+    const plugged = this.thread.call("plugSandbox", { ...address, veth, bridge, mtu, icc });
+    const [foreignChanges] = await Promise.all([plugged, this.publishPorts(ports)]);
     this.noticeChanges(foreignChanges);
+  }
+
+  unplug({ veth }: SandboxPlace): Promise<void> {
+    return this.reaper.call("deleteLink", veth);
   }
 
   /** Takes back a sandbox that was never attached; without a pool to put it in it is destroyed. */
@@ -144,38 +153,35 @@ export class BridgeNetwork {
     destroy(sandbox);
   }
 
-  private addressFor(sandbox: { path: string }, { ip, mac }: { ip: string; mac: string }, isGateway: boolean) {
-    return { path: sandbox.path, mac, ip, prefix: this.prefixLength, gateway: isGateway ? this.route : "" };
-  }
-
   /** `foreignChanges`: the network thread's count. When others changed the packet filter, what is ours in it is looked after. */
   noticeChanges(foreignChanges: number): void {
-    if (this.options.config.iptables && foreignChanges !== this.seenForeignChanges) this.checkSoon();
+    if (this.options.filters && foreignChanges !== this.seenForeignChanges) this.checkSoon();
   }
 
-  /** Opens the container's ports. When it throws, some may be open. */
-  async publishPorts(ports: readonly PublishedPort[], ip: string): Promise<void> {
-    await this.publish(publishElements(ports, ip));
-    const udpPorts = ports.filter(({ protocol }) => protocol === "udp").map(({ hostPort }) => hostPort);
+  /** When it throws, some may be open. */
+  async publishPorts(ports: readonly PortTarget[]): Promise<void> {
+    await this.publish(publishElements(ports, modesOf(this.rules())));
+    const udpPorts = ports.filter(({ protocol, hostPort }) => protocol === "udp" && hostPort !== 0);
     // A client that sent to the port before goes on being answered by whom it was then, or nobody, unless the kernel forgets.
-    if (udpPorts.length > 0) await this.reaper.call("forgetUdpFlows", udpPorts);
+    if (udpPorts.length > 0) {
+      await this.reaper.call("forgetUdpFlows", [...new Set(udpPorts.map(({ hostPort }) => hostPort))]);
+    }
   }
 
-  /** Idempotent. */
-  async unpublish(ports: readonly PublishedPort[], ip: string): Promise<void> {
-    if (ports.length === 0 || !this.options.config.iptables) return;
-    await this.thread.call("deleteElements", this.options.names.table, publishElements(ports, ip));
+  async unpublish(ports: readonly PortTarget[]): Promise<void> {
+    if (ports.length === 0 || !this.options.filters) return;
+    await this.thread.call("deleteElements", this.options.names.table, publishElements(ports, modesOf(this.rules())));
   }
 
   /** Takes away everything that `open` made, and of what it adopted only what is ours. */
   async remove(): Promise<void> {
     clearTimeout(this.recheck);
-    const { names, config, adopted } = this.options;
-    if (config.iptables) {
+    const { names, settings, adopted, filters } = this.options;
+    if (filters) {
       await this.guard.remove();
-      await this.thread.call("applyRuleset", `table ip ${names.table} { }\ndelete table ip ${names.table}\n`);
+      await this.thread.call("applyRuleset", `table inet ${names.table} { }\ndelete table inet ${names.table}\n`);
     }
-    if (!adopted) await this.reaper.call("deleteLink", names.bridge);
+    if (!adopted) await this.reaper.call("deleteLink", settings.name);
   }
 
   /** Ends what runs by itself; the kernel's things stay. */
@@ -186,7 +192,7 @@ export class BridgeNetwork {
 
   /** The rows of these ports exist already, so writing the ruleset anew publishes them, too. */
   private async publish(elements: MapElement[]): Promise<void> {
-    if (elements.length === 0 || !this.options.config.iptables) return;
+    if (elements.length === 0 || !this.options.filters) return;
     try {
       await this.thread.call("addElements", this.options.names.table, elements);
     } catch (error) {
@@ -196,16 +202,29 @@ export class BridgeNetwork {
   }
 
   private async writeRuleset(): Promise<void> {
-    const { names, config, subnet, publishedPorts } = this.options;
+    const { names, settings, record, publishedPorts } = this.options;
     const options = {
       table: names.table,
-      bridge: names.bridge,
-      subnet: subnet.subnet,
-      masquerade: config.ipMasq,
-      icc: config.icc,
-      internal: this.options.internal,
+      bridge: settings.name,
+      families: this.rules(),
+      icc: settings.icc,
+      internal: record.internal,
+      trusted: settings.trusted,
+      loopback6: this.publication.loopback6,
+      gate: this.options.gate,
     };
     await this.thread.call("applyRuleset", renderRuleset(options, publishedPorts()));
+  }
+
+  private rules(): FamilyRules[] {
+    const { record, settings } = this.options;
+    return families.flatMap((family) => {
+      const [pool] = poolsOf(record, family);
+      if (!pool) return [];
+      const mode = settings.modes[family];
+      const masquerade = settings.masquerade && mode !== "routed" && mode !== "isolated";
+      return [{ family, subnet: pool.subnet, mode, masquerade, source: settings.sources[family] }];
+    });
   }
 
   /** Somebody changed the packet filter: looks, now or when a second has passed since the last look. */

@@ -4,13 +4,15 @@ import type { Logger } from "../../base/log.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
 import { BridgeNetwork } from "./bridge-network.ts";
 import { openBridge } from "./bridge-setup.ts";
+import type { Gate } from "./gate.ts";
 import type { ResolvedNetworkConfig } from "./network-config.ts";
 import type { NetworkNames } from "./network-names.ts";
-import { bridgeNameOf, configOf } from "./network-plan.ts";
+import { bridgeNameOf, bridgeSettings } from "./network-options.ts";
 import type { EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
-import type { PortAllocator } from "./port-allocator.ts";
-import type { PublishedPort } from "./port-bindings.ts";
+import { targetsOf } from "./publication.ts";
+import type { PortTarget } from "./ruleset.ts";
 import type { PreparedSandbox } from "./sandbox-pool.ts";
+import type { AddressPool } from "./subnets.ts";
 
 export interface BridgesOptions {
   names: NetworkNames;
@@ -19,7 +21,9 @@ export interface BridgesOptions {
   poolSize: number;
   networks: NetworkStore;
   endpoints: EndpointStore;
-  ports: PortAllocator;
+  localPools: readonly AddressPool[];
+  /** Open, if published ports obey the host's INPUT rules. */
+  gate: Gate | undefined;
   thread: NetworkThread;
   reaper: NetworkThread;
   logger: Logger;
@@ -31,6 +35,7 @@ const watchInterval = 2000;
 export class Bridges {
   private readonly options: BridgesOptions;
   private watching: Timer | undefined;
+  private seenChanges: number | undefined;
   private readonly open = new Map<string, BridgeNetwork>();
 
   constructor(options: BridgesOptions) {
@@ -43,34 +48,31 @@ export class Bridges {
 
   /** The default bridge, whose subnet is chosen now unless endpoints are `inUse`; the record then holds it. */
   async openDefault(record: NetworkRecord, inUse: boolean): Promise<BridgeNetwork> {
-    const { names, config, directory, poolSize, networks: store, thread, reaper, logger } = this.options;
-    const publishedPorts = () => this.publishedPorts(record.id);
-    const options = { names, config, directory, poolSize, publishedPorts };
-    const bridge = await openBridge({ options, store, record, inUse, thread, reaper, logger });
+    const { config, localPools, poolSize, networks: store, thread, reaper, logger } = this.options;
+    const options = { ...this.commonOptions(record), names: this.options.names, poolSize };
+    const bridge = await openBridge({ options, config, localPools, store, record, inUse, thread, reaper, logger });
     this.open.set(record.id, bridge);
     return bridge;
   }
 
+  private commonOptions(record: NetworkRecord) {
+    const { config, directory, gate } = this.options;
+    return {
+      settings: bridgeSettings(record, config),
+      filters: config.iptables,
+      forwards: config.ipForward,
+      gate,
+      directory,
+      publishedPorts: () => this.publishedPorts(record.id),
+    };
+  }
+
   /** A user's network. Idempotent. With `fresh`, nothing of it may be there yet, and when it throws, nothing of it stays. */
   async openUser(record: NetworkRecord, { fresh = false } = {}): Promise<void> {
-    const { names, config, directory, thread, reaper, logger } = this.options;
-    const [subnet] = record.ipam;
-    if (!subnet) return;
-    const bridge = new BridgeNetwork(
-      {
-        names: { ...names, bridge: bridgeNameOf(record), table: `${names.table}-${record.id.slice(0, 12)}` },
-        config: configOf(record, config),
-        adopted: false,
-        subnet,
-        internal: record.internal === true,
-        directory,
-        poolSize: 0,
-        publishedPorts: () => this.publishedPorts(record.id),
-      },
-      thread,
-      reaper,
-      logger,
-    );
+    const { names, thread, reaper, logger } = this.options;
+    const own = { owner: names.owner, table: `${names.table}-${record.id.slice(0, 12)}` };
+    const options = { ...this.commonOptions(record), names: own, record, adopted: false, poolSize: 0 };
+    const bridge = new BridgeNetwork(options, thread, reaper, logger);
     try {
       await bridge.open({ fresh });
     } catch (error) {
@@ -92,8 +94,9 @@ export class Bridges {
 
   /** Interface names of all user networks and the default bridge. */
   bridgeNames(): string[] {
-    const users = this.options.networks.list().filter(({ driver, name }) => driver === "bridge" && name !== "bridge");
-    return [this.options.names.bridge, ...users.map(bridgeNameOf)];
+    const isUsers = ({ driver, name, configOnly }: NetworkRecord) =>
+      driver === "bridge" && name !== "bridge" && !configOnly;
+    return [this.options.names.bridge, ...this.options.networks.list().filter(isUsers).map(bridgeNameOf)];
   }
 
   /**
@@ -109,6 +112,8 @@ export class Bridges {
   private async look(): Promise<void> {
     try {
       const changes = await this.options.thread.call("foreignChanges");
+      if (changes !== this.seenChanges) await this.options.gate?.ensure();
+      this.seenChanges = changes;
       for (const bridge of this.open.values()) bridge.noticeChanges(changes);
     } catch (error) {
       if (this.watching) this.options.logger.warn("the packet filter cannot be watched", { error });
@@ -128,11 +133,7 @@ export class Bridges {
     return rest;
   }
 
-  private publishedPorts(networkId: string): (PublishedPort & { ip: string })[] {
-    const { endpoints, ports } = this.options;
-    return endpoints
-      .listByNetwork(networkId)
-      .filter(({ publishes }) => publishes !== false)
-      .flatMap(({ containerId, ip }) => ports.listByContainer(containerId).map((port) => ({ ...port, ip })));
+  private publishedPorts(networkId: string): PortTarget[] {
+    return this.options.endpoints.listByNetwork(networkId).flatMap(targetsOf);
   }
 }

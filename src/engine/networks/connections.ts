@@ -1,26 +1,27 @@
 /**
- * Endpoints: a container's connections to bridge networks, made and taken away, at its start as well as while it runs. A row comes
- * before the kernel's work and goes after it. Callers make sure that one container's operations never overlap.
+ * Endpoints: a container's connections to networks, made and taken away, at its start as well as while it runs. A row comes before
+ * the kernel's work and goes after it. Callers make sure that one container's operations never overlap.
  */
 import { join } from "node:path";
 import type { EndpointSettings } from "../../api/networks.ts";
-import { errorMessage, internal, invalidArgument } from "../../base/errors.ts";
+import { forbidden, internal } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
-import { macOfIpv4 } from "../../linux/inet.ts";
+import { type Family, macOf } from "../../linux/inet.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
+import type { DefaultRoute } from "../../linux/rtnetlink-addresses.ts";
 import type { Database } from "../../metadata/database.ts";
-import { lowestFreeAddress, requestedAddress } from "./addresses.ts";
-import type { BridgeNetwork } from "./bridge-network.ts";
-import type { Bridges } from "./bridges.ts";
-import { dnsNamesOf, gatewayOf, predefinedNames } from "./endpoint-plan.ts";
-import { endpointProblems } from "./endpoint-problems.ts";
+import { AddressBook } from "./address-book.ts";
+import type { ConnectableNetwork } from "./connectable-network.ts";
+import { linkOf } from "./endpoint-link.ts";
+import { comparePrecedence, dnsNamesOf, gatewaysOf, predefinedNames } from "./endpoint-plan.ts";
 import type { SandboxRequest } from "./network-mode.ts";
 import { newSandboxId, sandboxFile, vethName } from "./network-names.ts";
+import { addressesOf, families, poolsOf } from "./network-pools.ts";
 import type { EndpointRecord, EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
 import type { PortAllocator } from "./port-allocator.ts";
-import { type PublishedPort, parsePortBindings, toPortMap } from "./port-bindings.ts";
-import { joinProblems } from "./problems.ts";
+import { targetsOf } from "./publication.ts";
+import { type Leads, Publisher } from "./publisher.ts";
 
 export interface ConnectionsOptions {
   database: Database;
@@ -31,7 +32,8 @@ export interface ConnectionsOptions {
   networks: NetworkStore;
   endpoints: EndpointStore;
   ports: PortAllocator;
-  bridges: Bridges;
+  /** The networks in the kernel. */
+  find(networkId: string): ConnectableNetwork | undefined;
   /** For what a start waits for. */
   thread: NetworkThread;
   /** For what blocks: deletions. */
@@ -45,42 +47,44 @@ export interface Wanted {
   settings: EndpointSettings;
 }
 
-interface SandboxPlace {
+interface Place {
   id: string;
   path: string;
   veth: string;
 }
 
-interface Role {
-  isGateway: boolean;
-  publishes: boolean;
+/** What is left of a connection: a namespace's path and a host's end. */
+export interface Remains {
+  path: string;
+  veth: string;
 }
 
 export class Connections {
   private readonly options: ConnectionsOptions;
-  /** Addresses (with their network's id) whose last user's interface still exists: not given out until it is gone. */
-  private readonly leaving = new Map<string, Promise<void>>();
+  private readonly addresses: AddressBook;
+  private readonly publisher: Publisher;
   private readonly background = new Set<Promise<void>>();
   /** Namespaces of running containers that were disconnected from everything. */
   private readonly bare = new Map<string, string>();
 
   constructor(options: ConnectionsOptions) {
     this.options = options;
+    this.addresses = new AddressBook(options.endpoints);
+    this.publisher = new Publisher(options);
   }
 
   /** At a start: all at once, in a namespace of its own. On failure nothing stays. */
   async connectAll(request: SandboxRequest, wanted: readonly Wanted[]): Promise<EndpointRecord[]> {
-    const gateway = gatewayOf(wanted.map(toCandidate))?.network;
+    const leads = this.leadsOf(wanted.map((entry) => this.toCandidate(entry.network, entry.settings.GwPriority)));
     const made: EndpointRecord[] = [];
+    const precedence = ({ network, settings }: Wanted) => this.toCandidate(network, settings.GwPriority);
     try {
-      for (const { network, settings } of wanted) {
-        const isGateway = network === gateway;
-        const role = { isGateway, publishes: isGateway };
+      for (const entry of wanted.toSorted((a, b) => comparePrecedence(precedence(a), precedence(b)))) {
         const [first] = made;
         made.push(
           first
-            ? await this.plug(request, { network, settings }, placeIn(first), role)
-            : await this.connectFirst(request, { network, settings }, role),
+            ? await this.plug(request, entry, placeIn(first), leads)
+            : await this.connectFirst(request, entry, leads),
         );
       }
       return made;
@@ -97,59 +101,85 @@ export class Connections {
     const path = this.bare.get(request.containerId) ?? `/proc/${pid}/ns/net`;
     const id = newSandboxId();
     const place = first ? placeIn(first) : { id, path, veth: vethName(id) };
-    const endpoint = await this.plug(request, wanted, place, { isGateway: false, publishes: false });
+    const endpoint = await this.plug(request, wanted, place, {});
     this.bare.delete(request.containerId);
-    await this.settleGateway(request);
+    try {
+      await this.settle(request);
+    } catch (error) {
+      await this.disconnectLive(request, endpoint).catch(() => undefined);
+      throw error;
+    }
     return endpoints.find(wanted.network.id, request.containerId) ?? endpoint;
   }
 
   /** While the container runs: its interface is gone when this resolves. */
   async disconnectLive(request: SandboxRequest, endpoint: EndpointRecord): Promise<void> {
-    const { endpoints, reaper } = this.options;
-    await this.unpublish(endpoint);
-    if (endpoint.ip) await reaper.call("deleteLink", vethOf(endpoint));
+    const { endpoints } = this.options;
+    await this.publisher.unpublish(endpoint);
+    const ips = addressesOf(endpoint).map(({ ip }) => ip);
+    if (ips.length > 0) await this.networkOf(endpoint.networkId)?.unplug(placeOf(endpoint), { ips });
     endpoints.delete(endpoint);
     if (endpoint.sandboxKey && endpoints.listByContainer(endpoint.containerId).length === 0) {
       this.bare.set(endpoint.containerId, endpoint.sandboxKey);
     }
-    await this.settleGateway(request);
+    await this.settle(request, endpoint);
+  }
+
+  /**
+   * After a change of a running container's networks or port bindings: its ways out and its published ports follow. `gone`: the
+   * endpoint that it just lost, whose host ports lead to another one from now on.
+   */
+  async settle(request: SandboxRequest, gone?: EndpointRecord): Promise<void> {
+    const { endpoints, thread, networks } = this.options;
+    const all = endpoints.listByContainer(request.containerId).filter(({ sandboxKey }) => sandboxKey !== "");
+    const candidates = all.flatMap((endpoint) => {
+      const network = networks.findById(endpoint.networkId);
+      return network ? [this.toCandidate(network, endpoint.gwPriority)] : [];
+    });
+    const leads = this.leadsOf(candidates);
+    const [first] = all;
+    const routes = all.flatMap((endpoint) => this.routesOf(endpoint, leads));
+    if (first && addressesOf(first).length > 0) await thread.call("setDefaultRoutes", first.sandboxKey, routes);
+    await this.publisher.settle(request, leads, gone);
   }
 
   /** At the container's end: ports and addresses are free at once, the namespace goes in the background. Idempotent. */
   async releaseAll(containerId: string): Promise<EndpointRecord[]> {
     const { endpoints, ports, database } = this.options;
     const all = endpoints.listByContainer(containerId);
-    for (const endpoint of all) await this.unpublish(endpoint);
+    for (const endpoint of all) await this.publisher.unpublish(endpoint);
     // In one turn of the event loop, so that nobody is given an address in between.
     database.transaction(() => {
       ports.release(containerId);
       endpoints.deleteByContainer(containerId);
     });
-    for (const endpoint of all) {
-      if (endpoint.ip) this.destroy({ path: endpoint.sandboxKey, veth: vethOf(endpoint) }, addressKey(endpoint));
-    }
+    for (const endpoint of all) if (addressesOf(endpoint).length > 0) this.destroyOf(endpoint);
     const bare = this.bare.get(containerId);
-    if (bare) this.destroy({ path: bare, veth: "none" });
+    if (bare) this.destroy({ path: bare, veth: "" });
     this.bare.delete(containerId);
     return all;
   }
 
-  /** In the background; the address may be given out again when the interface is gone. */
-  destroy({ path, veth }: { path: string; veth: string }, address?: string): void {
+  /** In the background. */
+  destroy(remains: Remains, endpoint?: EndpointRecord): void {
     const { reaper, logger, directory } = this.options;
+    const { path, veth } = remains;
     const own = path.startsWith(`${directory}/`) ? path : join(directory, "none");
     const work = async () => {
       try {
         await reaper.call("destroySandbox", { path: own, veth });
       } catch (error) {
         logger.warn("a network sandbox could not be removed", { path, veth, error });
-      } finally {
-        if (address) this.leaving.delete(address);
       }
     };
     const done = work();
-    if (address) this.leaving.set(address, done);
+    if (endpoint) this.addresses.leave(endpoint, done);
     this.track(done);
+  }
+
+  /** In the background; the addresses may be given out again when the interface is gone. */
+  destroyOf(endpoint: EndpointRecord): void {
+    this.destroy(placeOf(endpoint), endpoint);
   }
 
   track(work: Promise<void>): void {
@@ -188,32 +218,26 @@ export class Connections {
     };
   }
 
-  private async connectFirst(request: SandboxRequest, wanted: Wanted, role: Role): Promise<EndpointRecord> {
-    const bridge = this.bridgeOf(wanted.network);
-    await this.untilFree(wanted, bridge);
-    const sandbox = await bridge.pool.take();
-    let reserved: { endpoint: EndpointRecord; published: PublishedPort[] };
+  private async connectFirst(request: SandboxRequest, wanted: Wanted, leads: Leads): Promise<EndpointRecord> {
+    const network = this.needed(wanted.network);
+    await this.addresses.untilFree(wanted);
+    const sandbox = await network.takeSandbox();
+    let endpoint: EndpointRecord;
     try {
-      reserved = this.reserve(request, wanted, bridge, { ...sandbox, role });
+      endpoint = this.reserve(request, wanted, sandbox, leads);
     } catch (error) {
-      await bridge.giveBack(sandbox, (unused) => this.destroy(unused));
+      await network.giveBack(sandbox, (unused) => this.destroy(unused));
       throw error;
     }
-    const { endpoint, published } = reserved;
-    await this.attempt(endpoint, () => bridge.attach(sandbox, endpoint, published, role.isGateway));
+    await this.attempt(endpoint, () => network.attach(sandbox, this.linkOf(endpoint, leads), targetsOf(endpoint)));
     return endpoint;
   }
 
-  private async plug(
-    request: SandboxRequest,
-    wanted: Wanted,
-    place: SandboxPlace,
-    role: Role,
-  ): Promise<EndpointRecord> {
-    const bridge = this.bridgeOf(wanted.network);
-    await this.untilFree(wanted, bridge);
-    const { endpoint, published } = this.reserve(request, wanted, bridge, { ...place, role });
-    await this.attempt(endpoint, () => bridge.plug(place, endpoint, published, role.isGateway));
+  private async plug(request: SandboxRequest, wanted: Wanted, place: Place, leads: Leads): Promise<EndpointRecord> {
+    const network = this.needed(wanted.network);
+    await this.addresses.untilFree(wanted);
+    const endpoint = this.reserve(request, wanted, place, leads);
+    await this.attempt(endpoint, () => network.plug(place, this.linkOf(endpoint, leads), targetsOf(endpoint)));
     return endpoint;
   }
 
@@ -222,164 +246,94 @@ export class Connections {
     try {
       await work();
     } catch (error) {
-      await this.unpublish(endpoint).catch(() => undefined);
+      await this.publisher.unpublish(endpoint).catch(() => undefined);
       const isLast = endpoints.listByContainer(endpoint.containerId).length === 1;
       database.transaction(() => {
-        if (endpoint.publishes) ports.release(endpoint.containerId);
+        ports.release(endpoint.containerId, targetsOf(endpoint));
         endpoints.delete(endpoint);
       });
-      this.destroy({ path: isLast ? endpoint.sandboxKey : "", veth: vethOf(endpoint) }, addressKey(endpoint));
+      this.destroy({ path: isLast ? endpoint.sandboxKey : "", veth: vethOf(endpoint) }, endpoint);
       throw error;
     }
   }
 
-  /** The intent: address and ports, in one transaction. */
-  private reserve(
-    request: SandboxRequest,
-    wanted: Wanted,
-    bridge: BridgeNetwork,
-    { id, path, veth, role }: SandboxPlace & { role: Role },
-  ): { endpoint: EndpointRecord; published: PublishedPort[] } {
-    const { network, settings } = wanted;
-    const { exposed, requests } = parsePortBindings(request.config, request.hostConfig);
-    if (requests.length > 0 && !this.options.canPublish) {
-      throw internal("published ports need the packet filter, and the daemon runs with iptables=false");
-    }
+  /** The intent: addresses and ports, in one transaction. */
+  private reserve(request: SandboxRequest, wanted: Wanted, { id, path, veth }: Place, leads: Leads): EndpointRecord {
+    const { settings, network } = wanted;
     return this.options.database.transaction(() => {
-      const ip = this.chooseAddress(wanted, bridge);
-      const mac = settings.MacAddress || request.config.MacAddress || macOfIpv4(ip);
-      const place = {
-        sandboxId: id,
-        sandboxKey: path,
-        veth,
-        ip,
-        prefix: bridge.prefixLength,
-        gateway: bridge.route,
-        mac,
-      };
-      const draft = { ...this.draft(request, { network, settings }), ...place, publishes: role.publishes };
-      const published = role.publishes ? this.allocatePorts(draft, requests, bridge) : [];
-      const endpoint = { ...draft, ports: toPortMap(exposed, published) };
-      this.options.endpoints.save(endpoint);
-      return { endpoint, published };
+      const chosen = this.addresses.choose(wanted);
+      const { hasHostEnds } = this.needed(network);
+      const draft = { ...this.draft(request, wanted), sandboxId: id, sandboxKey: path, veth: hasHostEnds ? veth : "" };
+      const [address] = addressesOf(chosen);
+      const mac = settings.MacAddress || request.config.MacAddress || (address ? macOf(address.ip) : "");
+      const endpoint = { ...draft, ...this.shownGateways(network.id, chosen), mac };
+      const published = this.publisher.reserve(endpoint, request, leads);
+      this.options.endpoints.save(published);
+      return published;
     });
   }
 
-  /** A restart wants the address that its own former interface still has: it gets it when that is gone. */
-  private async untilFree(wanted: Wanted, bridge: BridgeNetwork): Promise<void> {
-    for (;;) {
-      const going = this.leavingFrom(wanted.network.id);
-      if (going.size === 0) return;
-      try {
-        this.chooseAddress(wanted, bridge);
-        return;
-      } catch {
-        await Promise.race(going.values());
-      }
-    }
+  /** A gateway that is no way out is none. */
+  private shownGateways<T extends Pick<EndpointRecord, "gateway" | "gateway6">>(networkId: string, addresses: T): T {
+    const network = this.networkOf(networkId);
+    const shown = (family: Family, gateway = "") => (network?.routeOf(family, gateway) ? gateway : "");
+    const { gateway, gateway6 } = addresses;
+    return { ...addresses, gateway: shown(4, gateway), ...(gateway6 ? { gateway6: shown(6, gateway6) } : {}) };
   }
 
-  /** What is leaving the network, by address. */
-  private leavingFrom(networkId: string): Map<string, Promise<void>> {
-    const prefix = `${networkId}/`;
-    const own = [...this.leaving].filter(([key]) => key.startsWith(prefix));
-    return new Map(own.map(([key, done]) => [key.slice(prefix.length), done]));
+  private linkOf(endpoint: EndpointRecord, leads: Leads) {
+    const prefix = this.networkOf(endpoint.networkId)?.interfacePrefix ?? "";
+    return linkOf(endpoint, prefix, this.routesOf(endpoint, leads));
   }
 
-  private chooseAddress({ network, settings }: Wanted, { subnet, gateway }: BridgeNetwork): string {
-    const leaving = this.leavingFrom(network.id).keys();
-    const auxiliary = Object.values(network.ipam[0]?.auxiliary ?? {});
-    const taken = this.options.endpoints.listAddresses(network.id).union(new Set([gateway, ...leaving, ...auxiliary]));
-    const wanted = settings.IPAMConfig?.IPv4Address;
-    if (!wanted) {
-      return lowestFreeAddress(subnet, taken, `${network.name} (${network.id})`, network.ipam[0]?.ipRange ?? subnet);
-    }
-    const problems = endpointProblems(network, settings);
-    if (problems.length > 0) {
-      const list = joinProblems(problems);
-      throw invalidArgument(`invalid config for network ${network.name}: invalid endpoint settings:\n${list}`);
-    }
-    return requestedAddress(subnet, taken, wanted);
-  }
-
-  private allocatePorts(
-    { containerId, containerName, endpointId, ip }: EndpointRecord,
-    requests: ReturnType<typeof parsePortBindings>["requests"],
-    { defaultBindAddress }: BridgeNetwork,
-  ): PublishedPort[] {
-    try {
-      return this.options.ports.allocate(containerId, ip, requests, defaultBindAddress);
-    } catch (cause) {
-      const where = `driver failed programming external connectivity on endpoint ${containerName} (${endpointId})`;
-      throw internal(`${where}: ${errorMessage(cause)}`, { cause });
-    }
-  }
-
-  /** After a change of a running container's networks: default route and published ports follow the gateway's endpoint. */
-  private async settleGateway(request: SandboxRequest): Promise<void> {
-    const { endpoints, ports, thread, database } = this.options;
-    const all = endpoints.listByContainer(request.containerId);
-    const chosen = gatewayOf(all.map((endpoint) => this.toEndpointCandidate(endpoint)))?.endpoint;
-    const [first] = all;
-    if (first) await thread.call("setGateway", first.sandboxKey, chosen?.gateway ?? "");
-    const publishing = all.find(({ publishes }) => publishes);
-    if (publishing && publishing.networkId === chosen?.networkId) return;
-    if (publishing) {
-      await this.unpublish(publishing);
-      endpoints.save({ ...publishing, publishes: false, ports: {} });
-    }
-    const { exposed, requests } = parsePortBindings(request.config, request.hostConfig);
-    if (!chosen) {
-      ports.release(request.containerId);
-      return;
-    }
-    const bridge = this.options.bridges.find(chosen.networkId);
-    if (!bridge) return;
-    const published = database.transaction(() => {
-      const kept = ports.listByContainer(request.containerId);
-      const list = kept.length > 0 ? kept : this.allocatePorts(chosen, requests, bridge);
-      endpoints.save({ ...chosen, publishes: true, ports: toPortMap(exposed, list) });
-      return list;
+  /** The default routes that go by way of an endpoint. */
+  private routesOf(endpoint: EndpointRecord, leads: Leads): (DefaultRoute & { ip: string })[] {
+    const network = this.networkOf(endpoint.networkId);
+    return addressesOf(endpoint).flatMap(({ family, ip, gateway }) => {
+      const route = leads[family] === endpoint.networkId ? network?.routeOf(family, gateway) : undefined;
+      return route ? [{ ...route, ip }] : [];
     });
-    await bridge.publishPorts(published, chosen.ip);
   }
 
-  private toEndpointCandidate(endpoint: EndpointRecord) {
-    const network = this.options.networks.findById(endpoint.networkId);
-    const { networkName: name, gwPriority: priority = 0 } = endpoint;
-    return { endpoint, name, priority, internal: network?.internal === true };
+  private leadsOf(candidates: readonly ReturnType<Connections["toCandidate"]>[]): Leads {
+    const chosen = gatewaysOf(candidates);
+    const entries = families.flatMap((family) => (chosen[family] ? [[family, chosen[family].networkId]] : []));
+    return Object.fromEntries(entries);
   }
 
-  private async unpublish({ networkId, containerId, ip, publishes }: EndpointRecord): Promise<void> {
-    if (publishes === false) return;
-    const { bridges, ports } = this.options;
-    await bridges.find(networkId)?.unpublish(ports.listByContainer(containerId), ip);
+  private toCandidate(record: NetworkRecord, priority = 0) {
+    const { id, name, internal: isInternal } = record;
+    const network = this.networkOf(id);
+    const leads = families.filter((family) =>
+      poolsOf(record, family).some(({ gateway }) => network?.routeOf(family, gateway)),
+    );
+    return { networkId: id, name, priority, internal: isInternal === true, families: leads };
   }
 
-  private bridgeOf({ id, name }: NetworkRecord): BridgeNetwork {
-    const bridge = this.options.bridges.find(id);
-    if (!bridge)
-      throw internal(
-        name === "bridge" ? "the default bridge network is not set up yet" : `network ${name} is not set up`,
-      );
-    return bridge;
+  private networkOf(networkId: string): ConnectableNetwork | undefined {
+    return this.options.find(networkId);
+  }
+
+  private needed({ id, name, configOnly }: NetworkRecord): ConnectableNetwork {
+    const network = this.networkOf(id);
+    if (network) return network;
+    if (configOnly) throw forbidden("cannot create endpoint on configuration-only network");
+    throw internal(
+      name === "bridge" ? "the default bridge network is not set up yet" : `network ${name} is not set up`,
+    );
   }
 }
 
-/** The host's end of an endpoint's veth pair. */
+/** The host's end of an endpoint's veth pair; empty: there is none. */
 export function vethOf({ veth, sandboxId }: EndpointRecord): string {
   return veth ?? vethName(sandboxId);
 }
 
-export function addressKey({ networkId, ip }: Pick<EndpointRecord, "networkId" | "ip">): string {
-  return `${networkId}/${ip}`;
+function placeOf(endpoint: EndpointRecord): Remains {
+  return { path: endpoint.sandboxKey, veth: vethOf(endpoint) };
 }
 
 /** A place for one more interface in an endpoint's namespace. */
-function placeIn({ sandboxId, sandboxKey }: EndpointRecord): SandboxPlace {
+function placeIn({ sandboxId, sandboxKey }: EndpointRecord): Place {
   return { id: sandboxId, path: sandboxKey, veth: vethName(sandboxFile(newSandboxId())) };
-}
-
-function toCandidate({ network, settings }: Wanted) {
-  return { network, name: network.name, priority: settings.GwPriority ?? 0, internal: network.internal === true };
 }

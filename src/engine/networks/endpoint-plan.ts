@@ -1,6 +1,7 @@
 /** Which networks a container is to be connected to, and by which of them it reaches the world. Pure but for the lookup given. */
 import type { EndpointSettings, NetworkingConfig } from "../../api/networks.ts";
 import { shortId } from "../../base/ids.ts";
+import type { Family } from "../../linux/inet.ts";
 import { networkMode, networkNameOf, type SandboxRequest } from "./network-mode.ts";
 
 export const predefinedNames: readonly string[] = ["bridge", "host", "none"];
@@ -25,7 +26,7 @@ export function settledNetworking(request: SandboxRequest, nameOf: NameLookup): 
   return { EndpointsConfig: settled };
 }
 
-/** Networks by name, the mode's own first. Without any (all were disconnected) it is the mode's own, as with dockerd. */
+/** Networks by name, the mode's own first; none where all were disconnected. */
 export function wantedNetworks(request: SandboxRequest): { name: string; settings: EndpointSettings }[] {
   const mode = networkMode(request.config, request.hostConfig);
   const primary = networkNameOf(mode);
@@ -35,6 +36,8 @@ export function wantedNetworks(request: SandboxRequest): { name: string; setting
     settings: settings ?? {},
   }));
   const own = given.find(({ name }) => name === primary) ?? { name: primary, settings: {} };
+  // All were disconnected: there is none until one is connected again.
+  if (request.networking?.EndpointsConfig && given.length === 0) return [];
   if (mode.kind === "host" || mode.kind === "none" || given.length === 0) return [own];
   return [...given.filter(({ name }) => name === primary), ...given.filter(({ name }) => name !== primary)];
 }
@@ -52,9 +55,19 @@ export function comparePrecedence(a: Precedence, b: Precedence): number {
   return b.priority - a.priority || Number(a.internal) - Number(b.internal) || (a.name < b.name ? -1 : 1);
 }
 
-/** The network with the default route: the first by precedence that is not internal. */
-export function gatewayOf<T extends Precedence>(endpoints: readonly T[]): T | undefined {
-  return endpoints.filter(({ internal }) => !internal).toSorted(comparePrecedence)[0];
+/**
+ * The networks with the default routes, by version: the first by precedence that has both, as with dockerd, else the first that has
+ * the one.
+ */
+export function gatewaysOf<T extends Precedence & { families: readonly Family[] }>(
+  endpoints: readonly T[],
+): Partial<Record<Family, T>> {
+  const sorted = endpoints.filter((entry) => entry.families.length > 0).toSorted(comparePrecedence);
+  const first = (family: Family) => sorted.find((entry) => entry.families.includes(family));
+  const both = sorted.find((entry) => entry.families.length === 2);
+  // dockerd stops at the first network with both, and forgets what it saw before.
+  const [four, six] = both ? [both, both] : [first(4), first(6)];
+  return { ...(four ? { 4: four } : {}), ...(six ? { 6: six } : {}) };
 }
 
 /** The names that a container answers to on a user's network: its name, aliases, short id and host name. */

@@ -5,14 +5,18 @@
  */
 import { errorMessage } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
+import type { Family } from "../../linux/inet.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
 
 export interface GuardOptions {
   bridge: string;
   /** Comment of the rules; says whose they are. */
   owner: string;
+  /** The versions that the bridge's containers speak. */
+  families: readonly Family[];
 }
 
+const filters = { 4: { table: "ip", program: "iptables" }, 6: { table: "ip6", program: "ip6tables" } } as const;
 const chains = ["DOCKER-USER", "FORWARD"] as const;
 type Chain = (typeof chains)[number];
 
@@ -36,21 +40,27 @@ export class ForwardGuard {
   /** Adds the rules where they are needed and missing. Idempotent; calls are carried out one after another. */
   ensure(): Promise<void> {
     return this.enqueue(async () => {
-      const chain = await this.droppingChain();
-      if (chain !== undefined) await this.addRules(chain);
+      for (const family of this.options.families) {
+        const chain = await this.droppingChain(family);
+        if (chain !== undefined) await this.addRules(family, chain);
+      }
     });
   }
 
   /** Takes the rules away, wherever they are. Idempotent. */
   remove(): Promise<void> {
     return this.enqueue(async () => {
-      for (const chain of chains) {
-        if (!(await this.thread.call("findChain", "filter", chain))) continue;
-        for (const rule of this.rules()) {
-          while ((await this.iptables("-D", chain, rule)).status === 0);
-        }
+      for (const family of this.options.families) {
+        for (const chain of chains) await this.removeRules(family, chain);
       }
     });
+  }
+
+  private async removeRules(family: Family, chain: Chain): Promise<void> {
+    if (!(await this.thread.call("findChain", filters[family].table, "filter", chain))) return;
+    for (const rule of this.rules()) {
+      while ((await this.iptables(family, "-D", chain, rule)).status === 0);
+    }
   }
 
   private enqueue(work: () => Promise<void>): Promise<void> {
@@ -64,17 +74,18 @@ export class ForwardGuard {
   }
 
   /** Where a rule is needed; undefined: nowhere. */
-  private async droppingChain(): Promise<Chain | undefined> {
-    const forward = await this.thread.call("findChain", "filter", "FORWARD");
+  private async droppingChain(family: Family): Promise<Chain | undefined> {
+    const { table } = filters[family];
+    const forward = await this.thread.call("findChain", table, "filter", "FORWARD");
     if (!forward?.dropsByDefault) return undefined;
-    return (await this.thread.call("findChain", "filter", "DOCKER-USER")) ? "DOCKER-USER" : "FORWARD";
+    return (await this.thread.call("findChain", table, "filter", "DOCKER-USER")) ? "DOCKER-USER" : "FORWARD";
   }
 
-  private async addRules(chain: Chain): Promise<void> {
+  private async addRules(family: Family, chain: Chain): Promise<void> {
     for (const rule of this.rules()) {
-      if ((await this.iptables("-C", chain, rule)).status === 0) continue;
-      const { status, stderr } = await this.iptables("-I", chain, rule);
-      if (status !== 0) throw new Error(`iptables -I ${chain}: ${stderr.trim()}`);
+      if ((await this.iptables(family, "-C", chain, rule)).status === 0) continue;
+      const { status, stderr } = await this.iptables(family, "-I", chain, rule);
+      if (status !== 0) throw new Error(`${filters[family].program} -I ${chain}: ${stderr.trim()}`);
       this.logger.info("the host forwards nothing by default: a rule lets the containers' packets pass", {
         chain,
         rule: rule.join(" "),
@@ -92,8 +103,8 @@ export class ForwardGuard {
   }
 
   /** By the very program that made these chains: iptables refuses to list chains with rules that it did not write itself. */
-  private iptables(verb: "-C" | "-I" | "-D", chain: Chain, rule: string[]): ReturnType<Run> {
-    return this.run(["iptables", "-w", "5", verb, chain, ...rule]);
+  private iptables(family: Family, verb: "-C" | "-I" | "-D", chain: Chain, rule: string[]): ReturnType<Run> {
+    return this.run([filters[family].program, "-w", "5", verb, chain, ...rule]);
   }
 }
 

@@ -4,6 +4,7 @@ import { NetworkCatalog } from "./network-catalog.ts";
 import { resolveNetworkConfig } from "./network-config.ts";
 import { networkNames } from "./network-names.ts";
 import { EndpointStore, NetworkStore } from "./network-store.ts";
+import { localPools } from "./subnets.ts";
 
 let catalog: NetworkCatalog;
 let database: Database;
@@ -14,6 +15,7 @@ const make = (config = {}) =>
     endpoints: new EndpointStore(database),
     config: resolveNetworkConfig(config),
     names: networkNames("default"),
+    localPools: localPools("test"),
     bridges: { openUser: async () => undefined, remove: async () => undefined },
     usedPrefixes: async () => [],
     publish: ({ action, attributes }) => events.push(`${action} ${attributes["name"] ?? ""}`),
@@ -64,13 +66,13 @@ test.each([
   await expect(catalog.list(filters)).rejects.toThrow(message);
 });
 
-test("predefined networks stay; drivers that are not built are refused with a clear word", async () => {
+test("predefined networks stay; networks of a cluster are refused while there is none", async () => {
   await expect(catalog.remove("bridge")).rejects.toThrow("bridge is a pre-defined network and cannot be removed");
   await expect(catalog.remove("zz")).rejects.toThrow("network zz not found");
   await expect(catalog.create({ Name: "host" })).rejects.toThrow(
     "operation is not permitted on predefined host network",
   );
-  await expect(catalog.create({ Name: "mine", Driver: "macvlan" })).rejects.toMatchObject({ kind: "not-implemented" });
+  await expect(catalog.create({ Name: "mine", Driver: "overlay" })).rejects.toMatchObject({ kind: "unavailable" });
   await expect(catalog.prune({})).resolves.toEqual({ NetworksDeleted: null });
 });
 

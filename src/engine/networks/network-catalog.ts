@@ -13,7 +13,9 @@ import type { ResolvedNetworkConfig } from "./network-config.ts";
 import { matchesNetwork } from "./network-filters.ts";
 import type { NetworkNames } from "./network-names.ts";
 import { planNetwork } from "./network-plan.ts";
+import { speaks } from "./network-pools.ts";
 import type { EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
+import type { AddressPool } from "./subnets.ts";
 
 const predefined = [
   { name: "bridge", driver: "bridge" },
@@ -38,6 +40,8 @@ export interface CatalogOptions {
   endpoints: EndpointStore;
   config: ResolvedNetworkConfig;
   names: NetworkNames;
+  /** Where subnets of version 6 are from unless the configuration has some. */
+  localPools: readonly AddressPool[];
   bridges: CatalogBridges;
   /** What the host uses of the address space. */
   usedPrefixes: () => Promise<Prefix[]>;
@@ -72,6 +76,7 @@ export class NetworkCatalog {
     for (const { name, driver } of predefined) {
       const known = this.networks.findByName(name);
       const options = name === "bridge" ? this.bridgeOptions() : {};
+      const ipv6 = name === "bridge" && this.config.ipv6 === true;
       const fresh: NetworkRecord = {
         id: newId(),
         name,
@@ -80,8 +85,9 @@ export class NetworkCatalog {
         ipam: [],
         options,
         labels: {},
+        ipv6,
       };
-      this.networks.save(known ? { ...known, options } : fresh);
+      this.networks.save(known ? { ...known, options, ipv6 } : fresh);
     }
   }
 
@@ -103,7 +109,7 @@ export class NetworkCatalog {
         EndpointID: endpoint.endpointId,
         MacAddress: endpoint.mac,
         IPv4Address: endpoint.ip && `${endpoint.ip}/${endpoint.prefix}`,
-        IPv6Address: "",
+        IPv6Address: endpoint.ip6 ? `${endpoint.ip6}/${endpoint.prefix6}` : "",
       },
     ]);
     return toInspect(record, Object.fromEntries(containers));
@@ -116,10 +122,18 @@ export class NetworkCatalog {
       throw forbidden(`operation is not permitted on predefined ${Name} network`);
     }
     return this.changes.run(async () => {
-      const context = { id: newId(), created: nowRfc3339Nano(), pools: this.config.defaultAddressPools };
-      const used = await this.options.usedPrefixes();
-      const record = planNetwork(request, { ...context, used, existing: this.networks.list() });
+      const { defaultAddressPools: pools, defaultNetworkOptions: defaultOptions, mtu } = this.config;
+      const record = planNetwork(request, {
+        ...{ id: newId(), created: nowRfc3339Nano(), pools, defaultOptions, mtu },
+        localPools: this.options.localPools,
+        used: await this.options.usedPrefixes(),
+        existing: this.networks.list(),
+      });
       this.networks.save(record);
+      if (record.configOnly) {
+        this.report("create", record);
+        return { Id: record.id, Warning: "" };
+      }
       try {
         await this.options.bridges.openUser(record, { fresh: true });
       } catch (error) {
@@ -156,7 +170,7 @@ export class NetworkCatalog {
     return this.changes.run(async () => {
       const deleted: string[] = [];
       for (const record of this.visible()) {
-        if (predefined.some(({ name }) => name === record.name)) continue;
+        if (record.configOnly || predefined.some(({ name }) => name === record.name)) continue;
         if (until !== undefined && (fromRfc3339(record.created) ?? 0n) >= until) continue;
         if (!labelsMatch(filters, record.labels) || this.endpoints.listByNetwork(record.id).length > 0) continue;
         await this.removeRecord(record);
@@ -185,6 +199,9 @@ export class NetworkCatalog {
     const { id, name } = record;
     if (predefined.some((entry) => entry.name === name)) {
       throw forbidden(`${name} is a pre-defined network and cannot be removed`);
+    }
+    if (record.configOnly && this.networks.list().some(({ configFrom }) => configFrom === name)) {
+      throw forbidden(`error while removing network: configuration network ${JSON.stringify(name)} is in use`);
     }
     const members = this.endpoints.listByNetwork(id);
     if (members.length > 0) {
@@ -242,7 +259,7 @@ function toInspect(record: NetworkRecord, containers: NetworkInspect["Containers
   const pools = record.ipam.map(({ subnet, gateway, gatewayElected, ipRange, auxiliary }) => ({
     Subnet: subnet,
     ...(ipRange ? { IPRange: ipRange } : {}),
-    ...(gatewayElected ? {} : { Gateway: gateway }),
+    ...(gatewayElected || gateway === "" ? {} : { Gateway: gateway }),
     ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
   }));
   return {
@@ -251,14 +268,14 @@ function toInspect(record: NetworkRecord, containers: NetworkInspect["Containers
     Created: record.created,
     Scope: "local",
     Driver: record.driver,
-    EnableIPv4: true,
-    EnableIPv6: false,
+    EnableIPv4: speaks(record, 4),
+    EnableIPv6: speaks(record, 6),
     IPAM: { Driver: "default", Options: record.ipamOptions ?? null, Config: pools.length > 0 ? pools : null },
     Internal: record.internal === true,
     Attachable: record.attachable === true,
     Ingress: false,
-    ConfigFrom: { Network: "" },
-    ConfigOnly: false,
+    ConfigFrom: { Network: record.configFrom ?? "" },
+    ConfigOnly: record.configOnly === true,
     Containers: containers,
     Options: record.options,
     Labels: record.labels,

@@ -5,7 +5,17 @@ export interface NetworkConfig {
   bridge?: string | undefined;
   /** Address and prefix of the default bridge, `172.20.0.1/16`. Undefined: the first private range that nothing on the host uses. */
   bip?: string | undefined;
+  /** Part of the default bridge's subnet that containers get addresses from. */
+  fixedCidr?: string | undefined;
+  /** True: the default bridge has addresses of version 6, too. */
+  ipv6?: boolean | undefined;
+  /** As `bip` and `fixedCidr`. */
+  bip6?: string | undefined;
+  fixedCidrV6?: string | undefined;
+  /** Undefined: that of the host's way to the outside. */
   mtu?: number | undefined;
+  /** `input`: published ports obey the host's INPUT rules; `docker` (the default): they do not. */
+  firewallMode?: "docker" | "input" | undefined;
   /** False: no packet filter rules at all, so no NAT and no published ports. */
   iptables?: boolean | undefined;
   ipForward?: boolean | undefined;
@@ -15,12 +25,17 @@ export interface NetworkConfig {
   /** Host address that ports are published on when the container names none. */
   defaultBindAddress?: string | undefined;
   defaultAddressPools?: readonly { base: string; size: number }[] | undefined;
+  /** By driver: options of networks whose creator says nothing of them. */
+  defaultNetworkOptions?: Record<string, Record<string, string>> | undefined;
   dns?: readonly string[] | undefined;
   dnsSearch?: readonly string[] | undefined;
   dnsOptions?: readonly string[] | undefined;
   /** What `host-gateway` in extra hosts means; undefined: the bridge's address. */
   hostGatewayIp?: string | undefined;
 }
+
+/** Ethernet's. */
+export const standardMtu = 1500;
 
 /** The configuration with dockerd's defaults filled in. */
 export interface ResolvedNetworkConfig extends NetworkConfig {
@@ -35,7 +50,7 @@ export interface ResolvedNetworkConfig extends NetworkConfig {
 export function resolveNetworkConfig(config: NetworkConfig): ResolvedNetworkConfig {
   return {
     ...config,
-    mtu: config.mtu || 1500,
+    mtu: config.mtu || standardMtu,
     iptables: config.iptables ?? true,
     ipForward: config.ipForward ?? true,
     ipMasq: config.ipMasq ?? true,

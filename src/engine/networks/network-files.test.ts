@@ -30,23 +30,24 @@ test("hosts: extra hosts, links and the container's own names, as dockerd orders
       addresses: ["172.17.0.2"],
       mode: "bridge",
     },
-    "172.17.0.1",
+    ["172.17.0.1", "fd00::1"],
   );
   expect(text).toBe(
-    `${head}1.2.3.4\tfoo\n172.17.0.1\tgw\nfe80::1\tsix\n172.17.0.9\tal l1h l1\n172.17.0.2\thh.dd.example hh\n`,
+    `${head}1.2.3.4\tfoo\n172.17.0.1\tgw\nfd00::1\tgw\nfe80::1\tsix\n172.17.0.9\tal l1h l1\n172.17.0.2\thh.dd.example hh\n`,
   );
 });
 
 test("hosts: none has the head only, host mode copies the host's file, host-gateway needs a gateway", () => {
   const base = { directory, hostname: "hh", addresses: [] };
-  expect(hostsText({ ...base, mode: "none" }, undefined)).toBe(head);
-  expect(hostsText({ ...base, mode: "host" }, undefined)).toBe(readFileSync("/etc/hosts", "utf8"));
-  expect(() => hostsText({ ...base, mode: "none", extraHosts: ["a:host-gateway"] }, undefined)).toThrow("host-gateway");
+  expect(hostsText({ ...base, mode: "none" }, [])).toBe(head);
+  expect(hostsText({ ...base, mode: "host" }, [])).toBe(readFileSync("/etc/hosts", "utf8"));
+  expect(() => hostsText({ ...base, mode: "none", extraHosts: ["a:host-gateway"] }, [])).toThrow("host-gateway");
 });
 
 test("all three files are written, and again in place", () => {
   const request = { directory, hostname: "hh", domainname: "dd", addresses: ["10.0.0.2"], mode: "bridge" as const };
-  for (const dns of [["9.9.9.9"], ["8.8.8.8"]]) writeNetworkFiles({ ...request, dns }, { dnsSearch: ["s1"] });
+  const defaults = { dnsSearch: ["s1"], hostGateways: [] };
+  for (const dns of [["9.9.9.9"], ["8.8.8.8"]]) writeNetworkFiles({ ...request, dns }, defaults);
   expect(readFileSync(join(directory, "hostname"), "utf8")).toBe("hh\n");
   expect(readFileSync(join(directory, "hosts"), "utf8")).toEndWith("10.0.0.2\thh.dd hh\n");
   expect(readFileSync(join(directory, "resolv.conf"), "utf8")).toContain("\nnameserver 8.8.8.8\nsearch s1\n");

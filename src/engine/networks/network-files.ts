@@ -27,8 +27,8 @@ export interface NetworkFilesDefaults {
   dns?: readonly string[] | undefined;
   dnsSearch?: readonly string[] | undefined;
   dnsOptions?: readonly string[] | undefined;
-  /** What `host-gateway` means; undefined: it cannot be used. */
-  hostGateway?: string | undefined;
+  /** What `host-gateway` means; empty: it cannot be used. */
+  hostGateways: readonly string[];
 }
 
 const etcResolvConf = "/etc/resolv.conf";
@@ -47,7 +47,7 @@ export function writeNetworkFiles(request: NetworkFilesRequest, defaults: Networ
   const { directory, mode } = request;
   const write = (name: string, text: string) => writeFileSync(join(directory, name), text, { mode: 0o644 });
   write("hostname", `${request.hostname}\n`);
-  write("hosts", hostsText(request, defaults.hostGateway));
+  write("hosts", hostsText(request, defaults.hostGateways));
   const pick = (own: readonly string[] | null | undefined, common: readonly string[] | undefined) =>
     own && own.length > 0 ? own : common;
   const { path, conf } = readHostResolvConf(mode !== "host");
@@ -96,14 +96,14 @@ export function readHostNameservers(): string[] {
   return readHostResolvConf(true).conf.nameservers;
 }
 
-export function hostsText(request: NetworkFilesRequest, hostGateway: string | undefined): string {
+export function hostsText(request: NetworkFilesRequest, hostGateways: readonly string[]): string {
   const extraHosts = request.extraHosts ?? [];
   if (request.mode === "host" && extraHosts.length === 0) return readIfThere("/etc/hosts");
-  const extra = extraHosts.map((entry) => {
+  const extra = extraHosts.flatMap((entry) => {
     const { name, address } = parseExtraHost(entry);
-    if (address !== "host-gateway") return `${address}\t${name}`;
-    if (!hostGateway) throw invalidArgument(`unable to derive the IP value for host-gateway`);
-    return `${hostGateway}\t${name}`;
+    if (address !== "host-gateway") return [`${address}\t${name}`];
+    if (hostGateways.length === 0) throw invalidArgument(`unable to derive the IP value for host-gateway`);
+    return hostGateways.map((gateway) => `${gateway}\t${name}`);
   });
   const links = (request.links ?? []).map(({ names, ip }) => `${ip}\t${names.join(" ")}`);
   const own = request.addresses.map((address) => ownLine(request, address));

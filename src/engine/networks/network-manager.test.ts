@@ -147,11 +147,11 @@ test("a policy set later, and a table lost, are noticed at the next start", asyn
   scratch.host.run("iptables", "-P", "FORWARD", "DROP");
   try {
     await manager.connect(request("a", ["8092:80/tcp"]));
-    expect(scratch.host.run("nft", "list", "map", "ip", "gantry-later", "published")).toContain("tcp . 8092 :");
+    expect(scratch.host.run("nft", "list", "map", "inet", "gantry-later", "published")).toContain("tcp . 8092 :");
     for (let tries = 0; tries < 100 && !lines.some((line) => line.includes("lets the containers")); tries++)
       await Bun.sleep(20);
     expect(scratch.host.run("iptables", "-S", "FORWARD")).toContain("--comment gantry-later -j ACCEPT");
-    expect(scratch.host.run("nft", "list", "tables")).toContain("table ip gantry-later");
+    expect(scratch.host.run("nft", "list", "tables")).toContain("table inet gantry-later");
   } finally {
     scratch.host.run("nft", "delete", "table", "ip", "filter");
   }
@@ -213,13 +213,14 @@ test("after a crash live containers keep their ports and everything else goes", 
   crashed.ports[Symbol.dispose]();
   crashed.thread.close();
   crashed.reaper.close();
-  scratch.host.run("nft", "delete", "table", "ip", "gantry-crash");
+  scratch.host.run("nft", "delete", "table", "inet", "gantry-crash");
   expect(readdirSync(`${scratch.host.directory}/crash/netns`).length).toBeGreaterThan(2);
 
   const second = new NetworkManager({
     database: first.database,
     execRoot: `${scratch.host.directory}/crash`,
     instance: "crash",
+    engineId: "crash",
     config: {},
     poolSize: 1,
     logger: new Logger("error"),

@@ -12,10 +12,12 @@ import { NetworkThread } from "../../linux/network-thread.ts";
 import type { Database } from "../../metadata/database.ts";
 import type { BridgeNetwork } from "./bridge-network.ts";
 import { Bridges } from "./bridges.ts";
-import { addressKey, Connections, vethOf, type Wanted } from "./connections.ts";
+import { Connections, vethOf, type Wanted } from "./connections.ts";
 import { NameService } from "./dns/name-service.ts";
+import { Drivers } from "./drivers.ts";
 import { dnsNamesOf, predefinedNames, settledNetworking, wantedNetworks } from "./endpoint-plan.ts";
 import { endpointProblems } from "./endpoint-problems.ts";
+import { Gate } from "./gate.ts";
 import { NetworkCatalog } from "./network-catalog.ts";
 import { type NetworkConfig, type ResolvedNetworkConfig, resolveNetworkConfig } from "./network-config.ts";
 import {
@@ -33,12 +35,13 @@ import {
   validateNetworking,
 } from "./network-mode.ts";
 import { networkNames, newSandboxId } from "./network-names.ts";
+import { addressesOf } from "./network-pools.ts";
 import { emptySettings, idleEndpoint, runningSettings } from "./network-settings.ts";
 import { type EndpointRecord, EndpointStore, type NetworkRecord, NetworkStore } from "./network-store.ts";
 import { sweepOrphans } from "./orphans.ts";
 import { PortAllocator } from "./port-allocator.ts";
 import { joinProblems } from "./problems.ts";
-import { usedPrefixes } from "./subnets.ts";
+import { localPools, usedPrefixes } from "./subnets.ts";
 
 export interface NetworkManagerOptions {
   database: Database;
@@ -46,6 +49,8 @@ export interface NetworkManagerOptions {
   execRoot: string;
   /** Tells this daemon's bridge, table and rules from those of others; `default` for a daemon without flags. */
   instance: string;
+  /** Random, and the same for all of this engine's life: its own ranges of version 6 derive from it. */
+  engineId: string;
   config: NetworkConfig;
   logger: Logger;
   events?: NetworkEvents;
@@ -80,13 +85,15 @@ export class NetworkManager {
   private readonly ports: PortAllocator;
   private readonly thread = new NetworkThread();
   private readonly reaper = new NetworkThread();
+  private readonly gate: Gate;
   private readonly bridges: Bridges;
+  private readonly drivers: Drivers;
   private readonly connections: Connections;
   private readonly nameService: NameService;
   private bridge: BridgeNetwork | undefined;
 
   /** Does nothing to the kernel: `reconcile` does, and must come first. */
-  constructor({ database, execRoot, instance, config, logger, events, poolSize = 4 }: NetworkManagerOptions) {
+  constructor({ database, execRoot, instance, engineId, config, logger, events, poolSize = 4 }: NetworkManagerOptions) {
     this.config = resolveNetworkConfig(config);
     const names = networkNames(instance, config.bridge);
     this.directory = join(execRoot, "netns");
@@ -96,12 +103,15 @@ export class NetworkManager {
     this.endpoints = new EndpointStore(database);
     this.ports = new PortAllocator(database, readPortRange(), logger);
     const { networks, endpoints, ports, directory, thread, reaper } = this;
-    const common = { networks, endpoints, ports, directory, thread, reaper, logger };
-    this.bridges = new Bridges({ ...common, names, config: this.config, poolSize });
+    const common = { networks, endpoints, directory, thread, reaper, logger };
+    const ownPools = localPools(engineId);
+    this.gate = new Gate(instance, names, thread);
+    const gate = this.config.firewallMode === "input" ? this.gate : undefined;
+    this.bridges = new Bridges({ ...common, names, config: this.config, poolSize, localPools: ownPools, gate });
+    this.drivers = new Drivers({ bridges: this.bridges, owner: names.owner, directory, thread, reaper });
     this.connections = new Connections({
-      ...common,
-      database,
-      bridges: this.bridges,
+      ...{ ...common, database, ports },
+      find: (id) => this.drivers.find(id),
       canPublish: this.config.iptables,
     });
     this.nameService = new NameService({
@@ -110,8 +120,8 @@ export class NetworkManager {
       redirect: this.config.iptables ? (path, redirect) => thread.call("redirectPort", path, redirect) : undefined,
     });
     this.catalog = new NetworkCatalog({
-      ...{ networks, endpoints, names, config: this.config },
-      bridges: this.bridges,
+      ...{ networks, endpoints, names, config: this.config, localPools: ownPools },
+      bridges: this.drivers,
       usedPrefixes: async () => usedPrefixes(await thread.call("listRoutes"), readHostNameservers(), ""),
       publish: (event) => events?.publish(event),
     });
@@ -142,7 +152,7 @@ export class NetworkManager {
     if (mode.kind === "container") return emptySettings();
     const entries = wantedNetworks(this.resolved(request)).map(({ name, settings }) => {
       const network = wasStarted ? this.catalog.lookUp(name) : undefined;
-      const idle = idleEndpoint(settings, network?.id ?? "");
+      const idle = idleEndpoint(wasStarted ? { ...settings, MacAddress: "" } : settings, network?.id ?? "");
       const isUsers = network !== undefined && !predefinedNames.includes(name);
       return [name, isUsers ? { ...idle, DNSNames: dnsNamesOf(request, settings) } : idle];
     });
@@ -202,6 +212,11 @@ export class NetworkManager {
     this.report("disconnect", endpoint);
   }
 
+  /** A running container's port bindings have changed. Throws dockerd's errors; nothing has changed, then. */
+  async republish(request: SandboxRequest): Promise<void> {
+    await this.connections.settle(request);
+  }
+
   /** `network disconnect --force` of a container that is gone: what is left of its connection goes, too. Idempotent. */
   async forgetContainer(network: NetworkRecord, reference: string): Promise<void> {
     const isMeant = (endpoint: EndpointRecord) =>
@@ -242,7 +257,12 @@ export class NetworkManager {
 
   private fileDefaults(): NetworkFilesDefaults {
     const { dns, dnsSearch, dnsOptions, hostGatewayIp } = this.config;
-    return { dns, dnsSearch, dnsOptions, hostGateway: hostGatewayIp || this.bridge?.gateway };
+    return {
+      dns,
+      dnsSearch,
+      dnsOptions,
+      hostGateways: hostGatewayIp ? [hostGatewayIp] : (this.bridge?.gateways ?? []),
+    };
   }
 
   /**
@@ -252,19 +272,20 @@ export class NetworkManager {
   async reconcile(live: ReadonlySet<string>): Promise<void> {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     this.catalog.createPredefined();
-    const deadAddresses = new Map<string, string>();
+    const dead = new Map<string, EndpointRecord>();
     for (const endpoint of this.endpoints.list()) {
       if (live.has(endpoint.containerId)) continue;
       this.endpoints.delete(endpoint);
-      deadAddresses.set(vethOf(endpoint), addressKey(endpoint));
+      if (vethOf(endpoint) !== "") dead.set(vethOf(endpoint), endpoint);
     }
     this.ports.restore(live);
-    const kept = this.endpoints.list().filter(({ ip }) => ip !== "");
+    const kept = this.endpoints.list().filter((endpoint) => addressesOf(endpoint).length > 0);
+    await (this.config.firewallMode === "input" ? this.gate.open() : this.gate.remove());
     await this.openBridges(kept);
     const keep = new Set(kept.flatMap((endpoint) => [vethOf(endpoint), endpoint.sandboxKey]));
     const { directory, thread, logger, connections } = this;
     const orphans = await sweepOrphans({ directory, bridges: this.bridges.bridgeNames(), keep, thread });
-    for (const orphan of orphans) connections.destroy(orphan, deadAddresses.get(orphan.veth));
+    for (const orphan of orphans) connections.destroy(orphan, dead.get(orphan.veth));
     if (orphans.length > 0) logger.info("removed network sandboxes that no container uses", { count: orphans.length });
     for (const containerId of live) connections.track(this.nameService.serve(containerId));
     if (this.bridge) connections.track(this.bridge.pool.fill());
@@ -282,6 +303,10 @@ export class NetworkManager {
     // The bridges go after the deletions of what hangs on them.
     await this.connections.idle();
     for (const sandbox of await this.bridges.close({ remove: !keep })) this.connections.destroy(sandbox);
+    if (!keep) {
+      await this.drivers.removeParents();
+      await this.gate.remove();
+    }
     await this.connections.idle();
     this.ports[Symbol.dispose]();
     this.thread.close();
@@ -298,8 +323,8 @@ export class NetworkManager {
       );
     }
     for (const record of this.networks.list()) {
-      if (record.driver !== "bridge" || record.name === "bridge") continue;
-      await this.bridges.openUser(record).catch((error: unknown) => {
+      if (record.driver === "host" || record.driver === "null" || record.name === "bridge") continue;
+      await this.drivers.openUser(record).catch((error: unknown) => {
         this.logger.error("a network cannot be set up", { network: record.name, error: errorMessage(error) });
       });
     }

@@ -2,7 +2,7 @@
 import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
 import type { EndpointSettings, NetworkingConfig } from "../../api/networks.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import { isIpv4, macBytes } from "../../linux/inet.ts";
+import { findFamily, macBytes } from "../../linux/inet.ts";
 import { parsePortBindings } from "./port-bindings.ts";
 
 /** What the engine asks for one container, at create and at start. */
@@ -100,12 +100,8 @@ export function parseExtraHost(entry: string): { name: string; address: string }
 
 function checkExtraHost(entry: string): void {
   const { address } = parseExtraHost(entry);
-  if (address === "host-gateway" || isIpv4(address) || isIpv6(address)) return;
+  if (address === "host-gateway" || findFamily(address)) return;
   throw invalidArgument(`invalid IP address in add-host: ${JSON.stringify(address)}`);
-}
-
-export function isIpv6(text: string): boolean {
-  return text.includes(":") && URL.canParse(`http://[${text.replace(/%.*$/, "")}]/`);
 }
 
 function checkMac(request: SandboxRequest, name: string): void {

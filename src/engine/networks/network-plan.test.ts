@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import type { IpamPool, NetworkCreateRequest } from "../../api/networks.ts";
 import { parsePrefix } from "../../linux/inet.ts";
-import { resolveNetworkConfig } from "./network-config.ts";
-import { bridgeNameOf, configOf, type NetworkPlanContext, planNetwork } from "./network-plan.ts";
+import { type NetworkPlanContext, planNetwork } from "./network-plan.ts";
 
 const context: NetworkPlanContext = {
   id: "ab".repeat(32),
@@ -10,6 +9,9 @@ const context: NetworkPlanContext = {
   existing: [],
   used: [],
   pools: undefined,
+  localPools: [{ base: "fd12:3456:789a::/48", size: 64 }],
+  defaultOptions: undefined,
+  mtu: 1500,
 };
 const plan = (request: Partial<NetworkCreateRequest>, more: Partial<NetworkPlanContext> = {}) =>
   planNetwork({ Name: "n", ...request }, { ...context, ...more });
@@ -17,8 +19,8 @@ const withPool = (pool: IpamPool) => plan({ IPAM: { Config: [pool] } });
 
 test("elected subnets are small and avoid the host's routes and other networks", () => {
   const first = plan({}, { used: [parsePrefix("172.18.0.0/16")] });
-  expect(first.ipam).toEqual([{ subnet: "172.19.0.0/24", gateway: "172.19.0.1" }]);
-  const second = plan({ Name: "m" }, { used: [parsePrefix("172.18.0.0/16")], existing: [first] });
+  expect(first.ipam).toEqual([{ subnet: "172.19.0.0/24", gateway: "172.19.0.1", elected: true }]);
+  const second = plan({ Name: "m" }, { id: "cd".repeat(32), used: [parsePrefix("172.18.0.0/16")], existing: [first] });
   expect(second.ipam[0]?.subnet).toBe("172.19.1.0/24");
   expect(plan({}, { pools: [{ base: "10.5.0.0/16", size: 28 }] }).ipam[0]?.subnet).toBe("10.5.0.0/28");
   expect(() => plan({}, { pools: [{ base: "10.5.0.0/24", size: 24 }], used: [parsePrefix("10.0.0.0/8")] })).toThrow(
@@ -45,7 +47,16 @@ const refused: [Partial<NetworkCreateRequest> | IpamPool, string][] = [
   ],
   [{ Subnet: "10.1.0.0/24", IPRange: "10.1.0.0/16" }, "CIDR block is bigger than its parent subnet 10.1.0.0/24"],
   [{ Driver: "host" }, 'only one instance of "host" network is allowed'],
-  [{ Driver: "ipvlan" }, "networks of driver ipvlan are not built yet"],
+  [{ Driver: "overlay" }, "This node is not a swarm manager."],
+  [{ EnableIPv4: false }, "IPv4 or IPv6 must be enabled"],
+  [{ Options: { "com.docker.network.enable_ipv4": "false" } }, "IPv4 or IPv6 must be enabled"],
+  [{ EnableIPv6: true, IPAM: { Config: [{ Subnet: "fd00::7/64" }] } }, "it should be fd00::/64"],
+  [
+    { EnableIPv6: true, IPAM: { Config: [{ Subnet: "fd00::/64" }, { Subnet: "fd01::/64" }] } },
+    "bridge driver doesn't support multiple subnets",
+  ],
+  [{ Subnet: "fd00::/64", IPRange: "10.1.0.0/24" }, "parent subnet fd00::/64 doesn't contain ip-range"],
+  [{ Subnet: "fd00::/64", Gateway: "10.1.0.1" }, "parent subnet fd00::/64 doesn't contain this address"],
   [{ Subnet: "10.1.0.0/24", IPRange: "10.1.0.255/32" }, "allocate gateway (): no available addresses on this pool"],
   [{ Subnet: "10.1.0.0/24", Gateway: "10.1.0.255" }, "failed to allocate gateway (10.1.0.255): Address already in use"],
   [
@@ -60,10 +71,15 @@ const refused: [Partial<NetworkCreateRequest> | IpamPool, string][] = [
   [{ Scope: "swarm" }, "cannot create a swarm scoped network when swarm is not active"],
   [{ Options: { "com.docker.network.driver.mtu": "x" } }, 'mtu value: x (strconv.Atoi: parsing "x": invalid syntax)'],
   [{ Options: { "com.docker.network.driver.mtu": "-1" } }, "invalid MTU number: -1"],
-  [{ EnableIPv6: true }, "IPv6 in networks is not built yet"],
   [{ Options: { "com.docker.network.bridge.enable_icc": "maybe" } }, "enable_icc value: maybe"],
   [{ Options: { "com.docker.network.bridge.name": 'x"; drop' } }, "invalid bridge name"],
-  [{ Options: { "com.docker.network.bridge.inhibit_ipv4": "true" } }, "is not built yet"],
+  [{ Options: { "com.docker.network.bridge.inhibit_ipv4": "maybe" } }, "inhibit_ipv4 value: maybe"],
+  [
+    { Options: { "com.docker.network.bridge.gateway_mode_ipv4": "isolated" } },
+    "gateway mode 'isolated' can only be used for an internal network",
+  ],
+  [{ Options: { "com.docker.network.host_ipv4": "fd00::1" } }, "not an IPv4 address"],
+  [{ Options: { "com.docker.network.bridge.trusted_host_interfaces": 'eth0:a"b' } }, "trusted_host_interfaces value"],
 ];
 for (const [request, message] of refused) {
   test(`refused: ${JSON.stringify(request)}`, () => {
@@ -81,21 +97,49 @@ test("overlap with another network, and its name", () => {
   expect(() => plan({}, { existing: [other] })).toThrow("network with name n already exists");
 });
 
-test("options shape the bridge", () => {
-  const record = plan({
-    Options: {
-      "com.docker.network.bridge.name": "mine0",
-      "com.docker.network.bridge.enable_icc": "false",
-      "com.docker.network.driver.mtu": "1400",
-      "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
-    },
+test("version 6: its own ranges, beside those of version 4 or alone", () => {
+  const both = plan({ EnableIPv6: true });
+  expect(both).toMatchObject({ ipv6: true, ipam: [{ subnet: "172.18.0.0/24" }, { subnet: "fd12:3456:789a::/64" }] });
+  const alone = plan({ Name: "m", EnableIPv4: false, EnableIPv6: true }, { id: "cd", existing: [both] });
+  expect(alone.ipam).toEqual([{ subnet: "fd12:3456:789a:1::/64", gateway: "fd12:3456:789a:1::1", elected: true }]);
+  const given = plan({ EnableIPv6: true, IPAM: { Config: [{ Subnet: "fd00::/127" }, { Subnet: "10.1.0.0/24" }] } });
+  expect(given.ipam.map(({ gateway }) => gateway)).toEqual(["10.1.0.1", "fd00::1"]);
+  // A subnet of a version that is not enabled is kept and not used.
+  const unused = plan({ IPAM: { Config: [{ Subnet: "fd00::/64" }] } });
+  expect(unused.ipam).toMatchObject([{ subnet: "fd00::/64", gateway: "" }, { subnet: "172.18.0.0/24" }]);
+  expect(plan({ Options: { "com.docker.network.enable_ipv6": "1" } }).ipv6).toBe(true);
+});
+
+test("an isolated network has no gateway", () => {
+  const isolated = { "com.docker.network.bridge.gateway_mode_ipv4": "isolated" };
+  expect(plan({ Internal: true, Options: isolated }).ipam[0]?.gateway).toBe("");
+});
+
+test("configurations: kept as given, and what is made from them", () => {
+  const pool = { Subnet: "10.1.0.0/24", Gateway: "10.1.0.9" };
+  const source = plan({ Name: "conf", ConfigOnly: true, IPAM: { Config: [pool] }, Labels: { a: "b" } });
+  expect(source).toMatchObject({ driver: "null", configOnly: true, ipam: [{ gateway: "10.1.0.9" }] });
+  const from = { ConfigFrom: { Network: "conf" } };
+  const made = plan(from, { existing: [source] });
+  expect(made).toMatchObject({
+    driver: "bridge",
+    configFrom: "conf",
+    labels: { a: "b" },
+    ipam: [{ gateway: "10.1.0.9" }],
   });
-  expect(bridgeNameOf(record)).toBe("mine0");
-  expect(bridgeNameOf(plan({}))).toBe("br-abababababab");
-  expect(configOf(record, resolveNetworkConfig({}))).toMatchObject({
-    icc: false,
-    mtu: 1400,
-    defaultBindAddress: "127.0.0.1",
-    ipMasq: true,
-  });
+  const refusals: [Partial<NetworkCreateRequest>, string][] = [
+    [{ ConfigFrom: { Network: "n" } }, 'configuration network "n" does not exist'],
+    [{ ...from, Labels: { c: "d" } }, "user specified configurations are not supported"],
+    [{ ...from, Options: { c: "d" } }, "network driver options are not supported"],
+    [{ ...from, ConfigOnly: true }, "cannot depend on another configuration network"],
+    [{ ConfigOnly: true, Internal: true }, "configuration network can only contain network specific fields."],
+  ];
+  for (const [request, message] of refusals) {
+    expect(() => plan({ Name: "m", ...request }, { existing: [source, made] })).toThrow(message);
+  }
+});
+
+test("options that the daemon gives to networks of a driver", () => {
+  const defaultOptions = { bridge: { x: "1", y: "2" }, macvlan: { z: "3" } };
+  expect(plan({ Options: { y: "9" } }, { defaultOptions }).options).toEqual({ x: "1", y: "9" });
 });

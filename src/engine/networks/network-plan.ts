@@ -1,22 +1,13 @@
 /** `docker network create`: the request, checked with dockerd's messages, becomes a network's record. Pure. */
-import type { IpamPool, NetworkCreateRequest } from "../../api/networks.ts";
-import { conflict, forbidden, internal, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
-import {
-  ipv4Number,
-  ipv4Text,
-  isIpv4,
-  type Prefix,
-  parsePrefix,
-  prefixContains,
-  prefixesOverlap,
-  prefixSize,
-  prefixText,
-} from "../../linux/inet.ts";
-import { unusableAddresses } from "./addresses.ts";
-import type { ResolvedNetworkConfig } from "./network-config.ts";
-import type { IpamRecord, NetworkRecord } from "./network-store.ts";
-import { joinProblems } from "./problems.ts";
-import { electSubnet, userPools } from "./subnets.ts";
+import type { NetworkCreateRequest } from "../../api/networks.ts";
+import { conflict, forbidden, invalidArgument, notFound, unavailable } from "../../base/errors.ts";
+import { type Family, type Prefix, parsePrefix } from "../../linux/inet.ts";
+import { checkPools, countPools, planPools } from "./ipam-plan.ts";
+import { bridgeNameOf, bridgeOptions, bridgeSettings, readBoolean } from "./network-options.ts";
+import { activePools, families, speaks } from "./network-pools.ts";
+import type { NetworkDriver, NetworkRecord } from "./network-store.ts";
+import { checkParent } from "./parent-options.ts";
+import { type AddressPool, chosenPools, userPools } from "./subnets.ts";
 
 export interface NetworkPlanContext {
   id: string;
@@ -26,212 +17,165 @@ export interface NetworkPlanContext {
   existing: readonly NetworkRecord[];
   /** Ranges of the host that an elected subnet must avoid. */
   used: readonly Prefix[];
-  pools: readonly { base: string; size: number }[] | undefined;
+  /** The daemon's own pools. */
+  pools: readonly AddressPool[] | undefined;
+  /** Where subnets of version 6 are from unless `pools` has some. */
+  localPools: readonly AddressPool[];
+  /** By driver: options that a network has unless its request says otherwise. */
+  defaultOptions: Record<string, Record<string, string>> | undefined;
+  /** What the driver finds on the host. */
+  mtu: number;
 }
-
-const prefix = "com.docker.network";
-export const bridgeOptions = {
-  name: `${prefix}.bridge.name`,
-  icc: `${prefix}.bridge.enable_icc`,
-  masquerade: `${prefix}.bridge.enable_ip_masquerade`,
-  bindAddress: `${prefix}.bridge.host_binding_ipv4`,
-  mtu: `${prefix}.driver.mtu`,
-} as const;
-/** Options of Docker's bridge driver that are not built: an error, never silently ignored. */
-const missingOptions = [
-  `${prefix}.bridge.gateway_mode_ipv4`,
-  `${prefix}.bridge.gateway_mode_ipv6`,
-  `${prefix}.bridge.inhibit_ipv4`,
-  `${prefix}.bridge.trusted_host_interfaces`,
-  `${prefix}.container_iface_prefix`,
-  `${prefix}.host_ipv4`,
-];
 
 /** Throws `invalid-argument`, `conflict`, `forbidden`, `not-found`, `not-implemented` or `unavailable`. */
 export function planNetwork(request: NetworkCreateRequest, context: NetworkPlanContext): NetworkRecord {
-  checkKind(request);
+  checkPools(request.IPAM?.Config ?? []);
+  const driver = driverOf(request);
   if (context.existing.some(({ name }) => name === request.Name)) {
     throw conflict(`network with name ${request.Name} already exists`);
   }
+  if (request.ConfigOnly) return planConfiguration(request, context);
+  const source = request.ConfigFrom?.Network;
+  const planned = source
+    ? { ...draft(configured(request, findConfiguration(source, context)), driver, context), configFrom: source }
+    : draft(request, driver, context);
+  checkOptions(planned, context);
+  return planned;
+}
+
+/** A configuration is kept as it was given; only what is made from it gets addresses. */
+function planConfiguration(request: NetworkCreateRequest, context: NetworkPlanContext): NetworkRecord {
+  if (request.ConfigFrom?.Network) {
+    throw forbidden("a configuration network cannot depend on another configuration network");
+  }
+  if (request.Internal || request.Attachable || request.Ingress || request.Scope) {
+    throw forbidden(
+      "configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not supported.",
+    );
+  }
+  const ipam = (request.IPAM?.Config ?? []).map((pool) => ({
+    subnet: pool.Subnet ?? "",
+    gateway: pool.Gateway ?? "",
+    ...(pool.IPRange ? { ipRange: pool.IPRange } : {}),
+    ...(pool.AuxiliaryAddresses ? { auxiliary: pool.AuxiliaryAddresses } : {}),
+  }));
+  return { ...common(request, "null", context), ipam, configOnly: true };
+}
+
+function findConfiguration(name: string, { existing }: NetworkPlanContext): NetworkRecord {
+  const found = existing.find((network) => network.name === name && network.configOnly);
+  if (!found) throw notFound(`configuration network ${JSON.stringify(name)} does not exist`);
+  return found;
+}
+
+/** The request as if it had said itself what the configuration says. */
+function configured(request: NetworkCreateRequest, source: NetworkRecord): NetworkCreateRequest {
+  const ownPools = (request.IPAM?.Config ?? []).some(({ Subnet }) => Subnet);
+  if (ownPools || request.EnableIPv6 || Object.keys(request.Labels ?? {}).length > 0) {
+    throw forbidden(
+      "user specified configurations are not supported if the network depends on a configuration network",
+    );
+  }
+  if (Object.keys(request.Options ?? {}).length > 0) {
+    throw forbidden("network driver options are not supported if the network depends on a configuration network");
+  }
+  const Config = source.ipam.map(({ subnet, gateway, ipRange, auxiliary }) => ({
+    Subnet: subnet,
+    Gateway: gateway,
+    ...(ipRange ? { IPRange: ipRange } : {}),
+    ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
+  }));
+  return {
+    ...request,
+    EnableIPv4: speaks(source, 4),
+    EnableIPv6: speaks(source, 6),
+    Options: source.options,
+    Labels: source.labels,
+    IPAM: { ...request.IPAM, Options: source.ipamOptions ?? null, Config },
+  };
+}
+
+function draft(request: NetworkCreateRequest, driver: NetworkDriver, context: NetworkPlanContext): NetworkRecord {
   const pools = request.IPAM?.Config ?? [];
-  const problems = pools.flatMap(poolProblems);
-  if (problems.length > 0) throw invalidArgument(`invalid network config:\n${joinProblems(problems)}`);
-  const options = request.Options ?? {};
   const record: NetworkRecord = {
-    id: context.id,
-    name: request.Name,
-    driver: "bridge",
-    created: context.created,
-    ipam: [planSubnet(pools, context)],
-    options,
-    labels: request.Labels ?? {},
+    ...common(request, driver, context),
     internal: request.Internal === true,
     attachable: request.Attachable === true,
     userSubnet: pools.some(({ Subnet }) => Subnet),
-    ...(request.IPAM?.Options ? { ipamOptions: request.IPAM.Options } : {}),
   };
-  checkOptions(options);
-  return record;
-}
-
-/** The daemon's configuration as this network's options change it. */
-export function configOf(record: NetworkRecord, config: ResolvedNetworkConfig): ResolvedNetworkConfig {
-  const { options } = record;
-  return {
-    ...config,
-    // Pools and rules of a user's network know nothing of the default bridge's flags.
-    bridge: undefined,
-    bip: undefined,
-    icc: readBoolean(options, bridgeOptions.icc) ?? true,
-    ipMasq: record.internal ? false : (readBoolean(options, bridgeOptions.masquerade) ?? true),
-    mtu: Number(options[bridgeOptions.mtu]) || config.mtu,
-    defaultBindAddress: options[bridgeOptions.bindAddress] || config.defaultBindAddress,
-  };
-}
-
-export function bridgeNameOf({ id, options }: NetworkRecord): string {
-  return options[bridgeOptions.name] || `br-${id.slice(0, 12)}`;
-}
-
-function checkKind(request: NetworkCreateRequest): void {
-  const { Driver: driver = "bridge" } = request;
-  if (["host", "null"].includes(driver)) throw forbidden(`only one instance of "${driver}" network is allowed`);
-  if (["macvlan", "ipvlan", "overlay"].includes(driver)) {
-    throw notImplemented(`networks of driver ${driver} are not built yet: use driver bridge`);
-  }
-  if (driver !== "" && driver !== "bridge" && driver !== "default") {
-    throw notFound(`plugin "${driver}" not found`);
-  }
-  if (request.Scope && request.Scope !== "local") {
-    throw forbidden("cannot create a swarm scoped network when swarm is not active");
-  }
-  if (request.Ingress) throw forbidden("Ingress network can only be global scope network");
-  if (request.EnableIPv6) throw notImplemented("IPv6 in networks is not built yet");
-  if (request.EnableIPv4 === false) throw notImplemented("networks without IPv4 are not built yet");
-  if (request.ConfigOnly || request.ConfigFrom?.Network) throw notImplemented("config-only networks are not built yet");
-  const ipam = request.IPAM?.Driver || "default";
-  if (ipam !== "default") {
-    throw notFound(`plugin "${ipam}" not found`);
-  }
-  if ((request.IPAM?.Config ?? []).filter(({ Subnet }) => !Subnet?.includes(":")).length > 1) {
+  const wanted = families.filter((family) => speaks(record, family));
+  const counts = countPools(pools);
+  if (driver === "bridge" && wanted.some((family) => counts[family] > 1)) {
     throw invalidArgument("bridge driver doesn't support multiple subnets");
   }
+  const { used, existing, mtu } = context;
+  const settings = driver === "bridge" ? bridgeSettings(record, { mtu, defaultBindAddress: "" }) : undefined;
+  const isIsolated = (family: Family) => (settings ? settings.modes[family] === "isolated" : record.internal === true);
+  const ipam = planPools(pools, {
+    wanted,
+    withoutGateway: wanted.filter(isIsolated),
+    others: existing
+      .filter(({ configOnly }) => !configOnly)
+      .flatMap(activePools)
+      .map(({ subnet }) => parsePrefix(subnet)),
+    used,
+    pools: {
+      4: chosenPools(4, context.pools, userPools),
+      6: chosenPools(6, context.pools, context.localPools),
+    },
+  });
+  return { ...record, ipam };
 }
 
-function planSubnet(pools: readonly IpamPool[], { existing, used, pools: configured }: NetworkPlanContext): IpamRecord {
-  const [pool] = pools;
-  const others = existing.flatMap(({ ipam }) => ipam.map(({ subnet }) => parsePrefix(subnet)));
-  if (!pool?.Subnet) {
-    if (pool?.Gateway || pool?.IPRange) {
-      throw invalidArgument(
-        `no matching subnet for ${pool.Gateway ? "gateway" : "range"} ${pool.Gateway || pool.IPRange}`,
-      );
-    }
-    return electSubnet([...used, ...others], configured ?? userPools);
-  }
-  const subnet = parsePrefix(pool.Subnet);
-  if (others.some((other) => prefixesOverlap(other, subnet))) {
-    throw forbidden("invalid pool request: Pool overlaps with other one on this address space");
-  }
-  const taken = unusableAddresses(subnet);
-  const gateway = pool.Gateway || electGateway(parsePrefix(pool.IPRange || pool.Subnet), taken);
-  if (taken.has(gateway)) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
-  taken.add(gateway);
-  const auxiliary = pool.AuxiliaryAddresses ?? {};
-  for (const [name, ip] of Object.entries(auxiliary)) {
-    if (taken.has(ip))
-      throw internal(`failed to allocate secondary ip address (${name}:${ip}): Address already in use`);
-    taken.add(ip);
-  }
+function common(request: NetworkCreateRequest, driver: NetworkDriver, context: NetworkPlanContext): NetworkRecord {
+  const options = { ...context.defaultOptions?.[driver], ...request.Options };
+  const ipv4 = request.EnableIPv4 ?? readBoolean(options, bridgeOptions.enableIpv4) ?? true;
+  const ipv6 = request.EnableIPv6 || readBoolean(options, bridgeOptions.enableIpv6) || false;
+  if (!ipv4 && !ipv6) throw invalidArgument("IPv4 or IPv6 must be enabled");
   return {
-    subnet: prefixText(subnet),
-    gateway,
-    ...(pool.Gateway ? {} : { gatewayElected: true }),
-    ...(pool.IPRange ? { ipRange: pool.IPRange } : {}),
-    ...(Object.keys(auxiliary).length > 0 ? { auxiliary } : {}),
+    id: context.id,
+    name: request.Name,
+    driver,
+    created: context.created,
+    ipam: [],
+    options,
+    labels: request.Labels ?? {},
+    ...(ipv4 ? {} : { ipv4 }),
+    ...(ipv6 ? { ipv6 } : {}),
+    ...(request.IPAM?.Options ? { ipamOptions: request.IPAM.Options } : {}),
   };
 }
 
-/** The first usable address of the range, as dockerd elects it before it looks at what else the user reserves. */
-function electGateway(range: Prefix, unusable: ReadonlySet<string>): string {
-  for (let address = range.base; address < range.base + prefixSize(range.length); address++) {
-    if (!unusable.has(ipv4Text(address))) return ipv4Text(address);
-  }
-  throw internal("failed to allocate gateway (): no available addresses on this pool");
+/** What a driver says of its own options, and of networks that are there already. */
+function checkOptions(record: NetworkRecord, { existing }: NetworkPlanContext): void {
+  if (record.driver === "macvlan" || record.driver === "ipvlan") checkParent(record, existing);
+  if (record.driver !== "bridge") return;
+  const name = bridgeNameOf(record);
+  const twin = existing.find((other) => other.driver === "bridge" && bridgeNameOf(other) === name);
+  if (!twin) return;
+  throw forbidden(
+    `cannot create network ${record.id} (${name}): conflicts with network ${twin.id} (${name}): networks have same bridge name`,
+  );
 }
 
-function poolProblems({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamPool): string[] {
-  if (!Subnet) return [];
-  if (Subnet.includes(":")) throw notImplemented("IPv6 in networks is not built yet");
-  const subnet = readPrefix(Subnet);
-  if (!subnet) return [`invalid subnet ${Subnet}: invalid CIDR block notation`];
-  const problems: string[] = [];
-  if (prefixText(subnet) !== Subnet) problems.push(`invalid subnet ${Subnet}: it should be ${prefixText(subnet)}`);
-  if (IPRange) problems.push(...rangeProblems(IPRange, subnet));
-  const addresses: [string, string][] = Object.values(AuxiliaryAddresses ?? {}).map((ip) => ["auxiliary address", ip]);
-  if (Gateway) addresses.unshift(["gateway", Gateway]);
-  for (const [what, ip] of addresses) {
-    if (!isIpv4(ip)) problems.push(`invalid ${what} ${ip}: invalid address`);
-    else if (!prefixContains(subnet, ipv4Number(ip))) {
-      problems.push(`invalid ${what} ${ip}: parent subnet ${Subnet} doesn't contain this address`);
-    }
-  }
-  return problems;
-}
-
-function rangeProblems(text: string, subnet: Prefix): string[] {
-  const range = readPrefix(text);
-  if (!range) return [`invalid ip-range ${text}: invalid CIDR block notation`];
-  const problems: string[] = [];
-  if (prefixText(range) !== text) problems.push(`invalid ip-range ${text}: it should be ${prefixText(range)}`);
-  if (range.length < subnet.length) {
-    problems.push(`invalid ip-range ${text}: CIDR block is bigger than its parent subnet ${prefixText(subnet)}`);
-  }
-  if (!prefixContains(subnet, range.base)) {
-    problems.push(`invalid ip-range ${text}: parent subnet ${prefixText(subnet)} doesn't contain ip-range`);
-  }
-  return problems;
-}
-
-function checkOptions(options: Record<string, string>): void {
-  for (const name of missingOptions) {
-    if (options[name] !== undefined) throw notImplemented(`network option ${name} is not built yet`);
-  }
-  for (const name of [bridgeOptions.icc, bridgeOptions.masquerade]) readBoolean(options, name);
-  const { [bridgeOptions.mtu]: mtu, [bridgeOptions.bindAddress]: bind, [bridgeOptions.name]: bridge } = options;
-  if (mtu !== undefined) checkMtu(mtu);
-  if (bind && !isIpv4(bind)) {
-    throw invalidArgument(`failed to parse ${bridgeOptions.bindAddress} value: ${bind} (nil ip)`);
-  }
-  if (bridge !== undefined && !/^[^\s/:"\\]{1,15}$/.test(bridge)) {
-    throw invalidArgument(
-      `invalid bridge name ${JSON.stringify(bridge)}: at most 15 characters, no space, slash, colon or quote`,
+function driverOf(request: NetworkCreateRequest): NetworkDriver {
+  const driver = request.Driver || "bridge";
+  if (driver === "overlay" || request.Ingress) {
+    if (driver !== "overlay") throw forbidden("Ingress network can only be global scope network");
+    throw unavailable(
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );
   }
-}
-
-function readBoolean(options: Record<string, string>, name: string): boolean | undefined {
-  const text = options[name];
-  if (text === undefined) return undefined;
-  if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
-  if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
-  const cause = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
-  throw invalidArgument(`failed to parse ${name} value: ${text} (${cause})`);
-}
-
-/** The kernel takes 68 to 65535 for a bridge; dockerd passes on what the kernel then says. */
-function checkMtu(text: string): void {
-  if (!/^[+-]?\d+$/.test(text)) {
-    const cause = `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`;
-    throw invalidArgument(`failed to parse ${bridgeOptions.mtu} value: ${text} (${cause})`);
+  if (request.Scope === "swarm") throw forbidden("cannot create a swarm scoped network when swarm is not active");
+  if (request.Scope && request.Scope !== "local") {
+    throw invalidArgument(`invalid network scope ${JSON.stringify(request.Scope)}: it must be "local" or "swarm"`);
   }
-  const mtu = Number(text);
-  if (mtu < 0) throw invalidArgument(`invalid MTU number: ${text}`);
-  if (mtu > 0 && (mtu < 68 || mtu > 65535)) throw internal("invalid argument");
-}
-
-function readPrefix(text: string): Prefix | undefined {
-  const [address = "", length = "", ...rest] = text.split("/");
-  if (!isIpv4(address) || !/^\d{1,2}$/.test(length) || Number(length) > 32 || rest.length > 0) return undefined;
-  return parsePrefix(text);
+  if (driver === "host" || driver === "null") {
+    throw forbidden(`only one instance of "${driver}" network is allowed`);
+  }
+  const ipam = request.IPAM?.Driver || "default";
+  if (ipam !== "default") throw notFound(`plugin "${ipam}" not found`);
+  if (driver === "macvlan" || driver === "ipvlan") return driver;
+  if (driver === "bridge" || driver === "default") return "bridge";
+  throw notFound(`plugin "${driver}" not found`);
 }

@@ -1,4 +1,5 @@
 /** `NetworkSettings` as `docker inspect` shows it, from an endpoint or from a container that has none. Pure. */
+import type { PortMap } from "../../api/container-config.ts";
 import type { NetworkSettings } from "../../api/containers.ts";
 import type { EndpointSettings } from "../../api/networks.ts";
 import type { EndpointRecord } from "./network-store.ts";
@@ -56,7 +57,7 @@ export function runningSettings(endpoints: readonly EndpointRecord[]): NetworkSe
     ...emptySettings(Object.fromEntries(networks)),
     SandboxID: first?.sandboxId ?? "",
     SandboxKey: first?.sandboxKey ?? "",
-    Ports: endpoints.find(({ publishes }) => publishes)?.ports ?? first?.ports ?? {},
+    Ports: joinPorts(endpoints),
   };
   // The old top-level fields speak of the default bridge only.
   const endpoint = endpoints.find(({ networkName }) => networkName === "bridge");
@@ -67,8 +68,21 @@ export function runningSettings(endpoints: readonly EndpointRecord[]): NetworkSe
     Gateway: endpoint.gateway,
     IPAddress: endpoint.ip,
     IPPrefixLen: endpoint.prefix,
+    GlobalIPv6Address: endpoint.ip6 ?? "",
+    GlobalIPv6PrefixLen: endpoint.prefix6 ?? 0,
+    IPv6Gateway: endpoint.gateway6 ?? "",
     MacAddress: endpoint.mac,
   };
+}
+
+/** Versions 4 and 6 may lead to different endpoints. */
+function joinPorts(endpoints: readonly EndpointRecord[]): PortMap {
+  const joined: PortMap = {};
+  for (const [key, list] of endpoints.flatMap(({ ports }) => Object.entries(ports))) {
+    const both = [...(joined[key] ?? []), ...(list ?? [])];
+    joined[key] = both.length > 0 ? both : null;
+  }
+  return joined;
 }
 
 function runningEndpoint(endpoint: EndpointRecord): EndpointSettings {
@@ -83,6 +97,9 @@ function runningEndpoint(endpoint: EndpointRecord): EndpointSettings {
     Gateway: endpoint.gateway,
     IPAddress: endpoint.ip,
     IPPrefixLen: endpoint.prefix,
+    GlobalIPv6Address: endpoint.ip6 ?? "",
+    GlobalIPv6PrefixLen: endpoint.prefix6 ?? 0,
+    IPv6Gateway: endpoint.gateway6 ?? "",
     GwPriority: endpoint.gwPriority ?? 0,
     DNSNames: endpoint.dnsNames ?? null,
   };

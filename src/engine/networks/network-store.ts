@@ -1,23 +1,29 @@
 /** Networks and endpoints in the metadata database. An endpoint is a container's connection to a network, written before it is made. */
 import type { PortMap } from "../../api/container-config.ts";
 import type { EndpointIpamConfig } from "../../api/networks.ts";
+import type { Family } from "../../linux/inet.ts";
 import type { Database } from "../../metadata/database.ts";
 
 export interface IpamRecord {
   subnet: string;
+  /** Empty: there is none, or the pool is of a version that the network does not speak. */
   gateway: string;
   /** The user named the subnet but no gateway in it: `inspect` shows none, as with dockerd. */
   gatewayElected?: boolean | undefined;
+  /** The user did not name the subnet, and so may not name addresses in it. */
+  elected?: boolean | undefined;
   /** Part of the subnet that addresses are given from; absent: all of it. */
   ipRange?: string | undefined;
   /** Names and addresses that are given to nobody. */
   auxiliary?: Record<string, string> | undefined;
 }
 
+export type NetworkDriver = "bridge" | "host" | "null" | "macvlan" | "ipvlan";
+
 export interface NetworkRecord {
   id: string;
   name: string;
-  driver: "bridge" | "host" | "null";
+  driver: NetworkDriver;
   /** RFC 3339. */
   created: string;
   /** Empty for host and none. */
@@ -27,9 +33,17 @@ export interface NetworkRecord {
   /** No way in or out: containers on it reach each other only. */
   internal?: boolean;
   attachable?: boolean;
-  /** The user named the subnet, and so may name addresses in it. */
+  /** The user named a subnet. */
   userSubnet?: boolean;
   ipamOptions?: Record<string, string>;
+  /** False: no addresses of version 4. */
+  ipv4?: boolean;
+  /** True: addresses of version 6. */
+  ipv6?: boolean;
+  /** True: no network, but a configuration that others are made from. */
+  configOnly?: boolean;
+  /** Name of the configuration that it was made from. */
+  configFrom?: string;
 }
 
 export interface EndpointRecord {
@@ -43,10 +57,14 @@ export interface EndpointRecord {
   sandboxKey: string;
   /** Name of the container. */
   containerName: string;
-  /** Empty for host and none. */
+  /** Empty for host and none, and on networks without version 4. */
   ip: string;
   prefix: number;
   gateway: string;
+  /** The same of version 6. */
+  ip6?: string;
+  prefix6?: number;
+  gateway6?: string;
   mac: string;
   ports: PortMap;
   ipamConfig: EndpointIpamConfig | null;
@@ -56,10 +74,10 @@ export interface EndpointRecord {
   /** Names that this network's other containers resolve; null on the predefined ones. */
   dnsNames?: string[] | null;
   gwPriority?: number;
-  /** The host's end of this endpoint's veth pair. */
+  /** The host's end of this endpoint's veth pair; empty: the interface has none. */
   veth?: string;
-  /** True for the one endpoint of a container that its published ports lead to. */
-  publishes?: boolean;
+  /** The versions for which the container's published ports lead to this endpoint. */
+  publishes?: Family[];
   /** Servers that the name service asks for this container; empty: the host's. */
   dns?: string[];
 }
@@ -114,18 +132,19 @@ export class EndpointStore {
     return this.database.all<{ doc: string }>(sql, containerId).map(({ doc }) => JSON.parse(doc));
   }
 
-  /** The addresses in use on a network. */
+  /** The addresses in use on a network, of both versions. */
   listAddresses(networkId: string): Set<string> {
-    const sql = "SELECT ipv4 FROM endpoints WHERE network = ? AND ipv4 IS NOT NULL";
-    return new Set(this.database.all<{ ipv4: string }>(sql, networkId).map(({ ipv4 }) => ipv4));
+    const sql =
+      "SELECT ipv4 AS ip FROM endpoints WHERE network = ?1 AND ipv4 IS NOT NULL UNION ALL SELECT ipv6 FROM endpoints WHERE network = ?1 AND ipv6 IS NOT NULL";
+    return new Set(this.database.all<{ ip: string }>(sql, networkId).map(({ ip }) => ip));
   }
 
   /** Creates or replaces. Throws when another container has the address. */
   save(record: EndpointRecord): void {
     const sql =
-      "INSERT INTO endpoints VALUES (?, ?, ?, NULL, ?, ?) ON CONFLICT (network, container) DO UPDATE SET ipv4 = excluded.ipv4, mac = excluded.mac, doc = excluded.doc";
-    const { networkId, containerId, ip, mac } = record;
-    this.database.run(sql, networkId, containerId, ip || null, mac || null, JSON.stringify(record));
+      "INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (network, container) DO UPDATE SET ipv4 = excluded.ipv4, ipv6 = excluded.ipv6, mac = excluded.mac, doc = excluded.doc";
+    const { networkId, containerId, ip, ip6, mac } = record;
+    this.database.run(sql, networkId, containerId, ip || null, ip6 || null, mac || null, JSON.stringify(record));
   }
 
   listByNetwork(networkId: string): EndpointRecord[] {

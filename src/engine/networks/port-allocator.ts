@@ -4,9 +4,12 @@
  */
 import { errorCode, errorMessage, internal } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
+import { familyOf } from "../../linux/inet.ts";
 import { PortSocket } from "../../linux/port-socket.ts";
 import type { Database } from "../../metadata/database.ts";
-import { type PortRequest, type Protocol, type PublishedPort, portText } from "./port-bindings.ts";
+import { type Protocol, type PublishedPort, portText } from "./port-bindings.ts";
+import { isSamePort, type PortGroup } from "./publication.ts";
+import { anyAddresses } from "./ruleset.ts";
 
 export interface PortRange {
   first: number;
@@ -19,21 +22,21 @@ interface Held extends PublishedPort {
   socket: PortSocket | undefined;
 }
 
-interface PortRow {
+type PortRow = {
   protocol: Protocol;
   host_ip: string;
   host_port: number;
   container: string;
   container_port: number;
-}
-
-const anyAddress = "0.0.0.0";
+};
 
 export class PortAllocator implements Disposable {
   private readonly database: Database;
   private readonly range: PortRange;
   private readonly logger: Logger;
-  private readonly held: Held[] = [];
+  /** By protocol and port: the few addresses of the host that it is held on. */
+  private readonly held = new Map<string, Held[]>();
+  private readonly byContainer = new Map<string, Set<Held>>();
   /** Random ports go upwards from here, so that one just freed is not given out again at once. */
   private next: number;
 
@@ -45,72 +48,78 @@ export class PortAllocator implements Disposable {
   }
 
   /** Takes back what the database says, binding the ports anew. Call once, before any other use. Rows of others are deleted. */
-  restore(live: ReadonlySet<string>): PublishedPort[] {
-    for (const row of this.database.all<PortRow & Record<string, string | number>>("SELECT * FROM ports")) {
+  restore(live: ReadonlySet<string>): void {
+    for (const row of this.database.all<PortRow>("SELECT * FROM ports")) {
       if (!live.has(row.container)) this.database.run("DELETE FROM ports WHERE container = ?", row.container);
       else this.restoreOne(row);
     }
-    return this.held.map(({ protocol, hostIp, hostPort, containerPort }) => ({
-      protocol,
-      hostIp,
-      hostPort,
-      containerPort,
-    }));
-  }
-
-  /** All ports that a container has. */
-  listByContainer(containerId: string): PublishedPort[] {
-    return this.held.filter((held) => held.containerId === containerId);
   }
 
   /**
    * Gives a container every port it asks for, or none. Run it inside a transaction, which its throwing undoes. Throws `internal`
    * with dockerd's words, to be prefixed by the caller with the endpoint's name. `containerIp` is for these words only.
    */
-  allocate(
-    containerId: string,
-    containerIp: string,
-    requests: readonly PortRequest[],
-    defaultIp: string,
-  ): PublishedPort[] {
-    const taken: Held[] = [];
+  allocate(containerId: string, containerIp: string, groups: readonly PortGroup[]): Map<PortGroup, PublishedPort[]> {
+    const taken = new Map<PortGroup, Held[]>();
     try {
-      for (const request of requests) {
-        const held = this.allocateOne(containerId, containerIp, { ...request, hostIp: request.hostIp || defaultIp });
-        taken.push(held);
-      }
-      return taken;
+      for (const group of groups) taken.set(group, this.allocateGroup(containerId, containerIp, group));
     } catch (error) {
-      for (const held of taken) this.drop(held);
+      for (const held of [...taken.values()].flat()) this.drop(held);
       throw error;
     }
+    return new Map([...taken].map(([group, list]) => [group, list.map(toPublished)]));
   }
 
-  /** Idempotent. */
-  release(containerId: string): void {
-    for (const held of this.held.filter((entry) => entry.containerId === containerId)) this.drop(held);
-    this.database.run("DELETE FROM ports WHERE container = ?", containerId);
+  /** Ports that were released in a transaction which is undone: their rows are there again. */
+  retake(containerId: string, ports: readonly PublishedPort[]): void {
+    for (const port of ports) this.bindAgain(containerId, port);
+  }
+
+  /** All of a container's ports, or some of them. Idempotent. */
+  release(containerId: string, ports?: readonly PublishedPort[]): void {
+    for (const held of [...(this.byContainer.get(containerId) ?? [])]) {
+      if (!ports || ports.some((port) => isSamePort(port, held))) this.drop(held);
+    }
+    if (!ports) {
+      this.database.run("DELETE FROM ports WHERE container = ?", containerId);
+      return;
+    }
+    const sql = "DELETE FROM ports WHERE container = ? AND protocol = ? AND host_ip = ? AND host_port = ?";
+    for (const { protocol, hostIp, hostPort } of ports) {
+      this.database.run(sql, containerId, protocol, hostIp, hostPort);
+    }
   }
 
   /** Closes the sockets; the rows stay. */
   [Symbol.dispose](): void {
-    for (const held of this.held.splice(0)) held.socket?.[Symbol.dispose]();
+    for (const list of this.held.values()) for (const held of list) held.socket?.[Symbol.dispose]();
+    this.held.clear();
+    this.byContainer.clear();
   }
 
-  private allocateOne(containerId: string, containerIp: string, request: PortRequest): Held {
+  /** The first port of the range that is free on all of the addresses. */
+  private allocateGroup(containerId: string, containerIp: string, group: PortGroup): Held[] {
+    const { protocol, containerPort, hostIps } = group;
     let failure: unknown;
-    for (const hostPort of this.candidates(request)) {
-      const port: PublishedPort = { ...request, hostPort };
+    for (const hostPort of this.candidates(group)) {
+      const taken: Held[] = [];
       try {
-        return this.take(containerId, containerIp, port);
+        for (const hostIp of hostIps) {
+          taken.push(this.take(containerId, containerIp, { protocol, containerPort, hostIp, hostPort }));
+        }
+        return taken;
       } catch (error) {
         failure = error;
+        for (const held of taken) {
+          this.drop(held);
+          this.deleteRow(held);
+        }
       }
     }
     throw failure ?? internal("no free port in the ephemeral range");
   }
 
-  private *candidates({ firstHostPort, lastHostPort }: PortRequest): Generator<number> {
+  private *candidates({ firstHostPort, lastHostPort }: PortGroup): Generator<number> {
     if (firstHostPort !== 0) {
       for (let port = firstHostPort; port <= lastHostPort; port++) yield port;
       return;
@@ -125,12 +134,7 @@ export class PortAllocator implements Disposable {
 
   private take(containerId: string, containerIp: string, port: PublishedPort): Held {
     const { protocol, hostIp, hostPort, containerPort } = port;
-    const conflict = this.held.find(
-      (held) =>
-        held.protocol === protocol &&
-        held.hostPort === hostPort &&
-        (held.hostIp === hostIp || held.hostIp === anyAddress || hostIp === anyAddress),
-    );
+    const conflict = this.held.get(keyOf(port))?.find((held) => excludes(held.hostIp, hostIp));
     if (conflict) throw internal(`Bind for ${conflict.hostIp}:${hostPort} failed: port is already allocated`);
     const socket = bindPort(port, containerIp);
     try {
@@ -140,35 +144,72 @@ export class PortAllocator implements Disposable {
       socket?.[Symbol.dispose]();
       throw error;
     }
-    const held: Held = { protocol, hostIp, hostPort, containerPort, containerId, socket };
-    this.held.push(held);
-    return held;
+    return this.hold({ protocol, hostIp, hostPort, containerPort, containerId, socket });
   }
 
   private restoreOne(row: PortRow): void {
-    const port: PublishedPort = {
+    this.bindAgain(row.container, {
       protocol: row.protocol,
       hostIp: row.host_ip,
       hostPort: row.host_port,
       containerPort: row.container_port,
-    };
+    });
+  }
+
+  private bindAgain(containerId: string, port: PublishedPort): void {
     let socket: PortSocket | undefined;
     try {
       socket = bindPort(port, "");
     } catch (error) {
-      this.logger.warn("a published port was taken by another process while the daemon was away", {
-        container: row.container,
-        port: portText({ ...port, containerPort: row.host_port }),
+      this.logger.warn("a published port was taken by another process", {
+        container: containerId,
+        port: portText({ ...port, containerPort: port.hostPort }),
         error: errorMessage(error),
       });
     }
-    this.held.push({ ...port, containerId: row.container, socket });
+    this.hold({ ...toPublished(port), containerId, socket });
+  }
+
+  private hold(held: Held): Held {
+    const list = this.held.get(keyOf(held));
+    if (list) list.push(held);
+    else this.held.set(keyOf(held), [held]);
+    const own = this.byContainer.get(held.containerId);
+    if (own) own.add(held);
+    else this.byContainer.set(held.containerId, new Set([held]));
+    return held;
   }
 
   private drop(held: Held): void {
     held.socket?.[Symbol.dispose]();
-    this.held.splice(this.held.indexOf(held), 1);
+    const list = (this.held.get(keyOf(held)) ?? []).filter((entry) => entry !== held);
+    if (list.length > 0) this.held.set(keyOf(held), list);
+    else this.held.delete(keyOf(held));
+    const own = this.byContainer.get(held.containerId);
+    own?.delete(held);
+    if (own?.size === 0) this.byContainer.delete(held.containerId);
   }
+
+  private deleteRow({ protocol, hostIp, hostPort }: PublishedPort): void {
+    const sql = "DELETE FROM ports WHERE protocol = ? AND host_ip = ? AND host_port = ?";
+    this.database.run(sql, protocol, hostIp, hostPort);
+  }
+}
+
+function keyOf({ protocol, hostPort }: PublishedPort): string {
+  return `${protocol}/${hostPort}`;
+}
+
+/** Without what else an object may say. */
+function toPublished({ protocol, hostIp, hostPort, containerPort }: PublishedPort): PublishedPort {
+  return { protocol, hostIp, hostPort, containerPort };
+}
+
+/** Whether one port cannot be had on both addresses. */
+function excludes(a: string, b: string): boolean {
+  if (familyOf(a) !== familyOf(b)) return false;
+  const any = anyAddresses[familyOf(a)];
+  return a === b || a === any || b === any;
 }
 
 const bindErrors: Record<string, string> = {

@@ -1,7 +1,7 @@
 /** A container's exposed and published ports, from Docker's maps to a sorted list. Pure. */
 import type { ContainerConfig, HostConfig, PortMap } from "../../api/container-config.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
-import { isIpv4 } from "../../linux/inet.ts";
+import { invalidArgument } from "../../base/errors.ts";
+import { findFamily } from "../../linux/inet.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -20,6 +20,7 @@ export interface PortRequest extends PortKey {
 
 export interface PublishedPort extends PortKey {
   hostIp: string;
+  /** 0: the container's port is open itself, by no port of the host's. */
   hostPort: number;
 }
 
@@ -54,10 +55,21 @@ export function parsePortBindings(
 export function toPortMap(exposed: readonly PortKey[], published: readonly PublishedPort[]): PortMap {
   const map: PortMap = Object.fromEntries(exposed.map((port) => [portText(port), null]));
   for (const port of published) {
-    const entry = { HostIp: port.hostIp, HostPort: String(port.hostPort) };
+    const entry = { HostIp: port.hostIp, HostPort: port.hostPort === 0 ? "" : String(port.hostPort) };
     map[portText(port)] = [...(map[portText(port)] ?? []), entry];
   }
   return map;
+}
+
+/** What `toPortMap` has made a map of. */
+export function fromPortMap(map: PortMap): PublishedPort[] {
+  return Object.entries(map).flatMap(([key, list]) =>
+    (list ?? []).map(({ HostIp = "", HostPort = "" }) => ({
+      ...parsePortKey(key),
+      hostIp: HostIp,
+      hostPort: Number(HostPort),
+    })),
+  );
 }
 
 export function portText({ containerPort, protocol }: PortKey): string {
@@ -93,10 +105,7 @@ function parseBinding({
   HostIp?: string;
   HostPort?: string;
 }): Omit<PortRequest, keyof PortKey> {
-  if (HostIp.includes(":")) {
-    throw notImplemented(`publishing a port on the IPv6 address ${HostIp} is not supported yet`);
-  }
-  if (HostIp !== "" && !isIpv4(HostIp)) throw invalidArgument(`invalid IP address: ${HostIp}`);
+  if (HostIp !== "" && !findFamily(HostIp)) throw invalidArgument(`invalid IP address: ${HostIp}`);
   const [first = "", last = first] = HostPort.split("-");
   if (HostPort === "") return { hostIp: HostIp, firstHostPort: 0, lastHostPort: 0 };
   const range = [first, last].map((text) => (/^\d{1,5}$/.test(text) ? Number(text) : Number.NaN));

@@ -1,7 +1,6 @@
 /** resolv.conf: read from the host's, changed by the container's options, written as dockerd writes it. Pure. Format: resolv.conf(5). */
 import { internal } from "../../base/errors.ts";
-import { isIpv4 } from "../../linux/inet.ts";
-import { isIpv6 } from "./network-mode.ts";
+import { isIpv4, isIpv6 } from "../../linux/inet.ts";
 
 export interface ResolvConf {
   nameservers: string[];

@@ -13,8 +13,9 @@ const cloneNewNet = 0x40000000;
 
 export class ScratchHost implements Disposable {
   readonly address = "10.99.0.1";
+  readonly address6 = "fd99::1";
   readonly directory = mkdtempSync(join(tmpdir(), "gantry-networks-"));
-  /** Namespace of a machine at 10.99.0.2 whose default route is this host. */
+  /** Namespace of a machine at 10.99.0.2 and fd99::2 whose default route is this host. */
   readonly neighbour = join(this.directory, "neighbour");
   private readonly home = openSync("/proc/thread-self/ns/net", "r");
   private readonly sockets: { close(): void }[] = [];
@@ -29,13 +30,22 @@ export class ScratchHost implements Disposable {
     route.createVeth({ name: "lan0", mtu: 1500, peer: { name: "eth0", netnsFd } });
     closeSync(netnsFd);
     const lan = route.getLink("lan0").index;
-    route.addAddress(lan, this.address, 24);
+    route.addAddress(lan, { ip: this.address, prefix: 24 });
+    route.addAddress(lan, { ip: this.address6, prefix: 64 });
     route.setLink(lan, { up: true });
     withNetns(this.neighbour, () => {
       using far = new RouteSocket();
       far.setLink(1, { up: true });
       const { index, address } = far.getLink("eth0");
-      far.configure(index, { mac: address, ip: "10.99.0.2", prefix: 24, gateway: this.address });
+      const addresses = [
+        { ip: "10.99.0.2", prefix: 24 },
+        { ip: "fd99::2", prefix: 64 },
+      ];
+      const routes = [
+        { family: 4 as const, via: this.address },
+        { family: 6 as const, via: this.address6 },
+      ];
+      far.configure(index, { address, up: true }, { addresses, routes });
     });
   }
 

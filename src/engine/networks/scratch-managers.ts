@@ -39,6 +39,7 @@ export function useScratchManagers(): ScratchManagers {
       const manager = new NetworkManager({
         database: new Database(":memory:"),
         config: {},
+        engineId: instance,
         poolSize: 1,
         logger: new Logger("error", () => undefined),
         ...options,

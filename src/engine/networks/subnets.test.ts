@@ -22,7 +22,7 @@ test("routes count, but not the default one nor our own bridge's; name servers c
     { destination: "172.18.0.0", prefix: 16, linkName: "docker0" },
   ];
   const used = usedPrefixes(routes, ["172.19.0.53", "::1"], "gantry0");
-  expect(used).toEqual([parsePrefix("172.18.0.0/16"), parsePrefix("172.19.0.53/32")]);
+  expect(used).toEqual([parsePrefix("172.18.0.0/16"), parsePrefix("172.19.0.53/32"), parsePrefix("::1/128")]);
 });
 
 test("--bip gives subnet and gateway", () => {

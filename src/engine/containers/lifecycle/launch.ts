@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../../api/containers.ts";
+import type { EndpointSettings } from "../../../api/networks.ts";
 import { conflict, invalidArgument } from "../../../base/errors.ts";
 import { goJson } from "../../../base/go-json.ts";
 import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups.ts";
@@ -134,9 +135,12 @@ export class Launcher {
     settings: NetworkSettings,
     links: ReturnType<typeof resolveLinks>,
   ): void {
-    const addresses = Object.values(settings.Networks).flatMap(({ IPAddress }) => (IPAddress ? [IPAddress] : []));
+    const addresses = Object.values(settings.Networks).flatMap(endpointAddresses);
     const directory = this.deps.paths.data(record.id);
-    this.deps.networks.writeFiles({ ...networkFiles(record, settings, directory), addresses, links });
+    const lines = links.flatMap(({ names, ip, ip6 }) =>
+      [ip, ip6].filter((address) => address !== "").map((address) => ({ names, ip: address })),
+    );
+    this.deps.networks.writeFiles({ ...networkFiles(record, settings, directory), addresses, links: lines });
   }
 
   private buildSpec(
@@ -317,6 +321,11 @@ export function networkFiles(
     mode: hostMode ? "host" : hostConfig.NetworkMode === "none" ? "none" : "bridge",
     nameService: Object.keys(networks).some((name) => !predefinedNames.includes(name)),
   };
+}
+
+/** Of both versions. */
+export function endpointAddresses({ IPAddress, GlobalIPv6Address }: EndpointSettings): string[] {
+  return [IPAddress, GlobalIPv6Address].filter((address): address is string => Boolean(address));
 }
 
 export function sandboxRequest({ id, name, config, hostConfig, networking }: ContainerRecord): SandboxRequest {

@@ -13,6 +13,7 @@ test("the variables name address and ports, lowest port first", () => {
   const link = {
     names: ["db"],
     ip: "10.0.0.2",
+    ip6: "",
     alias: "my-db",
     ports: ["6380/tcp", "53/udp"],
     env: ["PATH=/x", "KEY=v"],

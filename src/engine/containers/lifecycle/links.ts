@@ -5,6 +5,8 @@ import type { Container } from "../container.ts";
 export interface ResolvedLink {
   names: string[];
   ip: string;
+  /** Of version 6; empty: none. */
+  ip6: string;
   alias: string;
   /** `6379/tcp` … of the linked container. */
   ports: string[];
@@ -27,9 +29,16 @@ export function resolveLinks(links: string[], find: (name: string) => Container 
     if (!target.isRunning)
       throw invalidArgument(`Cannot link to a non running container: /${target.record.name} AS ${link}`);
     const { record } = target;
-    const ip = Object.values(record.networkSettings.Networks)[0]?.IPAddress ?? "";
+    const { IPAddress: ip = "", GlobalIPv6Address: ip6 = "" } = Object.values(record.networkSettings.Networks)[0] ?? {};
     const names = [...new Set([alias, record.config.Hostname ?? record.id.slice(0, 12), record.name])];
-    return { names, ip, alias, ports: Object.keys(record.config.ExposedPorts ?? {}), env: record.config.Env ?? [] };
+    return {
+      names,
+      ip,
+      ip6,
+      alias,
+      ports: Object.keys(record.config.ExposedPorts ?? {}),
+      env: record.config.Env ?? [],
+    };
   });
 }
 

@@ -1,7 +1,7 @@
 /** `docker inspect` of a container. */
 import type { ContainerInspect, MountPoint } from "../../../api/containers.ts";
 import type { Container } from "../container.ts";
-import { commandOf } from "../container-record.ts";
+import { type ContainerRecord, commandOf } from "../container-record.ts";
 import type { ContainerPaths } from "../paths.ts";
 import { toApiState } from "./status.ts";
 
@@ -41,7 +41,15 @@ export function toInspect(container: Container, { paths, mounts, graphDriver, si
     GraphDriver: graphDriver,
     ...(sizes ?? {}),
     Mounts: mounts,
-    Config: record.config,
+    Config: { ...record.config, ...macAddress(record) },
     NetworkSettings: record.networkSettings,
   };
+}
+
+/** The address that was asked for on the network mode's own network: older clients look for it here. */
+function macAddress({ hostConfig, networking }: ContainerRecord): { MacAddress?: string } {
+  const endpoints = networking?.EndpointsConfig ?? {};
+  const mode = hostConfig.NetworkMode || "default";
+  const asked = endpoints[mode === "default" ? "bridge" : mode]?.MacAddress;
+  return asked ? { MacAddress: asked } : {};
 }

@@ -8,6 +8,7 @@ import {
   RECURSION_DESIRED,
   TRUNCATED_RESPONSE,
 } from "dns-packet";
+import { bytesText, findFamily } from "../../../linux/inet.ts";
 
 export interface Question {
   id: number;
@@ -41,7 +42,9 @@ export function readQuestion(message: Uint8Array): Question | undefined {
 
 /** An authoritative answer; without records: the name exists but has none of this type. */
 export function addressAnswer(question: Question, addresses: readonly string[], limit: number): Buffer {
-  const answers: Answer[] = addresses.map((data) => ({ type: "A", name: question.name, ttl, data }));
+  const answers: Answer[] = addresses.map((data) => {
+    return { type: findFamily(data) === 6 ? "AAAA" : "A", name: question.name, ttl, data };
+  });
   return fit(question, answers, limit);
 }
 
@@ -65,8 +68,10 @@ export function formatErrorAnswer(message: Uint8Array): Buffer | undefined {
   return answer;
 }
 
-/** `4.3.2.1.in-addr.arpa` → `1.2.3.4`. */
+/** `4.3.2.1.in-addr.arpa` → `1.2.3.4`; below `ip6.arpa` there is a label for each of 32 digits. */
 export function reversedAddress(name: string): string | undefined {
+  const digits = /^((?:[\da-f]\.){32})ip6\.arpa\.?$/i.exec(name)?.[1];
+  if (digits) return bytesText(Buffer.from(digits.replaceAll(".", "").split("").reverse().join(""), "hex"));
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa\.?$/i.exec(name);
   return match ? match.slice(1).reverse().join(".") : undefined;
 }

@@ -1,4 +1,5 @@
 /** The names of one network: who has which address. Built from its endpoints, then only read. */
+import { addressesOf } from "../network-pools.ts";
 import type { EndpointRecord } from "../network-store.ts";
 
 export class NameIndex {
@@ -8,18 +9,20 @@ export class NameIndex {
 
   constructor(networkName: string, endpoints: readonly EndpointRecord[]) {
     this.networkName = networkName.toLowerCase();
-    for (const { ip, dnsNames, containerName, containerId } of endpoints) {
-      if (!ip) continue;
-      this.names.set(ip, `${containerName}.${networkName}`);
+    for (const endpoint of endpoints) {
+      const { dnsNames, containerName, containerId } = endpoint;
+      const own = addressesOf(endpoint).map(({ ip }) => ip);
+      for (const ip of own) this.names.set(ip, `${containerName}.${networkName}`);
+      if (own.length === 0) continue;
       for (const name of new Set([...(dnsNames ?? []), containerId].map((entry) => entry.toLowerCase()))) {
         const known = this.addresses.get(name);
-        if (known) known.push(ip);
-        else this.addresses.set(name, [ip]);
+        if (known) known.push(...own);
+        else this.addresses.set(name, [...own]);
       }
     }
   }
 
-  /** Addresses of a name in lower case, which may end in the network's name; empty: unknown here. */
+  /** Addresses (of both versions) of a name in lower case, which may end in the network's name; empty: unknown here. */
   find(name: string): readonly string[] {
     const own = this.addresses.get(name);
     if (own) return own;

@@ -6,6 +6,7 @@
  */
 import { errorMessage } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
+import { type Family, findFamily } from "../../../linux/inet.ts";
 import { withNetns } from "../../../linux/netns.ts";
 import type { PortRedirect } from "../../../linux/nft-redirect.ts";
 import { comparePrecedence, predefinedNames } from "../endpoint-plan.ts";
@@ -128,33 +129,37 @@ export class NameService {
       return found ? pointerAnswer(question, found, limit) : undefined;
     }
     if (question.type !== "A" && question.type !== "AAAA") return undefined;
-    const addresses = this.resolve(client, name);
-    if (addresses.length === 0) return undefined;
-    // No address of version 6 yet: the name exists all the same.
-    return addressAnswer(question, question.type === "A" ? this.rotated(addresses) : [], limit);
+    const addresses = this.resolve(client, name, question.type === "A" ? 4 : 6);
+    return addresses && addressAnswer(question, this.rotated(addresses), limit);
+  }
+
+  /** Empty: the name is known, but nobody of that name has an address of the version. undefined: it is not known. */
+  private resolve(client: Client, name: string, family: Family): readonly string[] | undefined {
+    let isKnown = false;
+    for (const found of this.findings(client, name)) {
+      isKnown ||= found.length > 0;
+      const addresses = found.filter((address) => findFamily(address) === family);
+      if (addresses.length > 0) return addresses;
+    }
+    return isKnown ? [] : undefined;
   }
 
   /** By the container's links first, then by its networks in order of precedence. */
-  private resolve({ endpoints }: Client, name: string): readonly string[] {
+  private *findings({ endpoints }: Client, name: string): Generator<readonly string[]> {
     for (const { networkId, links } of endpoints) {
       const index = this.indexOf(networkId);
       for (const link of links ?? []) {
         const [target = "", alias = target] = link.split(":");
         if (alias.toLowerCase() !== name) continue;
-        const found = index.find(target.replace(/^\//, "").toLowerCase());
-        if (found.length > 0) return found;
+        yield index.find(target.replace(/^\//, "").toLowerCase());
       }
     }
-    for (const { networkId } of endpoints) {
-      const found = this.indexOf(networkId).find(name);
-      if (found.length > 0) return found;
-    }
-    return [];
+    for (const { networkId } of endpoints) yield this.indexOf(networkId).find(name);
   }
 
   /** Round robin: each answer begins with the next address. */
   private rotated(addresses: readonly string[]): readonly string[] {
-    if (addresses.length === 1) return addresses;
+    if (addresses.length <= 1) return addresses;
     const first = this.turn++ % addresses.length;
     return [...addresses.slice(first), ...addresses.slice(0, first)];
   }
