@@ -299,6 +299,26 @@ test("the world outside, and many connections at once", async () => {
   expect(await seenFromOutside()).toBe(address);
 });
 
+test.if(targetKind === "gantry")("ports come and go while the container runs", async () => {
+  await startPage("moving", 8094);
+  const update = (PortBindings: object) =>
+    target().api("/v1.51/containers/moving/update", { method: "POST", json: { PortBindings } });
+  expect((await update({ "80/tcp": [{ HostPort: "8093" }] })).status).toBe(200);
+  await answers(8093);
+  await expect(fetch(`http://${target().host.address}:8094/`)).rejects.toThrow();
+  expect(await target().must("port", "moving")).toBe("80/tcp -> 0.0.0.0:8093");
+  // What cannot be had changes nothing; what was had outlives the daemon and the container's process.
+  await startPage("other", 8092);
+  const refused = await update({ "80/tcp": [{ HostPort: "8092" }] });
+  expect([refused.status, await refused.text()]).toEqual([500, expect.stringContaining("port is already allocated")]);
+  await target().stopDaemon("SIGKILL");
+  await target().startDaemon();
+  await answers(8093);
+  await target().must("restart", "-t", "0", "moving");
+  await answers(8093);
+  await target().must("rm", "-f", "moving", "other");
+});
+
 test.if(targetKind === "gantry")("beside a firewall whose forward policy is drop", async () => {
   const { host } = target();
   // What dockerd leaves: FORWARD drops, DOCKER-USER comes first.

@@ -158,6 +158,8 @@ export interface ContainerPathStat {
 
 export interface ContainerUpdateRequest extends Resources {
   RestartPolicy?: RestartPolicy;
+  /** Gantry's: all of the container's bindings from now on; absent or null: they stay. */
+  PortBindings?: PortMap | null;
 }
 
 export interface ExecCreateRequest {

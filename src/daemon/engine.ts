@@ -23,6 +23,7 @@ import { Launcher } from "../engine/containers/lifecycle/launch.ts";
 import { Lifecycle } from "../engine/containers/lifecycle/lifecycle.ts";
 import { NetworkConnector } from "../engine/containers/network-connector.ts";
 import { ContainerPaths } from "../engine/containers/paths.ts";
+import { PortPublisher } from "../engine/containers/publish.ts";
 import { Remover } from "../engine/containers/remove.ts";
 import { restoreContainers, startByPolicy } from "../engine/containers/restore.ts";
 import { Updater } from "../engine/containers/update.ts";
@@ -241,6 +242,7 @@ function assemble(base: Base) {
     imageSize: (id) => images.find(id)?.size ?? 0,
     isNameOf: (name, id) => isNameOf(images, name, id),
   });
+  const portPublisher = new PortPublisher(networks);
   const containers = new Containers({
     ...{ store, paths, lifecycle, control, remover, events, views },
     copy: new CopyPoint({ tree: new ChildContainerTree(), snapshotter, events, mounts, binds: bindsFor }),
@@ -248,6 +250,7 @@ function assemble(base: Base) {
     updater: new Updater({
       ...{ store, events },
       validate: ({ record, id }, request) => validateUpdate(record.hostConfig, request, host, id),
+      publish: (container, bindings) => portPublisher.publish(container, bindings),
       apply: async (container, request) => applyResources(host, cgroupPath(container), buildResources(request)),
     }),
     sampler: async (container) => ({

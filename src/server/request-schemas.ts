@@ -50,6 +50,7 @@ const configFields: Record<string, Schema> = {
   Shell: command,
 };
 
+const portBindings = map(array(object({ HostIp: string, HostPort: string })));
 const throttles = array(object({ Path: string, Rate: integer }));
 
 const resourceFields: Record<string, Schema> = {
@@ -120,7 +121,7 @@ const hostConfig = object({
   ContainerIDFile: string,
   LogConfig: object({ Type: string, Config: labels }),
   NetworkMode: string,
-  PortBindings: map(array(object({ HostIp: string, HostPort: string }))),
+  PortBindings: portBindings,
   RestartPolicy: restartPolicy,
   AutoRemove: boolean,
   VolumeDriver: string,
@@ -184,7 +185,7 @@ export const containerCreate = object({
   NetworkingConfig: object({ EndpointsConfig: map(endpoint) }),
 });
 
-export const containerUpdate = object({ ...resourceFields, RestartPolicy: restartPolicy });
+export const containerUpdate = object({ ...resourceFields, RestartPolicy: restartPolicy, PortBindings: portBindings });
 
 export const execCreate = object({
   User: string,

@@ -6,6 +6,7 @@ import { flag } from "../flag-kinds.ts";
 import * as kinds from "./config-kinds.ts";
 import { restartPolicy } from "./create-config.ts";
 import { containerPath } from "./names.ts";
+import { changedBindings } from "./rebind.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
@@ -25,6 +26,8 @@ export const command = defineCommand({
     restart: flag.string("Restart policy to apply when a container exits"),
     "pids-limit": flag.int("Tune container pids limit (set -1 for unlimited)"),
     cpus: flag.of(kinds.nanoCpus, 0, "Number of CPUs"),
+    "publish-add": flag.list("Publish a further port to the host, while the container runs (needs Gantry's daemon)"),
+    "publish-rm": flag.list("Publish a port no longer: HOST:CONTAINER as given, or CONTAINER for all of it"),
   },
   async run(context, flags, args) {
     const { value } = flags;
@@ -52,10 +55,12 @@ export const command = defineCommand({
     const failures: string[] = [];
     for (const name of args) {
       try {
+        const change = { add: value["publish-add"], remove: value["publish-rm"] };
+        const PortBindings = await changedBindings(context.client, name, change);
         const result = await context.client.json<{ Warnings?: string[] | null }>(
           "POST",
           `${containerPath(name)}/update`,
-          { body },
+          { body: PortBindings ? { ...body, PortBindings } : body },
         );
         context.stdout.print(name);
         warnings.push(...(result.Warnings ?? []));

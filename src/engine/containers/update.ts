@@ -1,5 +1,5 @@
-/** `docker update`: new limits on the record and, when it runs, on the cgroup; and the restart policy. */
-import type { HostConfig } from "../../api/container-config.ts";
+/** `docker update`: new limits on the record and, when it runs, on the cgroup; the restart policy; and port bindings. */
+import type { HostConfig, PortMap } from "../../api/container-config.ts";
 import type { ContainerUpdateRequest } from "../../api/containers.ts";
 import { conflict } from "../../base/errors.ts";
 import type { Container } from "./container.ts";
@@ -13,6 +13,8 @@ export interface UpdateDependencies {
   validate(container: Container, request: ContainerUpdateRequest): { hostConfig: HostConfig; warnings: string[] };
   /** Writes the request's limits to the running container's cgroup. */
   apply(container: Container, request: ContainerUpdateRequest): Promise<void>;
+  /** See publish.ts. */
+  publish(container: Container, bindings: PortMap): Promise<string[]>;
 }
 
 export class Updater {
@@ -28,8 +30,16 @@ export class Updater {
       if (record.removing)
         throw conflict(`Cannot update container ${record.id}: Container is marked for removal and cannot be "update".`);
       const { hostConfig, warnings } = this.deps.validate(container, request);
-      if (container.isRunning) await this.deps.apply(container, request);
-      record.hostConfig = hostConfig;
+      const before = record.hostConfig.PortBindings ?? {};
+      if (request.PortBindings) warnings.push(...(await this.deps.publish(container, request.PortBindings)));
+      const { PortBindings = {} } = record.hostConfig;
+      try {
+        if (container.isRunning) await this.deps.apply(container, request);
+      } catch (error) {
+        if (request.PortBindings) await this.deps.publish(container, before);
+        throw error;
+      }
+      record.hostConfig = { ...hostConfig, PortBindings };
       this.deps.store.save(container);
       this.deps.events.publish(container, "update");
       return { Warnings: warnings };
