@@ -17,10 +17,10 @@ new=build/.gantry.$$
 trap 'rm -f "$new" "$new".*.bun-build build/.started.$$' EXIT
 # Sources that change during the build make the result stale: it gets the time of the start.
 : >build/.started.$$
-# The worker is an entry point of its own; the shim travels inside as a file.
+# The worker is an entry point of its own; the shim and what belongs to it travel inside as files.
 node_modules/.bin/bun build --compile --minify --bytecode --splitting --root src --format=esm --asset-naming='[name].[ext]' \
   --define "GANTRY_COMMIT=\"$commit\"" --define "GANTRY_BUILD_TIME=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"" \
-  --outfile "$new" src/main.ts src/linux/network-worker.ts build/gantry-shim >build/build.log 2>&1 || {
+  --outfile "$new" src/main.ts src/linux/network-worker.ts build/gantry-shim build/gantry-no-systemd.so >build/build.log 2>&1 || {
   cat build/build.log >&2
   exit 1
 }

@@ -17,8 +17,9 @@ import { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
 import { engineId } from "./metadata/engine-id.ts";
+import { leanEnvironment } from "./runtime/lean-crun.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
-import { shimPath } from "./runtime/shim-binary.ts";
+import { noSystemdPath, shimPath } from "./runtime/shim-binary.ts";
 import { ShimPool } from "./runtime/shim-pool.ts";
 import { createApiHandler } from "./server/api-server.ts";
 import type { Backends } from "./server/backends.ts";
@@ -51,10 +52,10 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   stack.defer(() => lock.release());
   const events = new EventBus();
   const host = readHostFacts();
-  const program = sealRuntime(config);
-  const shims = new ShimPool(await shimPath(config.dataRoot), 2, program);
+  const crun = await prepareCrun(config);
+  const shims = new ShimPool(await shimPath(config.dataRoot), 2, crun?.program);
   stack.defer(() => shims.close());
-  const engine = await openEngine(engineOptions(config, { host, shims, events, log, sealed: program !== undefined }));
+  const engine = await openEngine(engineOptions(config, { host, shims, events, log, crun }));
   stack.defer(() => engine.close());
   const id = engineId(engine.database);
   const requests = new RequestMetrics();
@@ -86,20 +87,34 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   return 0;
 }
 
-/** crun takes a sealed copy for what it would make of itself at every start. Other runtimes do as they like. */
-function sealRuntime({ runtimes, defaults }: DaemonConfig): number | undefined {
+interface PreparedCrun {
+  /** Descriptor of a sealed copy, where the kernel can make one. */
+  program: number | undefined;
+  environment: Readonly<Record<string, string>>;
+}
+
+/** crun takes a sealed copy for what it would make of itself at every start, and is spared a library. Other runtimes do as they like. */
+async function prepareCrun({ runtimes, defaults, dataRoot }: DaemonConfig): Promise<PreparedCrun | undefined> {
   const path = runtimes[defaults.runtime]?.path;
   const program = path === undefined ? null : Bun.which(path);
-  return program !== null && basename(program) === "crun" ? sealProgram(program) : undefined;
+  if (program === null || basename(program) !== "crun") return undefined;
+  return {
+    program: sealProgram(program),
+    environment: await leanEnvironment(program, await noSystemdPath(dataRoot)),
+  };
 }
 
 function engineOptions(
   config: DaemonConfig,
-  { sealed, ...parts }: { host: HostFacts; shims: ShimPool; events: EventBus; log: Logger; sealed: boolean },
+  {
+    crun,
+    ...parts
+  }: { host: HostFacts; shims: ShimPool; events: EventBus; log: Logger; crun: PreparedCrun | undefined },
 ): Parameters<typeof openEngine>[0] {
   const runtimes = Object.entries(config.runtimes).map(([name, { path, runtimeArgs }]) => {
-    const isSealed = sealed && path === config.runtimes[config.defaults.runtime]?.path;
-    return [name, { path, args: runtimeArgs ?? [], sealed: isSealed }] as const;
+    const prepared = path === config.runtimes[config.defaults.runtime]?.path ? crun : undefined;
+    const sealed = prepared?.program !== undefined;
+    return [name, { path, args: runtimeArgs ?? [], sealed, environment: prepared?.environment ?? {} }] as const;
   });
   return {
     ...parts,

@@ -7,6 +7,8 @@ export interface OciRuntime {
   args: readonly string[];
   /** Shims hold a sealed copy of it, and start that. */
   sealed?: boolean;
+  /** Beyond `runtimeEnvironment`. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 export class OciRuntimes {
@@ -27,8 +29,13 @@ export class OciRuntimes {
   }
 }
 
-/** All of the daemon's environment that shims and runtimes see. */
+/** All of the daemon's own environment that shims and runtimes see. */
 export const runtimeEnvironment = { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+
+/** The whole environment of a runtime. */
+export function environmentOf({ environment }: OciRuntime): Record<string, string> {
+  return { ...runtimeEnvironment, ...environment };
+}
 
 /** Where a shim has the sealed copy of the default runtime (shim/PROTOCOL.md). */
 export const sealedProgram = "/proc/self/fd/3";

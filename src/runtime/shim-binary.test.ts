@@ -8,12 +8,12 @@ const directory = mkdtempSync(join(tmpdir(), "gantry-shim-binary-"));
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 test("the carried shim is written once per content, executable, with nothing left beside it", () => {
-  const first = writeOut(Buffer.from("#!/bin/sh\nexit 7\n"), join(directory, "bin"));
+  const first = writeOut("gantry-shim", Buffer.from("#!/bin/sh\nexit 7\n"), join(directory, "bin"));
   const inode = statSync(first).ino;
-  expect(writeOut(Buffer.from("#!/bin/sh\nexit 7\n"), join(directory, "bin"))).toBe(first);
+  expect(writeOut("gantry-shim", Buffer.from("#!/bin/sh\nexit 7\n"), join(directory, "bin"))).toBe(first);
   expect(statSync(first).ino).toBe(inode);
   expect(Bun.spawnSync([first]).exitCode).toBe(7);
-  const second = writeOut(Buffer.from("#!/bin/sh\nexit 8\n"), join(directory, "bin"));
+  const second = writeOut("gantry-shim", Buffer.from("#!/bin/sh\nexit 8\n"), join(directory, "bin"));
   expect(second).not.toBe(first);
   expect(readdirSync(join(directory, "bin")).length).toBe(2);
 });

@@ -8,11 +8,15 @@ import { errorCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 
+/** How long what is discarded gathers: one process then deletes the roots of many containers, and no client waits meanwhile. */
+const gatherMillis = 200;
+
 export class Trash {
   private readonly directory: string;
   private readonly log: Logger;
   private working: Promise<void> | undefined;
   private dirty = false;
+  private readonly hurried = Promise.withResolvers<void>();
 
   /** `directory` must be on the file system of what is discarded. */
   constructor(directory: string, log: Logger) {
@@ -51,15 +55,15 @@ export class Trash {
     for (let rounds = 0; rounds < 2 && this.working && existsSync(place); rounds++) await this.working;
   }
 
-  /** Waits until the trash is empty. */
+  /** Waits until the trash is empty; from then on nothing gathers. */
   async drain(): Promise<void> {
+    this.hurried.resolve();
     while (this.working) await this.working;
   }
 
   /** One process deletes all that has gathered since the last one started. */
   private async work(): Promise<void> {
-    // Let the caller go on, and gather what is discarded in the same moment.
-    await Bun.sleep(5);
+    await Promise.race([Bun.sleep(gatherMillis), this.hurried.promise]);
     this.dirty = false;
     const paths = readdirSync(this.directory).map((name) => join(this.directory, name));
     for (let at = 0; at < paths.length; at += 500) {

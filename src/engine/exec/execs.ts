@@ -16,7 +16,7 @@ import type { Logger } from "../../base/log.ts";
 import type { CgroupLayout } from "../../linux/cgroups.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
-import { execArgv, type OciRuntimes, runtimeEnvironment } from "../../runtime/oci-runtime.ts";
+import { environmentOf, execArgv, type OciRuntimes } from "../../runtime/oci-runtime.ts";
 import { RuntimeStartError, type Shim } from "../../runtime/shim.ts";
 import type { ShimPool } from "../../runtime/shim-pool.ts";
 import { containerEnv } from "../../runtime/spec/env.ts";
@@ -265,7 +265,7 @@ export class Execs {
       waitAttach,
       ...(unified === undefined ? {} : { hideCgroup2: unified }),
       cwd: directory,
-      env: runtimeEnvironment,
+      env: environmentOf(runtime),
     });
     return exec.shim;
   }

@@ -12,7 +12,7 @@ import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cg
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mount.ts";
 import type { RuntimeSpec, SpecMount } from "../../../oci/runtime-spec.ts";
-import { type OciRuntime, type OciRuntimes, runArgv, runtimeEnvironment } from "../../../runtime/oci-runtime.ts";
+import { environmentOf, type OciRuntime, type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
 import { SeccompCache } from "../../../runtime/seccomp-cache.ts";
 import { RuntimeStartError, type Shim } from "../../../runtime/shim.ts";
 import type { ShimPool } from "../../../runtime/shim-pool.ts";
@@ -287,7 +287,7 @@ export class Launcher {
       ...(oomFile === undefined ? {} : { oomFile }),
       ...(unified === undefined ? {} : { hideCgroup2: unified }),
       cwd: task,
-      env: runtimeEnvironment,
+      env: environmentOf(runtime),
     });
     try {
       await shim.ready;
