@@ -11,6 +11,7 @@ import type { UnpackLayerResult } from "./layer-files.ts";
 import { LayerMaker } from "./layer-maker.ts";
 import { type DirectoryAttributes, Packer } from "./pack.ts";
 import { TarWriter } from "./tar-writer.ts";
+import { packAll, TreeCopier } from "./tree-copier.ts";
 import { followLinks } from "./tree-path.ts";
 
 export interface CopyScanRequest extends Omit<CopySelection, "root"> {
@@ -129,7 +130,9 @@ function contentDigest(path: string, { inode, deviceMajor, deviceMinor }: files.
   return digest;
 }
 
-export type PackedDirectory = DirectoryAttributes & { name: string };
+export interface PackedDirectory extends DirectoryAttributes {
+  name: string;
+}
 
 export interface CopyPackJob extends CopySelection {
   verb: "copy-pack";
@@ -163,10 +166,24 @@ export function copyPack({ verb: _, ...job }: CopyPackJob): void {
 export function copyLayer({ verb: _, directory, directories, ...job }: CopyLayerJob): UnpackLayerResult {
   using maker = new LayerMaker(directory, job.root);
   const packer = new Packer(maker);
-  for (const { name, ...attributes } of directories) packer.addDirectory(name, attributes);
+  for (const made of directories) packer.addDirectory(made.name, made);
   packCopy(packer, job, `${directories.at(-1)?.name ?? ""}/`.replace(/^\/$/, ""), isWhiteout);
   maker.end();
   return maker.result();
+}
+
+export interface CopyTreeJob {
+  verb: "copy-tree";
+  from: string;
+  /** An empty directory. */
+  to: string;
+}
+
+/** All that is in a directory, as it is. */
+export function copyTree({ from, to }: CopyTreeJob): void {
+  using copier = new TreeCopier(to, from, { base: "/", whiteouts: false, noOverwriteDirNonDir: false });
+  packAll(new Packer(copier));
+  copier.end();
 }
 
 /** In a layer a name like this would delete another file. */

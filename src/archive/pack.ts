@@ -48,8 +48,8 @@ export class Packer {
   }
 
   /** A directory that need not be there. */
-  addDirectory(name: string, attributes: DirectoryAttributes): void {
-    this.sink.add({ ...emptyEntry, ...attributes, name: `${name}/`, type: "directory" });
+  addDirectory(name: string, { mode, uid, gid, mtime }: DirectoryAttributes): void {
+    this.sink.add({ ...emptyEntry, mode, uid, gid, mtime, name: `${name}/`, type: "directory" });
   }
 
   private addFile(path: string, name: string, stat: files.FileStat): void {

@@ -7,6 +7,7 @@ import { internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Dockerfile } from "../dockerfile/instructions.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
+import { unmountBelow } from "../linux/mount.ts";
 import type { Database } from "../metadata/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
@@ -16,7 +17,6 @@ import type { BuildRequest } from "./build-request.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, receiveContext } from "./context/context.ts";
-import { dropMemoryDirectories } from "./context/memory-directory.ts";
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
@@ -61,7 +61,7 @@ export class Builder {
   /** Removes what builds of an earlier daemon left. Call once, before the first build. */
   reconcile(): void {
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
-    dropMemoryDirectories(this.work);
+    unmountBelow(this.work);
     this.deps.discard(this.work);
   }
 

@@ -82,16 +82,15 @@ export class CopyStep {
       throw invalidArgument("checksum requires exactly one source that is a URL");
     }
     const paths = copy.sources.filter((source) => !urls.includes(source));
-    const remote = stack.use(
-      await remoteFiles(urls, {
-        parent: build.scope.work,
-        destination: copy.destination,
-        checksum: copy.checksum,
-        keepGitDirectory: copy.keepGitDir,
-        signal: build.scope.signal,
-        discard: build.scope.discard,
-      }),
-    );
+    const options = {
+      parent: build.scope.work,
+      destination: copy.destination,
+      checksum: copy.checksum,
+      keepGitDirectory: copy.keepGitDir,
+      signal: build.scope.signal,
+      discard: build.scope.discard,
+    };
+    const remote = stack.use(await prefixed(`${name} failed: `, () => remoteFiles(urls, options)));
     return {
       name,
       sources: [
@@ -112,6 +111,9 @@ export class CopyStep {
     const common = { paths, literal: false, extract: name === "ADD" && copy.unpack !== false };
     if (copy.from === undefined) return { ...common, root: (await scope.context()).directory, preserve: false };
     const from = copy.from;
+    if (/^\d+$/.test(from) && !scope.stage(from)) {
+      throw invalidArgument(`invalid from flag value ${from}: index out of bounds`);
+    }
     const tree = await prefixed(`invalid from flag value ${from}: `, () => build.treeOf(from));
     if (tree === undefined) throw invalidArgument(`${name} failed: stage ${from} has no files`);
     return { ...common, root: tree.root, preserve: tree.image !== undefined };

@@ -1,6 +1,16 @@
 /** `RUN --mount`: directories that a step sees and that do not become part of its layer. Source: Dockerfile reference, "RUN --mount". */
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join, posix } from "node:path";
 import type { Mount } from "../api/container-config.ts";
 import { errorCode, invalidArgument, notFound, notImplemented } from "../base/errors.ts";
@@ -9,6 +19,7 @@ import { parseMount } from "../dockerfile/mounts.ts";
 import { resolveInRoot } from "../linux/resolve.ts";
 import { scanFiles } from "./context/copy-files.ts";
 import type { StageBuild } from "./stage-build.ts";
+import { WritableView } from "./writable-view.ts";
 
 /** Cache directories in use whose sharing is `locked` or `private`: who uses one now. */
 const busy = new Map<string, Promise<void>>();
@@ -72,7 +83,6 @@ export class RunMounts implements AsyncDisposable {
   }
 
   private async bind(mount: RunMount, target: string): Promise<void> {
-    if (!mount.readOnly) throw notImplemented("RUN --mount=type=bind,readwrite is not supported yet");
     const { scope } = this.build;
     const source = mount.source ?? "/";
     const tree = mount.from
@@ -94,24 +104,46 @@ export class RunMounts implements AsyncDisposable {
       const { digest } = await scanFiles(scope.workers, selection);
       this.keys.push(["bind", digest, source, target]);
     }
-    this.mounts.push({ Type: "bind", Source: inside(root, source), Target: target, ReadOnly: true });
+    let path = inside(root, source);
+    if (!mount.readOnly) {
+      const view = new WritableView(path, scope);
+      this.release.push(() => view[Symbol.dispose]());
+      path = view.path;
+    }
+    this.mounts.push({ Type: "bind", Source: path, Target: target, ReadOnly: mount.readOnly });
   }
 
   private async cache(mount: RunMount, target: string): Promise<void> {
-    if (mount.from) throw notImplemented("RUN --mount=type=cache,from= is not supported yet");
-    const id = createHash("sha256")
-      .update(mount.id ?? target)
-      .digest("hex");
-    const directory = await this.take(join(this.build.scope.cacheMounts, id), mount.sharing ?? "shared");
-    try {
-      mkdirSync(directory, { mode: 0o755 });
-      chmodSync(directory, mount.mode ?? 0o755);
-      chownSync(directory, mount.uid ?? 0, mount.gid ?? 0);
-    } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
-    }
-    this.keys.push(["cache", target]);
+    const seed = mount.from ? await this.seed(mount) : undefined;
+    const id = createHash("sha256").update(mount.id ?? target);
+    if (seed) id.update(`\0${seed.key}`);
+    const directory = await this.take(join(this.build.scope.cacheMounts, id.digest("hex")), mount.sharing ?? "shared");
+    if (!existsSync(directory)) await this.makeCache(directory, mount, seed?.path);
+    this.keys.push(["cache", target, ...(seed ? [seed.key] : [])]);
     this.mounts.push({ Type: "bind", Source: directory, Target: target, ReadOnly: mount.readOnly });
+  }
+
+  /** What a new cache directory begins with. */
+  private async seed({ from = "", source = "/" }: RunMount): Promise<{ path: string; key: string }> {
+    const tree = await this.build.treeOf(from);
+    if (tree === undefined) throw invalidArgument(`stage ${from} has no files`);
+    return { path: inside(tree.root, source), key: `${tree.image ?? from}\0${source}` };
+  }
+
+  /** There at once and whole: a killed daemon leaves none that is half filled. Whoever comes first makes it. */
+  private async makeCache(directory: string, { mode, uid, gid }: RunMount, seed: string | undefined): Promise<void> {
+    const { work, workers, signal, discard } = this.build.scope;
+    const draft = mkdtempSync(join(work, "cache-"));
+    try {
+      if (seed !== undefined) await workers.run({ verb: "copy-tree", from: seed, to: draft }, { signal });
+      const { mode: own, uid: user, gid: group } = seed === undefined ? rootDirectory : statSync(seed);
+      chownSync(draft, uid ?? user, gid ?? group);
+      chmodSync(draft, mode ?? own & 0o7777);
+      renameSync(draft, directory);
+    } catch (error) {
+      discard(draft);
+      if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
+    }
   }
 
   /** The directory to use. `locked` waits for whoever uses it; `private` takes another one instead. */
@@ -130,6 +162,8 @@ export class RunMounts implements AsyncDisposable {
     return chosen;
   }
 }
+
+const rootDirectory = { mode: 0o755, uid: 0, gid: 0 };
 
 /** Where a path of a context or image is on the host. */
 function inside(root: string, path: string): string {

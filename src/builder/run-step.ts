@@ -112,7 +112,11 @@ export class RunStep {
       using _held = images.hold();
       // A container that stays keeps its files.
       consumed = request.remove || request.forceRemove;
-      const layer = await snapshots.commit(id, { signal, consume: consumed, run: runOn(workers) });
+      const mountPoints = [
+        ...step.mounts.flatMap(({ Target }) => (Target ? [{ path: Target, temporary: true }] : [])),
+        ...Object.keys(build.config.Volumes ?? {}).map((path) => ({ path, temporary: false })),
+      ];
+      const layer = await snapshots.commit(id, { signal, consume: consumed, mountPoints, run: runOn(workers) });
       const image = await step.keep(layer);
       succeeded = true;
       return image;

@@ -2,11 +2,11 @@
  * From a parsed Dockerfile to the state that its target stage ends in: stages that do not need each other are built at once, those that
  * the target does not need never; every step is looked up in the cache first.
  */
-import { errorKind, internal } from "../base/errors.ts";
+import { EngineError, errorKind, internal, withPrefix } from "../base/errors.ts";
 import type { Dockerfile, Instruction, Stage } from "../dockerfile/instructions.ts";
 import { automaticArgs } from "../dockerfile/known-args.ts";
 import { expandWord } from "../dockerfile/shell-words.ts";
-import type { Platform } from "../oci/platform.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { BuildArgs } from "./build-args.ts";
 import type { BuildReport } from "./report.ts";
 import { type BuildScope, StageBuild, type StageState } from "./stage-build.ts";
@@ -53,7 +53,7 @@ export async function solve(build: Solve): Promise<Solved> {
   const start = (index: number): Promise<StageState> => {
     const known = running.get(index);
     if (known) return known;
-    const stage = stageOf(dockerfile, index);
+    const stage = withPlatform(stageOf(dockerfile, index), expand);
     const stageReport = report.stage(needed.indexOf(index));
     const building = new StageBuild(scope(index), stage, args.stage(), stageReport)
       .build(base(stage), added(index))
@@ -79,6 +79,18 @@ function globalScope({ dockerfile, request, platform }: Solve): { args: BuildArg
     for (const { name, value } of declared) args.declare(name, value === undefined ? undefined : expand(value));
   }
   return { args, expand };
+}
+
+/** `--platform` of FROM may hold variables. */
+function withPlatform(stage: Stage, expand: (word: string) => string): Stage {
+  if (stage.platform === undefined) return stage;
+  const platform = expand(stage.platform);
+  try {
+    if (platform !== "") parsePlatform(platform);
+  } catch (error) {
+    throw error instanceof EngineError ? withPrefix(`failed to parse platform ${platform}: `, error) : error;
+  }
+  return { ...stage, platform };
 }
 
 function stageOf({ stages }: Dockerfile, index: number): Stage {

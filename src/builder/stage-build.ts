@@ -150,7 +150,8 @@ export class StageBuild {
   private async begin(base: string): Promise<void> {
     const { scope, state } = this;
     if (base === "") throw invalidArgument(`base name (${this.stage.base}) should not be blank`);
-    const earlier = scope.stage(base);
+    // A number is an image's name here.
+    const earlier = /^\d+$/.test(base) ? undefined : scope.stage(base);
     if (earlier) scope.steps.startFromStage(state, await earlier);
     else if (base !== "scratch") {
       scope.steps.startFromImage(state, await scope.sources.image(base, this.report, this.stage.platform));

@@ -26,6 +26,11 @@ export function stageIndex(stages: readonly Stage[], name: string): number | und
   return /^\d+$/.test(name) && Number(name) < stages.length ? Number(name) : undefined;
 }
 
+/** What FROM means by a name: a number there is an image's name. */
+export function baseStage(stages: readonly Stage[], name: string): number | undefined {
+  return /^\d+$/.test(name) ? undefined : stageIndex(stages, name);
+}
+
 /** Indexes of the stages that the target needs, itself last. */
 export function neededStages(stages: readonly Stage[], target: number, base: (stage: Stage) => string): number[] {
   const needed = new Set<number>();
@@ -34,11 +39,8 @@ export function neededStages(stages: readonly Stage[], target: number, base: (st
     needed.add(index);
     const earlier = stages.slice(0, index);
     const stage = stages[index] as Stage;
-    const names = [base(stage), ...stage.instructions.flatMap(sourcesOf)];
-    for (const name of names) {
-      const found = name === undefined ? undefined : stageIndex(earlier, name);
-      if (found !== undefined) visit(found);
-    }
+    const sources = stage.instructions.flatMap(sourcesOf).map((name) => stageIndex(earlier, name));
+    for (const found of [baseStage(earlier, base(stage)), ...sources]) if (found !== undefined) visit(found);
   };
   visit(target);
   return [...needed].sort((a, b) => a - b);

@@ -97,6 +97,7 @@ const parsers: Record<string, Parse> = {
   VOLUME: (line, { words }, base) => {
     atLeastOne("VOLUME", words);
     noFlags(line);
+    if (words.some((word) => word.trim() === "")) throw invalidArgument("VOLUME specified can not be an empty string");
     return { ...base, kind: "volume", paths: words };
   },
   WORKDIR: (line, { words }, base) => ({ ...base, kind: "workdir", path: exactlyOne(line, words) }),

@@ -93,6 +93,13 @@ export function readMountInfo(path = "/proc/self/mountinfo"): MountInfo[] {
   return readFileSync(path, "utf8").split("\n").filter(Boolean).map(parseMountInfoLine);
 }
 
+/** Takes out of the tree whatever is mounted below a directory. */
+export function unmountBelow(directory: string): void {
+  const points = readMountInfo().map(({ mountPoint }) => mountPoint);
+  for (const point of points.reverse())
+    if (point.startsWith(`${directory}/`)) unmountIfMounted(point, { detach: true });
+}
+
 export function parseMountInfoLine(line: string): MountInfo {
   const fields = line.split(" ");
   const dash = fields.indexOf("-", 6);

@@ -7,7 +7,7 @@ import { contentSize, type UnpackLayerResult } from "../archive/layer-files.ts";
 import { LayerKeeper, LayerMaker } from "../archive/layer-maker.ts";
 import { Packer } from "../archive/pack.ts";
 import { fromRaw, openFlags } from "../linux/files.ts";
-import { isShown, tidyUpper } from "./tidy-upper.ts";
+import { isShown, type MountPoint, tidyMountPoints, tidyUpper } from "./tidy-upper.ts";
 import { type UpperChange, upperChanges } from "./upper-changes.ts";
 
 export interface UpperJob {
@@ -22,6 +22,7 @@ export interface UpperLayerJob extends Omit<UpperJob, "verb"> {
   verb: "copy-upper" | "adopt-upper";
   /** An empty directory, the layer's. */
   directory: string;
+  mountPoints: readonly MountPoint[];
 }
 
 const kinds = { modified: 0, added: 1, deleted: 2 } as const;
@@ -36,18 +37,20 @@ function changes({ upper, layers }: UpperJob): FilesystemChange[] {
     .map(({ path, kind }) => ({ Path: fromRaw(path), Kind: kinds[kind] }));
 }
 
-function copyUpper({ upper, layers, directory }: UpperLayerJob): UnpackLayerResult {
+function copyUpper({ upper, layers, directory, mountPoints }: UpperLayerJob): UnpackLayerResult {
   return withLayers(layers, (descriptors) => {
     using maker = new LayerMaker(directory, upper);
+    tidyMountPoints(mountPoints, descriptors);
     pack(new Packer(maker), upperChanges(descriptors, { purpose: "layer" }));
     maker.end();
     return maker.result();
   });
 }
 
-function adoptUpper({ upper, layers, directory }: UpperLayerJob): UnpackLayerResult {
+function adoptUpper({ upper, layers, directory, mountPoints }: UpperLayerJob): UnpackLayerResult {
   return withLayers(layers, (descriptors) => {
     using keeper = new LayerKeeper(directory, upper);
+    tidyMountPoints(mountPoints, descriptors);
     const useless: string[] = [];
     const found = upperChanges(descriptors, { purpose: "layer", onUseless: (path) => useless.push(path) });
     tidyUpper(found, useless);

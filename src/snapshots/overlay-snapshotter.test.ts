@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
+  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -309,6 +310,27 @@ test("a consumed snapshot's upper directory is the layer: just what its archive 
   expect(getXattr(join(layers.path(diffId), "fresh"), "trusted.overlay.opaque")).toBeUndefined();
 });
 
+test("mount points that a runtime made go again, unless something is in them; kept ones are ordinary directories", async () => {
+  const base = await layer({ name: "opt/", mode: 0o750 }, { name: "there/" });
+  const tree = await mounted("points", base);
+  for (const path of ["opt/a/b", "full", "volume"]) mkdirSync(`${tree}/${path}`, { recursive: true });
+  chmodSync(`${tree}/volume`, 0o1755);
+  writeFileSync(`${tree}/file`, "");
+  writeFileSync(`${tree}/full/x`, "1");
+  const temporary = (path: string) => ({ path, temporary: true });
+  const mountPoints = [
+    ...["/opt/a/b", "/file", "/full", "/there"].map(temporary),
+    { path: "/volume", temporary: false },
+  ];
+  const { diffId } = await snapshots.commit("points", { consume: true, mountPoints });
+  await snapshots.remove("points");
+  expect(describeTree(layers.path(diffId)).map((line) => line.split(" ").slice(0, 2).join(" "))).toEqual([
+    "full 40755",
+    "full/x 100644",
+    "volume 40755",
+  ]);
+});
+
 /** Name, mode, owner, links, size, seconds, attributes and content of everything in a tree. */
 function describeTree(tree: string): string[] {
   const names = readdirSync(tree, { recursive: true }).map(String).sort();
@@ -318,10 +340,10 @@ function describeTree(tree: string): string[] {
     if (!stat) throw new Error(`${path} is gone`);
     const { mode, uid, gid, nlink, size, mtime, rdevMajor } = stat;
     const directory = (mode & 0o170000) === 0o040000;
+    // A whiteout's time means nothing.
+    const time = (mode & 0o170000) === 0o020000 ? "" : mtime;
     const content = (mode & 0o170000) === 0o100000 ? readFileSync(path, "utf8") : "";
     const xattrs = listXattrs(path).map((xattr) => `${xattr}=${getXattr(path, xattr)}`);
-    return [name, mode.toString(8), uid, gid, nlink, directory ? "" : size, mtime, rdevMajor, xattrs, content].join(
-      " ",
-    );
+    return [name, mode.toString(8), uid, gid, nlink, directory ? "" : size, time, rdevMajor, xattrs, content].join(" ");
   });
 }

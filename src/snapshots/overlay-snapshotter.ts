@@ -131,10 +131,16 @@ export class OverlaySnapshotter implements Snapshotter {
     return (await runChild("__snapshot", this.upperJob("usage", key))) as number;
   }
 
-  async commit(key: string, { signal, consume, run = runOnce }: CommitOptions = {}): Promise<Layer> {
+  async commit(key: string, { signal, consume, mountPoints = [], run = runOnce }: CommitOptions = {}): Promise<Layer> {
     const { upper, layers } = this.upperJob("usage", key);
     using place = this.layers.newDirectory();
-    const job = { verb: consume ? "adopt-upper" : "copy-upper", upper, layers, directory: place.path } as const;
+    const job = {
+      verb: consume ? "adopt-upper" : "copy-upper",
+      upper,
+      layers,
+      directory: place.path,
+      mountPoints,
+    } as const;
     const { diffId, size } = (await run(job, { signal })) as UnpackLayerResult;
     // A daemon that dies here leaves a snapshot without upper directory and a layer without row: the next start removes both.
     if (consume && !this.layers.has(diffId)) renameSync(upper, join(place.path, "diff"));

@@ -18,6 +18,7 @@
 import type { FilesystemChange } from "../api/containers.ts";
 import type { UpperLayerJob } from "./child.ts";
 import type { Layer } from "./layer-store.ts";
+import type { MountPoint } from "./tidy-upper.ts";
 
 export interface CommitOptions {
   signal?: AbortSignal | undefined;
@@ -26,6 +27,7 @@ export interface CommitOptions {
    * fails. Nobody may be writing to it.
    */
   consume?: boolean;
+  mountPoints?: readonly MountPoint[];
   /** Runs the job in a process that the caller has at hand. */
   run?: (job: UpperLayerJob, options: { signal: AbortSignal | undefined }) => Promise<unknown>;
 }

@@ -4,7 +4,14 @@
  */
 import { removeTree } from "../archive/remove-tree.ts";
 import * as files from "../linux/files.ts";
-import type { UpperChange } from "./upper-changes.ts";
+import { isBelow, type UpperChange } from "./upper-changes.ts";
+
+/** Where something was mounted in the snapshot's tree. What the OCI runtime had to make there is in the upper directory. */
+export interface MountPoint {
+  path: string;
+  /** It goes, and the directories above it, unless they were there or hold something. Otherwise it becomes an ordinary directory. */
+  temporary: boolean;
+}
 
 const opaqueName = "trusted.overlay.opaque";
 
@@ -30,6 +37,28 @@ export function tidyUpper(changes: readonly UpperChange[], useless: readonly str
   // The root is no entry of an archive.
   files.changeOwner("/", 0, 0);
   files.changeMode("/", 0o755);
+}
+
+/** crun's mode of a mount point that it makes. */
+const madeMode = 0o1755;
+
+/** As `tidyUpper`. `layers`: descriptors of the layers' roots, topmost first. */
+export function tidyMountPoints(mountPoints: readonly MountPoint[], layers: readonly number[]): void {
+  const paths = new Set<string>();
+  for (const { path, temporary } of mountPoints) {
+    const raw = files.toRaw(path);
+    const stat = files.lstat(raw);
+    if (temporary) for (let at = raw; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) paths.add(at);
+    else if (stat && files.isDirectory(stat) && (stat.mode & 0o7777) === madeMode) files.changeMode(raw, 0o755);
+  }
+  for (const path of [...paths].sort((a, b) => b.length - a.length)) {
+    const stat = files.lstat(path);
+    if (!stat || isBelow(layers, path)) continue;
+    const empty = files.isDirectory(stat)
+      ? files.listNames(path).length === 0
+      : files.isRegular(stat) && stat.size === 0;
+    if (empty) remove(path);
+  }
 }
 
 function isSocket({ mode }: files.FileStat): boolean {

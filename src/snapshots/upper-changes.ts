@@ -120,6 +120,17 @@ class Walk {
   }
 }
 
+/** Whether the layers have something at `path`, in which no link is followed. */
+export function isBelow(layers: readonly number[], path: string): boolean {
+  let directory: LowerDirectory | undefined = { path: ".", layers };
+  let found: LowerEntry | undefined;
+  for (const name of path.split("/").filter(Boolean)) {
+    found = directory && lookUp(directory, name);
+    directory = found?.directory;
+  }
+  return found !== undefined;
+}
+
 /** What the layers together show under `name`. */
 function lookUp(lower: LowerDirectory, name: string): LowerEntry | undefined {
   const path = `${lower.path}/${name}`;

@@ -63,7 +63,7 @@ test("a Dockerfile in small letters is found, others are refused in Docker's wor
   await using none = await receive({ a: "" });
   expect(() => none.dockerfile()).toThrow("Cannot locate specified Dockerfile: Dockerfile");
   await using outside = await receive({ a: "" }, "../x");
-  expect(() => outside.dockerfile()).toThrow("the Dockerfile (../x) must be within the build context");
+  expect(() => outside.dockerfile()).toThrow("forbidden path outside the build context: ../x ()");
 });
 
 test("broken archives are refused, and leave nothing", async () => {

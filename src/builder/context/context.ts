@@ -83,7 +83,7 @@ export function readDockerfile(directory: string, name: string): string {
     if (found !== undefined) return found;
   }
   if (name.split("/").includes("..")) {
-    throw invalidArgument(`the Dockerfile (${name}) must be within the build context`);
+    throw invalidArgument(`forbidden path outside the build context: ${name} ()`);
   }
   throw notFound(`Cannot locate specified Dockerfile: ${name}`);
 }

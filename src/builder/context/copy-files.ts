@@ -8,10 +8,12 @@ import { ChildContainerTree } from "../../archive/child-container-tree.ts";
 import { decompressor, detectCompression } from "../../archive/compression.ts";
 import type { CopySelection } from "../../archive/copy-items.ts";
 import type { CopyLayerJob, CopyPackJob, CopyScan, CopyScanRequest } from "../../archive/copy-jobs.ts";
+import { parseMode } from "../../archive/file-mode.ts";
 import type { JobWorkers } from "../../archive/job-workers.ts";
 import { startChild } from "../../archive/run-child.ts";
 import { parseHeader } from "../../archive/tar-header.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import * as files from "../../linux/files.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
 import { digestOf } from "../../oci/digest.ts";
 import type { Owner } from "../owner.ts";
@@ -118,6 +120,10 @@ export function copyLayerJob(
   if (!source || sources.length > 1 || source.archives.length > 0) return undefined;
   const { base, name } = place(prepared, target);
   const directories = directoriesOf(target, base, owner ?? rootUser);
+  const last = directories.at(-1);
+  // A directory that is copied under a new name is one of the files whose mode is asked for.
+  if (last?.isNew && name === undefined && source.scan.kind === "directory" && request.mode !== undefined)
+    last.mode = parseMode(request.mode)(files.fileType.directory | last.mode, true) & 0o7777;
   return { verb: "copy-layer", ...packJob(request, source, { name, owner }), directories };
 }
 

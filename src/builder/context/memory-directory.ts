@@ -2,10 +2,10 @@
  * A directory in memory, for what a build receives and throws away again: files cost a tenth there of what they cost on a disk, and
  * going away costs nothing (to delete a file from ext4 can take half a millisecond).
  */
-import { close, mkdtempSync, readdirSync, rmdirSync } from "node:fs";
+import { close, mkdtempSync, rmdirSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { mount, takeOut, unmountIfMounted } from "../../linux/mount.ts";
+import { mount, takeOut } from "../../linux/mount.ts";
 
 /** More than this of one build stays out of memory, in bytes. */
 const most = 128 << 20;
@@ -35,10 +35,4 @@ export class MemoryDirectory implements Disposable {
     close(takeOut(this.path));
     rmdirSync(this.path);
   }
-}
-
-/** Unmounts those that a killed daemon left in the directory. */
-export function dropMemoryDirectories(parent: string): void {
-  for (const name of readdirSync(parent))
-    if (name.startsWith("memory-")) unmountIfMounted(join(parent, name), { detach: true });
 }

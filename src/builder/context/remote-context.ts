@@ -3,8 +3,9 @@ import { detectCompression } from "../../archive/compression.ts";
 import { peek } from "../../archive/read-archive.ts";
 import { runChild } from "../../archive/run-child.ts";
 import { blockSize } from "../../archive/tar-entry.ts";
-import { errorMessage, invalidArgument } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
+import { connectionProblem } from "../../remote/connection-problem.ts";
 import { type BuildContext, type ContextOptions, makeContext, readDockerfile, receiveContext } from "./context.ts";
 import { checkOut, type GitSource, parseGitUrl } from "./git.ts";
 
@@ -73,7 +74,7 @@ export async function download(url: string, signal: AbortSignal): Promise<Respon
     response = await fetch(url, { signal });
   } catch (error) {
     signal.throwIfAborted();
-    throw invalidArgument(`Get ${JSON.stringify(url)}: ${errorMessage(error)}`, { cause: error });
+    throw invalidArgument(`Get ${JSON.stringify(url)}: ${connectionProblem(error, url)}`, { cause: error });
   }
   if (!response.ok) {
     const said = (await response.text().catch(() => "")).slice(0, 4096).trim();
