@@ -2,10 +2,12 @@
  * `gantry daemon`: the composition root. Configuration, lock, engine, API, in this order; ended in reverse. Containers run on.
  */
 import { existsSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
+import { ChildContainerTree } from "./archive/child-container-tree.ts";
 import { errorMessage } from "./base/errors.ts";
 import { Logger, type LogLevel } from "./base/log.ts";
 import { version } from "./base/version.ts";
+import { Buildkit } from "./buildkit/buildkit.ts";
 import { type DaemonConfig, readDaemonCommand, reloadConfig } from "./daemon/config.ts";
 import { type Engine, openEngine } from "./daemon/engine.ts";
 import { closeListeners, listen, listenForMetrics } from "./daemon/listeners.ts";
@@ -61,7 +63,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const requests = new RequestMetrics();
   const system = createSystem({ config, engine, host, events, requests, id });
   const { networks, ...nouns } = engine;
-  const backends: Backends = { ...nouns, networks: networks.catalog, system };
+  const buildkit = createBuildkit(engine, config, id);
+  const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
   const handler = createApiHandler({ backends, version, log, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
@@ -174,6 +177,25 @@ function createSystem(parts: {
     listImages: (options) => engine.images.list(options),
     volumesWithUsage: () => engine.volumes.withUsage(),
     layersSize: () => engine.images.layersSize(),
+  });
+}
+
+function createBuildkit(
+  { builder, images, snapshots, registries, networks }: Engine,
+  config: DaemonConfig,
+  id: string,
+): Buildkit {
+  const tree = new ChildContainerTree();
+  return new Buildkit({
+    builder,
+    images,
+    snapshots,
+    inspectRemote: (name, credentials, signal) => registries.inspect(name, credentials, signal),
+    exportTree: (directory, signal) => tree.exportTree(directory, signal),
+    directory: join(config.dataRoot, "buildkit"),
+    engineId: id,
+    version,
+    hostGateway: () => networks.hostGateway ?? "",
   });
 }
 

@@ -24,6 +24,7 @@ const ranks: Record<string, number> = {
   "engine/gc": 54,
   "engine/system": 55,
   builder: 60,
+  buildkit: 61,
   registry: 60,
   hub: 60,
   cluster: 60,

@@ -19,6 +19,9 @@ export const dockerdRoot = process.env["DOCKERD_ROOT"];
 /** The CLI's compose plugin (version 2 or newer), which Debian 12 does not have: without it, its part of the journey is skipped. */
 export const composePlugin = process.env["COMPOSE_PLUGIN"];
 
+/** The CLI's buildx plugin: without it, the tests of BuildKit's face are skipped. */
+export const buildxPlugin = process.env["BUILDX_PLUGIN"];
+
 /** What takes long to make (a Debian root) is kept here between runs. */
 export const cacheDirectory = process.env["E2E_CACHE"] ?? join(tmpdir(), "gantry-e2e-cache");
 

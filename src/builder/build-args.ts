@@ -59,6 +59,11 @@ export class BuildArgs {
     return predefined.has(name) && !this.declared.has(name);
   }
 
+  /** What this scope has declared, in order, and the values; "" without one. */
+  declarations(): [name: string, value: string][] {
+    return [...this.declared.keys()].map((name) => [name, this.get(name) ?? ""]);
+  }
+
   /** Names that the client gave and no ARG asked for, in any stage. */
   unused(): string[] {
     return Object.keys(this.given).filter((name) => !predefined.has(name) && !this.referenced.has(name));

@@ -18,6 +18,8 @@ export interface SolveRequest {
   forceRemove: boolean;
   /** Of the containers that run steps: limits, network, hosts. */
   host: HostConfig;
+  /** Their host name; undefined: the beginning of each one's id. */
+  hostname?: string | undefined;
   /** The login for a registry's domain; none: `{}`. */
   login(domain: string): Promise<Credentials>;
   /** Where `RUN --mount=type=secret` and `ssh` get theirs; undefined: the client cannot give any. */

@@ -1,7 +1,7 @@
 /** The builder's classic face: Dockerfile and context in, image out. Source: Docker Engine API, "Build an image". */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { ProgressMessage } from "../api/system.ts";
+import type { Filters, ProgressMessage } from "../api/system.ts";
 import { JobWorkers } from "../archive/job-workers.ts";
 import { internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
@@ -14,9 +14,15 @@ import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { BuildRequest } from "./build-request.ts";
-import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
+import {
+  type CachePruneRequest,
+  type CachePruneResult,
+  type CacheUsage,
+  cacheUsage,
+  pruneCache,
+} from "./cache-prune.ts";
 import { ClassicReport } from "./classic-report.ts";
-import { type BuildContext, receiveContext } from "./context/context.ts";
+import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
@@ -37,6 +43,8 @@ export interface BuilderDependencies {
   directory: string;
   /** Takes a directory of the same disk away at once, and deletes it later. */
   discard(directory: string): void;
+  /** On a file system in memory, and this object's alone: what must never come to a disk. */
+  secrets: string;
 }
 
 /** What a face brings to a build; the rest is the builder's. */
@@ -63,6 +71,7 @@ export class Builder {
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
     unmountBelow(this.work);
     this.deps.discard(this.work);
+    rmSync(this.deps.secrets, { recursive: true, force: true });
   }
 
   /** Resolves with the image's id. What is wrong with the request is refused before anything is said. */
@@ -125,13 +134,22 @@ export class Builder {
     return pruneCache(this.cache, this.deps.images, request);
   }
 
+  /** The cached steps, least recently used first. */
+  usage(filters: Filters): CacheUsage[] {
+    return cacheUsage(this.cache, this.deps.images, filters);
+  }
+
+  /** For contexts of builds. `dockerfile`: its path in the context. */
+  contextOptions(dockerfile: string, signal: AbortSignal): ContextOptions {
+    return { parent: this.work, dockerfile, signal, workers: this.workers, discard: this.deps.discard };
+  }
+
   private async openContext(
     request: BuildRequest,
     report: ClassicReport,
   ): Promise<{ context: BuildContext; text: string }> {
     const { dockerfile, signal } = request;
-    const { discard } = this.deps;
-    const options = { parent: this.work, dockerfile, signal, workers: this.workers, discard };
+    const options = this.contextOptions(dockerfile, signal);
     if (request.remote === "") {
       if (!request.context) throw invalidArgument("the build has no context");
       const context = await receiveContext(request.context, options);

@@ -18,6 +18,27 @@ export interface CachePruneResult {
   SpaceReclaimed: number;
 }
 
+/** A cached step, for listings. */
+export interface CacheUsage {
+  id: string;
+  description: string;
+  /** Bytes of the layer that it added. */
+  size: number;
+  /** Milliseconds since 1970. */
+  created: number;
+  used: number;
+  uses: number;
+}
+
+/** Least recently used first. */
+export function cacheUsage(cache: StepCache, images: BuilderImages, filters: Filters): CacheUsage[] {
+  const entries = cache.list().filter((entry) => matches(entry, filters, undefined));
+  return entries.map((entry) => {
+    const { description, created, used, uses } = entry;
+    return { id: shownKey(entry), description, size: ownSize(images, entry), created, used, uses };
+  });
+}
+
 export async function pruneCache(
   cache: StepCache,
   images: BuilderImages,

@@ -9,7 +9,7 @@ export type Say = (message: ProgressMessage) => void;
 
 export class ClassicReport implements BuildReport {
   private readonly say: Say;
-  private plan: BuildPlan = { metaArgs: [], stages: [] };
+  private plan: BuildPlan = { metaArgs: [], stages: [], total: 0 };
   private outputs: OrderedOutputs | undefined;
 
   constructor(say: Say) {

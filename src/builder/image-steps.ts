@@ -34,6 +34,13 @@ export class ImageSteps implements StepKeeper {
     if (image !== undefined) this.startFromImage(state, image);
   }
 
+  recordedArguments({ args }: StageState, environment: Readonly<Record<string, string>>): string[] {
+    return Object.keys(environment)
+      .filter((name) => !args.isTransparent(name))
+      .sort()
+      .map((name) => `${name}=${environment[name]}`);
+  }
+
   metadata(build: StageBuild, instruction: Instruction): Promise<void> {
     const { state } = build;
     const comment = describe(instruction, state.run.config);

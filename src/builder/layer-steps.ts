@@ -41,7 +41,13 @@ export class LayerSteps implements StepKeeper {
     state.variant = earlier.variant;
   }
 
+  recordedArguments({ args }: StageState): string[] {
+    return args.declarations().map(([name, value]) => `${name}=${value}`);
+  }
+
   async metadata({ state, added }: StageBuild, instruction: Instruction): Promise<void> {
+    // Long without a meaning on Linux, and there all the same.
+    if (instruction.kind === "cmd" || instruction.kind === "entrypoint") state.run.config.ArgsEscaped = true;
     const text = historyOf(instruction, state);
     if (text === undefined || added.has(instruction)) return;
     state.history.push({ created_by: text, comment, empty_layer: true });

@@ -35,7 +35,7 @@ export interface BuilderImages {
   /** Bytes of the layer that an image adds to those below; 0: it has none. */
   topLayerSize(id: Digest): number;
   /** The image that a build ends with; its layers are those of a cache step or an image. */
-  createBuilt(config: ImageConfig): Promise<Digest>;
+  createBuilt(config: ImageConfig, options?: { hidden: boolean }): Promise<Digest>;
   tag(name: string, repo: string, tag: string): Promise<void>;
   remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<unknown>;
   pull(

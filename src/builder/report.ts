@@ -1,6 +1,7 @@
 /** What a build says while it runs. The classic builder's text and BuildKit's progress are two ways to tell it. */
 import type { ProgressMessage } from "../api/system.ts";
 import type { Instruction, Stage } from "../dockerfile/instructions.ts";
+import type { Lookup } from "../dockerfile/shell-words.ts";
 import type { Digest } from "../oci/digest.ts";
 
 export interface BuildReport {
@@ -13,6 +14,8 @@ export interface BuildReport {
 export interface BuildPlan {
   metaArgs: readonly Instruction[];
   stages: readonly PlannedStage[];
+  /** Number of stages in the Dockerfile. */
+  total: number;
 }
 
 export interface PlannedStage {
@@ -24,13 +27,13 @@ export interface PlannedStage {
 }
 
 export interface StageReport {
-  /** A step begins, the FROM line first. What is told next is about it. */
-  step(step: Stage | Instruction): void;
+  /** A step begins, the FROM line (its base expanded) first. What is told next is about it. `lookup`: the variables that it sees. */
+  step(step: Stage | Instruction, lookup: Lookup): void;
   /** The image of the FROM line is here; its triggers come next. */
   base(image: Digest | undefined): void;
   /** Of the base image's ONBUILD. */
   triggers(count: number): void;
-  trigger(instruction: Instruction): void;
+  trigger(instruction: Instruction, lookup: Lookup): void;
   warning(text: string): void;
   pull(message: ProgressMessage): void;
   cached(): void;

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { basename, join, posix } from "node:path";
 import type { Mount } from "../api/container-config.ts";
-import { errorCode, invalidArgument, notFound, notImplemented } from "../base/errors.ts";
+import { errorCode, invalidArgument, notFound } from "../base/errors.ts";
 import type { RunMount } from "../dockerfile/instructions.ts";
 import { parseMount } from "../dockerfile/mounts.ts";
 import { resolveInRoot } from "../linux/resolve.ts";
@@ -26,11 +26,14 @@ const busy = new Map<string, Promise<void>>();
 
 export class RunMounts implements AsyncDisposable {
   readonly mounts: Mount[] = [];
+  /** Variables that the step sees because of its mounts. */
+  readonly environment: Record<string, string> = {};
   /** What of the mounts decides whether a cached result is still right. */
   readonly keys: unknown[] = [];
+  private agents = 0;
   private readonly build: StageBuild;
   private readonly wanted: readonly string[];
-  private readonly release: (() => void)[] = [];
+  private readonly release: (() => void | PromiseLike<void>)[] = [];
 
   constructor(build: StageBuild, wanted: readonly string[]) {
     this.build = build;
@@ -52,7 +55,7 @@ export class RunMounts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const release of this.release.reverse()) release();
+    for (const release of this.release.reverse()) await release();
   }
 
   private async add(mount: RunMount): Promise<void> {
@@ -66,20 +69,68 @@ export class RunMounts implements AsyncDisposable {
         this.keys.push(["tmpfs", target]);
         this.mounts.push({ Type: "tmpfs", Target: target, TmpfsOptions: mount.size ? { SizeBytes: mount.size } : {} });
         return;
-      default:
-        // The classic API has no way to send secrets; an optional one is then simply not there.
-        if (mount.required) throw notImplemented(`RUN --mount=type=${mount.type} needs a client that speaks BuildKit`);
+      case "secret":
+        return this.secret(mount, target);
+      case "ssh":
+        return this.agent(mount, target);
     }
   }
 
   private target(mount: RunMount): string {
     if (mount.target === undefined || mount.target === "") {
-      if (mount.type === "secret" || mount.type === "ssh") return `/run/secrets/${mount.id ?? "default"}`;
+      if (mount.type === "secret") return `/run/secrets/${basename(mount.id ?? "default")}`;
+      if (mount.type === "ssh") return `/run/buildkit/ssh_agent.${this.agents++}`;
       throw invalidArgument(`invalid mount target "": a mount of type ${mount.type} needs a target`);
     }
     const path = posix.resolve("/", this.build.config.WorkingDir ?? "/", mount.target);
     if (path === "/") throw invalidArgument(`invalid mount target "${mount.target}": mounting at / is not possible`);
     return path;
+  }
+
+  /** The file lies on a file system in memory, and is no part of the key: another secret gives no other result. */
+  private async secret(mount: RunMount, target: string): Promise<void> {
+    const { request, signal } = this.build.scope;
+    const id = mount.id ?? basename(target);
+    const data = await request.client?.secret(id, signal);
+    if (data === undefined) {
+      // The classic API has no way to send secrets; an optional one is then simply not there.
+      if (mount.required) throw invalidArgument(`secret ${id}: not found`);
+      return;
+    }
+    if (mount.env !== undefined) {
+      this.environment[mount.env] = Buffer.from(data).toString();
+      if (!mount.target) return;
+    }
+    const path = join(this.privateDirectory(), "secret");
+    writeFileSync(path, data, { mode: 0o600 });
+    chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
+    chmodSync(path, mount.mode ?? 0o400);
+    this.mounts.push({ Type: "bind", Source: path, Target: target, ReadOnly: true });
+  }
+
+  private async agent(mount: RunMount, target: string): Promise<void> {
+    const id = mount.id ?? "default";
+    const path = join(this.privateDirectory(), "agent");
+    const agent = await this.build.scope.request.client?.agent(id, path);
+    if (!agent) {
+      if (mount.required) throw invalidArgument(`no SSH key ${JSON.stringify(id)} forwarded from the client`);
+      return;
+    }
+    this.release.push(() => agent[Symbol.asyncDispose]());
+    chownSync(path, mount.uid ?? 0, mount.gid ?? 0);
+    chmodSync(path, mount.mode ?? 0o600);
+    this.environment["SSH_AUTH_SOCK"] ??= target;
+    this.mounts.push({ Type: "bind", Source: path, Target: target });
+  }
+
+  /** On a file system in memory: what lies there never comes to a disk. */
+  private privateDirectory(): string {
+    const { secrets } = this.build.scope;
+    mkdirSync(secrets, { recursive: true, mode: 0o711 });
+    const directory = mkdtempSync(join(secrets, "mount-"));
+    chmodSync(directory, 0o711);
+    this.release.push(() => rmSync(directory, { recursive: true, force: true }));
+    return directory;
   }
 
   private async bind(mount: RunMount, target: string): Promise<void> {

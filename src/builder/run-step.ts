@@ -33,15 +33,12 @@ export class RunStep {
     await mounts.prepare();
     const command = this.command(mounts);
     const environment = this.argumentEnvironment();
-    const noted = Object.keys(environment)
-      .filter((name) => !build.state.args.isTransparent(name))
-      .sort()
-      .map((name) => `${name}=${environment[name]}`);
+    const noted = build.scope.steps.recordedArguments(build.state, environment);
     const recorded = noted.length > 0 ? [`|${noted.length}`, ...noted, ...command] : command;
     const heredocs = run.heredocs.map(({ content }) => content);
     const key = [recorded, heredocs, mounts.keys, run.network ?? ""];
     await build.scope.steps.files(build, { instruction: run, command: recorded }, key, (keep) =>
-      this.inContainer({ parent, command, environment, mounts: mounts.mounts, keep }),
+      this.inContainer({ parent, command, environment: { ...environment, ...mounts.environment }, mounts, keep }),
     );
   }
 
@@ -81,7 +78,7 @@ export class RunStep {
     parent: Digest;
     command: string[];
     environment: Record<string, string>;
-    mounts: Mount[];
+    mounts: RunMounts;
     keep: (layer: Layer) => Promise<Digest>;
   }): Promise<Digest> {
     const { build } = this;
@@ -98,7 +95,8 @@ export class RunStep {
           ...Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
         ],
         Healthcheck: { Test: ["NONE"] },
-        HostConfig: this.hostConfig(step.mounts),
+        HostConfig: this.hostConfig(step.mounts.mounts),
+        ...(request.hostname && { Hostname: request.hostname }),
       },
       {},
     );
@@ -113,7 +111,7 @@ export class RunStep {
       // A container that stays keeps its files.
       consumed = request.remove || request.forceRemove;
       const mountPoints = [
-        ...step.mounts.flatMap(({ Target }) => (Target ? [{ path: Target, temporary: true }] : [])),
+        ...step.mounts.mounts.flatMap(({ Target }) => (Target ? [{ path: Target, temporary: true }] : [])),
         ...Object.keys(build.config.Volumes ?? {}).map((path) => ({ path, temporary: false })),
       ];
       const layer = await snapshots.commit(id, { signal, consume: consumed, mountPoints, run: runOn(workers) });

@@ -27,15 +27,12 @@ export interface Solved {
 /** Rejects with what failed first; the other stages are told to stop, and have stopped. */
 export async function solve(build: Solve): Promise<Solved> {
   const { dockerfile, report, request } = build;
-  checkStageNames(dockerfile.stages);
-  const target = targetStage(dockerfile, request.target);
-  const { args, expand } = globalScope(build);
-  const base = (stage: Stage) => expand(stage.base);
-  const needed = neededStages(dockerfile.stages, target, base);
+  const { target, args, expand, base, needed } = planStages(build);
   const labels = labelInstructions(request.labels);
   const added = (index: number) => (index === target ? labels : []);
   report.begin({
     metaArgs: dockerfile.metaArgs,
+    total: dockerfile.stages.length,
     stages: needed.map((index) => ({ index, stage: stageOf(dockerfile, index), added: added(index).length })),
   });
   const failed = new AbortController();
@@ -71,8 +68,34 @@ export async function solve(build: Solve): Promise<Solved> {
   return { state: await (running.get(target) as Promise<StageState>), unusedArgs: args.unused() };
 }
 
+/** Names of the images that the stages which are needed begin with, and not with an earlier stage. */
+export function baseImages(
+  build: Pick<Solve, "dockerfile" | "request" | "platform">,
+): { name: string; stage: Stage }[] {
+  const { base, needed } = planStages(build);
+  const { stages } = build.dockerfile;
+  return needed.flatMap((index) => {
+    const stage = stageOf(build.dockerfile, index);
+    const name = base(stage);
+    const isImage = name !== "" && name !== "scratch" && stageIndex(stages.slice(0, index), name) === undefined;
+    return isImage ? [{ name, stage }] : [];
+  });
+}
+
+function planStages(build: Pick<Solve, "dockerfile" | "request" | "platform">) {
+  const { dockerfile, request } = build;
+  checkStageNames(dockerfile.stages);
+  const target = targetStage(dockerfile, request.target);
+  const { args, expand } = globalScope(build);
+  const base = (stage: Stage) => expand(stage.base);
+  return { target, args, expand, base, needed: neededStages(dockerfile.stages, target, base) };
+}
+
 /** ARG before the first FROM, and what FROM lines are expanded with. */
-function globalScope({ dockerfile, request, platform }: Solve): { args: BuildArgs; expand: (word: string) => string } {
+function globalScope({ dockerfile, request, platform }: Pick<Solve, "dockerfile" | "request" | "platform">): {
+  args: BuildArgs;
+  expand: (word: string) => string;
+} {
   const args = BuildArgs.global(request.args, automaticArgs(platform, request.target || undefined));
   const expand = (word: string) => expandWord(word, (name) => args.get(name), dockerfile.directives.escape);
   for (const { args: declared } of dockerfile.metaArgs) {

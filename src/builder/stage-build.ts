@@ -46,6 +46,8 @@ export interface BuildScope {
   work: string;
   /** Takes a directory away at once, and deletes it later. */
   discard(directory: string): void;
+  /** Directory for secrets and sockets, on a file system in memory. */
+  secrets: string;
   /** Directory of the cache mounts, which stay. */
   cacheMounts: string;
   signal: AbortSignal;
@@ -109,14 +111,15 @@ export class StageBuild {
     const { report, state } = this;
     for (const instruction of extra) this.added.add(instruction);
     try {
-      report.step(this.stage);
+      const lookup = (name: string) => this.lookup(name);
+      report.step({ ...this.stage, base }, lookup);
       await this.begin(base);
       report.base(state.image);
       await this.runTriggers();
       report.reached(state.image);
       for (const instruction of [...this.stage.instructions, ...extra]) {
         if (this.scope.signal.aborted) throw canceled("Build cancelled");
-        report.step(instruction);
+        report.step(instruction, lookup);
         await this.step(instruction);
         report.reached(state.image);
       }
@@ -169,7 +172,7 @@ export class StageBuild {
     this.report.triggers(triggers.length);
     for (const trigger of triggers) {
       const instruction = parseTrigger(trigger);
-      this.report.trigger(instruction);
+      this.report.trigger(instruction, (name) => this.lookup(name));
       await this.step(instruction);
     }
   }

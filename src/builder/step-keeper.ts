@@ -25,6 +25,8 @@ export interface StepKeeper {
   startFromImage(state: StageState, image: Digest): void;
   /** Lets a stage start where an earlier one ended. */
   startFromStage(state: StageState, earlier: StageState): void;
+  /** The arguments that a RUN is recorded with; `environment`: those that it sees. */
+  recordedArguments(state: StageState, environment: Readonly<Record<string, string>>): string[];
   /** A step that changes the config alone; the stage's state has its effect. */
   metadata(build: StageBuild, instruction: Instruction): Promise<void>;
   /** A step that changes files. `key`: everything of the step itself that decides whether a cached result is right. */

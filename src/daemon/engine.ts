@@ -75,6 +75,7 @@ export interface EngineOptions {
 
 export interface Engine {
   builder: Builder;
+  snapshots: OverlaySnapshotter;
   containers: Containers;
   execs: Execs;
   images: Images;
@@ -146,6 +147,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     database,
     directory: join(dataRoot, "build"),
     discard: (directory) => void trash.discard(directory),
+    secrets: join(options.execRoot, "build"),
   });
   await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));
   const live = await engine.restore();
@@ -156,6 +158,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   return {
     ...engine.parts,
     builder,
+    snapshots: snapshotter,
     registries,
     startByPolicy: engine.startByPolicy,
     close: async () => {

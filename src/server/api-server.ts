@@ -7,6 +7,7 @@ import { errorResponse, isUnexpected } from "./http-error.ts";
 import { text } from "./responses.ts";
 import { type Match, type Route, Router, TooOldError } from "./router.ts";
 import { buildRoutes } from "./routes/build.ts";
+import { buildkitRoutes } from "./routes/buildkit.ts";
 import { containerArchiveRoutes } from "./routes/container-archive.ts";
 import { containerStreamRoutes } from "./routes/container-streams.ts";
 import { containerRoutes } from "./routes/containers.ts";
@@ -34,6 +35,7 @@ export function apiRoutes(backends: Backends): Route[] {
     ...containerArchiveRoutes(backends.containers),
     ...execRoutes(backends.execs),
     ...buildRoutes(backends.builder),
+    ...buildkitRoutes(backends.buildkit),
     ...notBuiltRoutes(),
     ...containerRoutes(backends.containers),
     ...registryRoutes(backends.registries),

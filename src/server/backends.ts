@@ -185,6 +185,12 @@ export interface BuildBackend {
   }): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }>;
 }
 
+/** BuildKit's two connections; each resolves when its connection ends. */
+export interface BuildkitBackend {
+  serveGrpc(connection: Duplex): Promise<void>;
+  serveSession(headers: ReadonlyMap<string, string>, connection: Duplex): Promise<void>;
+}
+
 export interface RegistryBackend {
   login(
     address: string,
@@ -236,6 +242,7 @@ export interface SystemBackend {
 
 export interface Backends {
   builder: BuildBackend;
+  buildkit: BuildkitBackend;
   containers: ContainerBackend;
   execs: ExecBackend;
   images: ImageBackend;

@@ -10,6 +10,7 @@ export type FakeBackends = { [Noun in keyof Backends]?: Partial<Backends[Noun]> 
 export function fakeBackends(fakes: FakeBackends): Backends {
   return {
     builder: refusing("builder", fakes.builder),
+    buildkit: refusing("buildkit", fakes.buildkit),
     containers: refusing("containers", fakes.containers),
     execs: refusing("execs", fakes.execs),
     images: refusing("images", fakes.images),

@@ -13,7 +13,6 @@ import type { JobWorkers } from "../../archive/job-workers.ts";
 import { startChild } from "../../archive/run-child.ts";
 import { parseHeader } from "../../archive/tar-header.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import * as files from "../../linux/files.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
 import { digestOf } from "../../oci/digest.ts";
 import type { Owner } from "../owner.ts";
@@ -81,14 +80,14 @@ export async function scanFiles(workers: JobWorkers, request: CopyScanRequest & 
   return (await workers.run({ verb: "copy-scan", ...request })) as CopyScan;
 }
 
-/** Copies into the mounted tree `target`. New directories on the way are the owner's, mode 0755. */
+/** Copies into the mounted tree `target`. New directories on the way are the owner's, mode 0755 or what `--chmod` says. */
 export async function copyFiles(
   prepared: PreparedCopy,
   { target, owner, signal }: { target: string; owner: Owner | undefined; signal: AbortSignal },
 ): Promise<void> {
   const { request, sources } = prepared;
   const { base, name } = place(prepared, target);
-  makeDirectoryInRoot(target, base, { mode: 0o755, ...(owner ?? rootUser) });
+  makeDirectoryInRoot(target, base, { mode: directoryMode(request), ...(owner ?? rootUser) });
   const tree = new ChildContainerTree();
   const root = { name: "", binds: [], rootfs: target };
   const options = { noOverwriteDirNonDir: false, readOnlyRootfs: false, signal };
@@ -119,12 +118,13 @@ export function copyLayerJob(
   const [source] = sources;
   if (!source || sources.length > 1 || source.archives.length > 0) return undefined;
   const { base, name } = place(prepared, target);
-  const directories = directoriesOf(target, base, owner ?? rootUser);
-  const last = directories.at(-1);
-  // A directory that is copied under a new name is one of the files whose mode is asked for.
-  if (last?.isNew && name === undefined && source.scan.kind === "directory" && request.mode !== undefined)
-    last.mode = parseMode(request.mode)(files.fileType.directory | last.mode, true) & 0o7777;
+  const directories = directoriesOf(target, base, { mode: directoryMode(request), ...(owner ?? rootUser) });
   return { verb: "copy-layer", ...packJob(request, source, { name, owner }), directories };
+}
+
+/** Of directories that a copy makes on its way: `--chmod` is for them too, as in BuildKit. */
+function directoryMode({ mode }: CopyRequest): number {
+  return mode === undefined ? 0o755 : parseMode(mode)(0o755, true);
 }
 
 const rootUser: Owner = { uid: 0, gid: 0 };

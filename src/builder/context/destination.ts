@@ -53,20 +53,19 @@ function inspect(path: string): Stats | undefined {
   }
 }
 
-export interface NewDirectory extends PackedDirectory {
-  isNew: boolean;
-}
-
-/** The directories down to `base`, which is free of links: those that are there with their attributes, the others as the owner's. */
-export function directoriesOf(root: string | undefined, base: string, owner: Owner): NewDirectory[] {
+/** The directories down to `base`, which is free of links: those that are there with their attributes, the others as `fresh` says. */
+export function directoriesOf(
+  root: string | undefined,
+  base: string,
+  fresh: Owner & { mode: number },
+): PackedDirectory[] {
   const now = Math.floor(Date.now() / 1000);
-  const found: NewDirectory[] = [];
+  const found: PackedDirectory[] = [];
   let path = "";
   for (const name of base.split("/").filter(Boolean)) {
     path += `/${name}`;
     const stat = root === undefined ? undefined : inspect(join(root, path));
-    const attributes = stat ? attributesOf(stat) : { mode: 0o755, ...owner, mtime: now };
-    found.push({ name: toRaw(path.slice(1)), ...attributes, isNew: stat === undefined });
+    found.push({ name: toRaw(path.slice(1)), ...(stat ? attributesOf(stat) : { ...fresh, mtime: now }) });
   }
   const last = found.at(-1);
   if (last) last.mtime = now;

@@ -19,9 +19,15 @@ export function createCacheStep(context: ImageContext, layers: readonly Digest[]
   return create(context, config, true);
 }
 
-/** Returns the image's id; the same config again is the same image. */
-export async function createBuilt(context: ImageContext, config: ImageConfig): Promise<Digest> {
-  const id = await create(context, config, false);
+/** Returns the image's id; the same config again is the same image. What was hidden and is wanted openly is hidden no more. */
+export async function createBuilt(
+  context: ImageContext,
+  config: ImageConfig,
+  { hidden }: { hidden: boolean },
+): Promise<Digest> {
+  const id = await create(context, config, hidden);
+  if (hidden) return id;
+  context.store.reveal(id);
   publishImageEvent(context, "create", id);
   return id;
 }

@@ -64,6 +64,12 @@ export class ImageStore {
     this.database.run("UPDATE images SET doc = ? WHERE id = ?", JSON.stringify(record), id);
   }
 
+  /** Listings show the image from now on. */
+  reveal(id: Digest): void {
+    if (!this.get(id).hidden) return;
+    this.database.run("UPDATE images SET doc = json_remove(doc, '$.hidden') WHERE id = ?", id);
+  }
+
   /** Removes the image with all its names and its config; the layers are the caller's. */
   async delete(id: Digest): Promise<void> {
     this.database.transaction(() => {

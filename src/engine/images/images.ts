@@ -20,7 +20,7 @@ import type { Reference } from "../../oci/reference.ts";
 import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import { type LoadOptions, loadImages } from "./archive/load.ts";
-import { saveImages } from "./archive/save.ts";
+import { saveImages, saveSelected } from "./archive/save.ts";
 import { createBuilt, createCacheStep } from "./build-layers.ts";
 import { type BuildStepRequest, createBuildStep } from "./build-step.ts";
 import { ensureBundled } from "./bundled.ts";
@@ -169,9 +169,9 @@ export class Images {
     return top === undefined ? 0 : this.context.layers.get(top).size;
   }
 
-  /** The image that a build ends with; returns its id. */
-  createBuilt(config: ImageConfig): Promise<Digest> {
-    return createBuilt(this.context, config);
+  /** The image that a build ends with; returns its id. `hidden`: no listing shows it, and `forgetCacheStep` removes it. */
+  createBuilt(config: ImageConfig, options: { hidden: boolean } = { hidden: false }): Promise<Digest> {
+    return createBuilt(this.context, config, options);
   }
 
   /** The image's tags and digests. */
@@ -217,6 +217,11 @@ export class Images {
 
   async save(names: string[], options: { signal: AbortSignal }): Promise<Bytes> {
     return saveImages(this.context, names, options);
+  }
+
+  /** An archive of one image under these names, whatever names it has here. */
+  async saveAs(id: Digest, names: Reference[], options: { signal: AbortSignal }): Promise<Bytes> {
+    return saveSelected(this.context, [{ record: this.context.store.get(id), tags: names }], options);
   }
 
   /** `docker pull`; without tag or digest all tags of the repository. */

@@ -255,6 +255,11 @@ export class NetworkManager {
     amendNetworkFiles(request, this.fileDefaults(), change);
   }
 
+  /** The address that `host-gateway` stands for. */
+  get hostGateway(): string | undefined {
+    return this.fileDefaults().hostGateways[0];
+  }
+
   private fileDefaults(): NetworkFilesDefaults {
     const { dns, dnsSearch, dnsOptions, hostGatewayIp } = this.config;
     return {

@@ -14,8 +14,6 @@ const experimental =
 
 /** Method and path → what is not built. */
 const unbuilt: [string, string, string][] = [
-  ["POST", "/session", "BuildKit is not built yet"],
-  ["POST", "/grpc", "BuildKit is not built yet"],
   ["POST", "/swarm/init", "swarm mode is not built yet"],
   ["POST", "/swarm/join", "swarm mode is not built yet"],
   ["GET", "/plugins/privileges", "plugins are not built yet"],

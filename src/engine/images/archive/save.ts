@@ -26,7 +26,11 @@ interface Blob {
 
 /** Throws `not-found` and `invalid-argument` at once, so that they can be a response's status; the stream comes after. */
 export function saveImages(context: ImageContext, names: string[], options: { signal: AbortSignal }): Bytes {
-  const images = selectImages(context.store, names);
+  return saveSelected(context, selectImages(context.store, names), options);
+}
+
+/** As `saveImages`, with the names that the images have in the archive. */
+export function saveSelected(context: ImageContext, images: SelectedImage[], options: { signal: AbortSignal }): Bytes {
   const hold = context.collector.hold();
   // A stream that nobody ever reads has no end: the request's has.
   options.signal.addEventListener("abort", () => hold[Symbol.dispose](), { once: true });

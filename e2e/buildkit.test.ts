@@ -1,0 +1,231 @@
+/** Images from Dockerfiles by BuildKit's API, as the docker CLI with buildx, bake and compose speak it. */
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { useTarget } from "./lib/journey.ts";
+import { type Outcome, run, until } from "./lib/run.ts";
+import { Session } from "./lib/session.ts";
+import { buildxPlugin, composePlugin, dockerCli, targetKind } from "./lib/settings.ts";
+
+const present = (path: string | undefined) => path !== undefined && existsSync(path);
+const withBuildx = test.if(present(buildxPlugin));
+/** What dockerd does with the containerd image store alone. */
+const onGantry = test.if(present(buildxPlugin) && targetKind === "gantry");
+const onGantryWithCompose = test.if(present(buildxPlugin) && present(composePlugin) && targetKind === "gantry");
+
+const target = useTarget();
+
+/**
+ * `df NAME LINE…` writes a Dockerfile. `bx ARG…` is `docker build` with progress as text: without times, ids and counts, and in
+ * alphabetical order, for independent steps run in any order.
+ */
+const helpers = `
+cat > ../bin/df <<'SCRIPT'
+#!/bin/bash
+name=$1; shift; mkdir -p "$name"; printf '%s\\n' "$@" > "$name/Dockerfile"
+SCRIPT
+cat > ../bin/bx <<'SCRIPT'
+#!/bin/bash
+docker build --progress=plain "$@" > bx.out 2>&1; code=$?
+sed -E 's/sha256:[0-9a-f]{64}/DIGEST/g; s/[0-9a-f-]{36}::[a-z0-9]{25}/REF/g; s/^(#[0-9]+ )[0-9]+\\.[0-9]+ /\\1 T /; s/DONE [0-9.]+s/DONE/
+  s/ [0-9.]+s done/ done/; s/(transferring [a-z]+): [0-9.]+[kMG]?B( done)?/\\1/; s/^[0-9]+\\.[0-9]+ /T /; s/(copying files) .*/\\1/
+  s/ [0-9.]+s$//; /^#[0-9]+ \\.\\.\\.$/d; /transferring .*:$/d; s/^#[0-9]+ /# /' bx.out |
+  grep -vE '^# (CACHED|DONE)$|exporting layers|^# DIGEST|^# (writing image DIGEST|naming to [^ ]+)$|inline document|^$' | LC_ALL=C sort -u
+exit $code
+SCRIPT
+chmod +x ../bin/df ../bin/bx`;
+
+async function begin(): Promise<Session> {
+  const plugins = join(target().root, "cli/cli-plugins");
+  mkdirSync(plugins, { recursive: true });
+  for (const [name, path] of Object.entries({ "docker-buildx": buildxPlugin, "docker-compose": composePlugin })) {
+    if (path && !existsSync(join(plugins, name))) symlinkSync(path, join(plugins, name));
+  }
+  const session = new Session(target());
+  await session.prepare(helpers);
+  return session;
+}
+
+function docker(args: string[], directory = ""): Promise<Outcome> {
+  return run([dockerCli, ...args], { env: target().cliEnvironment, cwd: join(target().root, "work", directory) });
+}
+
+async function write(files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) await Bun.write(join(target().root, "work", path), text);
+}
+
+withBuildx("steps, config and history", async () => {
+  const session = await begin();
+  await session.play(`
+    df all 'FROM busybox AS base' 'ARG WHO=world' 'ARG NONE' 'ENV A=1 B="two words"' 'LABEL x=y' 'MAINTAINER me <me@x>' 'WORKDIR /srv' 'RUN pwd && echo $WHO $A $B' 'USER 33:33' 'RUN id -u' 'USER root' 'VOLUME /data ["/x"]' 'EXPOSE 80 53/udp' 'STOPSIGNAL SIGUSR1' 'HEALTHCHECK --interval=5s CMD test -f /x' 'SHELL ["/bin/sh", "-ec"]' 'RUN <<E' 'echo heredoc > /h' 'E' 'COPY --chmod=640 --chown=1:2 Dockerfile /c/' 'COPY <<E /inline' 'hi' 'E' 'ENTRYPOINT ["cat"]' 'CMD ["/h"]' 'ONBUILD RUN echo triggered'
+    bx -t all --build-arg WHO=you --label given=1 all
+    docker run --rm all
+    docker run --rm --entrypoint sh all -c 'ls -ln /c /inline; cat /inline' | sed 's/ [A-Z][a-z][a-z] .* / /'
+    docker inspect -f '{{json .Config}}' all
+    docker inspect -f '{{.Author}} {{.Os}} {{.Architecture}} {{.Comment}} {{.Parent}} {{len .RootFS.Layers}}' all
+    docker history --no-trunc --format '{{.CreatedBy}}|{{.Comment}}' all
+    docker images -a --format '{{.Repository}}:{{.Tag}}' | sort
+    df child 'FROM all' 'RUN echo child'
+    bx child
+    docker build -q all | cut -c1-7
+    docker tag all kept
+    bx -t all --build-arg WHO=you --label given=1 all | grep -c 'naming to docker.io/library/all'
+    test $(docker inspect -f '{{.Id}}' all) = $(docker inspect -f '{{.Id}}' kept)
+  `);
+  await session.matches("buildkit/steps");
+});
+
+withBuildx("stages, named contexts, mounts and secrets", async () => {
+  const session = await begin();
+  await session.play(`
+    mkdir -p named && echo from-named > named/file && echo hush > secret
+    df two 'FROM busybox AS one' 'RUN echo 1 > /one' 'FROM busybox AS unused' 'RUN exit 9' 'FROM scratch' 'COPY --from=one /one /copied'
+    bx -t two two
+    bx --target one two
+    df ctx 'FROM base' 'COPY --from=named file /nf' 'RUN --mount=from=named,target=/m cat /m/file /nf'
+    bx -t ctx --build-context base=docker-image://busybox --build-context named=named ctx | grep -v 'transferring\\|load from client'
+    df mounts 'FROM busybox' 'RUN --mount=type=secret,id=s --mount=type=secret,id=e,env=TOKEN cat /run/secrets/s; ls -l /run/secrets | grep -c -- "-r--------"; echo $TOKEN; hostname' 'RUN --mount=type=cache,target=/cache echo x >> /cache/n; wc -l < /cache/n' 'RUN --mount=type=tmpfs,target=/t mount | grep -c " /t "' 'RUN ls -d /run /cache /t'
+    bx --secret id=s,src=secret --secret id=e,src=secret mounts
+    df required 'FROM busybox' 'RUN --mount=type=secret,id=none,required true'
+    bx required
+    df net 'FROM busybox' 'RUN ip -o link | wc -l; ulimit -n; grep foo /etc/hosts'
+    bx --network=none --add-host foo:1.2.3.4 --ulimit nofile=100:200 net
+  `);
+  await session.matches("buildkit/stages");
+});
+
+withBuildx("errors and warnings point at the line", async () => {
+  const session = await begin();
+  await session.play(`
+    df bad 'FROM busybox' 'RUN echo before' 'RUN echo out; exit 3' 'RUN true'
+    bx bad
+    df bad 'FROM busybox' 'COPY nothere /x'
+    bx bad
+    df bad 'FROM busybox' 'BLAH x'
+    bx bad
+    df bad 'FROM busybox AS one' 'FROM scratch AS two' 'COPY --from=one /bin/sh /'
+    bx --target zz bad
+    bx -f nofile bad
+    docker build --call=targets,format=json bad 2>/dev/null | grep '"name"'
+    df warn 'from busybox' 'RUN true' 'CMD echo x'
+    bx warn
+    docker build --check warn 2>/dev/null
+  `);
+  await session.matches("buildkit/errors");
+});
+
+withBuildx("outputs: directory, archive, image id, metadata; contexts by pipe", async () => {
+  const session = await begin();
+  await session.play(`
+    df out 'FROM scratch' 'COPY <<E /dir/file' 'content' 'E' 'COPY --chmod=755 <<E /run' 'x' 'E'
+    bx -o exported out
+    find exported -printf '%P %y %m\\n' | sort
+    bx -o type=tar,dest=out.tar out | grep -v 'sending tarball'
+    tar -tvf out.tar | awk '{print $1, $2, $3, $6}'
+    bx -t out --iidfile iid out
+    test $(cat iid) = $(docker inspect -f '{{.Id}}' out)
+    docker build -q --metadata-file md -t out out > id; test $(cat id) = $(cat iid); grep -c image.name md
+    tar -C out -c . | bx -t piped - | grep naming
+    bx -t piped - < out/Dockerfile | grep naming
+    mkdir -p named; bx -t file -f - named < out/Dockerfile | grep naming
+  `);
+  await session.matches("buildkit/outputs");
+});
+
+onGantry("archives of images: OCI and Docker, which load takes", async () => {
+  await begin();
+  await write({ "oci/Dockerfile": 'FROM busybox\nRUN echo oci > /f\nCMD ["cat", "/f"]\n' });
+  const build = (type: string) =>
+    docker(["build", "-q", "-t", `${type}:1`, "-o", `type=${type},dest=${type}.tar`, "oci"]);
+  expect((await build("oci")).code).toBe(0);
+  expect((await build("docker")).code).toBe(0);
+  // Only the archive has the names.
+  expect((await docker(["images", "-q", "oci"])).stdout + (await docker(["images", "-q", "docker"])).stdout).toBe("");
+  const listed = await run(["tar", "-tf", join(target().root, "work/oci.tar")]);
+  expect(listed.stdout.split("\n")).toContain("index.json");
+  expect((await docker(["load", "-i", "docker.tar"])).stdout).toContain("Loaded image: docker:1");
+  expect((await docker(["run", "--rm", "docker:1"])).stdout).toBe("oci\n");
+});
+
+withBuildx("only what has changed of a context is sent again", async () => {
+  await begin();
+  await write({ "big/Dockerfile": "FROM scratch\nCOPY . /\n", "big/gone": "x", "big/d/old": "x" });
+  await run([
+    "dd",
+    "if=/dev/urandom",
+    `of=${join(target().root, "work/big/blob")}`,
+    "bs=1M",
+    "count=20",
+    "status=none",
+  ]);
+  const build = (tag: string) => docker(["build", "--progress=rawjson", "-t", tag, "big"]);
+  const first = await build("big");
+  expect(transferred(first)).toBeGreaterThan(20 << 20);
+  await write({ "big/d/file": "new\n" });
+  await run(["rm", join(target().root, "work/big/gone")]);
+  const second = await build("big2");
+  expect(second.code).toBe(0);
+  expect(transferred(second)).toBeLessThan(1 << 20);
+  const files = await docker(["run", "--rm", "-v", "/bin/busybox:/busybox", "big2", "/busybox", "ls", "/", "/d"]);
+  expect(files.stdout).toContain("file");
+  expect(files.stdout).not.toContain("gone");
+});
+
+/** Bytes of the context, by the progress that the daemon tells. */
+function transferred({ stdout, stderr }: Outcome): number {
+  const counts = (stdout + stderr).matchAll(/"id":"transferring context:"[^}]*?"current":(\d+)/g);
+  return Math.max(0, ...[...counts].map(([, count]) => Number(count)));
+}
+
+withBuildx("a client that goes ends its build", async () => {
+  await begin();
+  const env = target().cliEnvironment;
+  const client = Bun.spawn([dockerCli, "build", "--progress=plain", "-"], {
+    env,
+    stdin: Buffer.from("FROM busybox\nRUN echo started && sleep 1000\n"),
+    stderr: "pipe",
+    stdout: "ignore",
+  });
+  let said = "";
+  for await (const chunk of client.stderr) {
+    said += Buffer.from(chunk).toString();
+    if (/\d started/.test(said)) break;
+  }
+  client.kill("SIGKILL");
+  await client.exited;
+  await until("the step's container to go", async () =>
+    (await docker(["ps", "-aq"])).stdout === "" ? true : undefined,
+  );
+});
+
+onGantry("bake: targets that stand on each other, in one session", async () => {
+  await begin();
+  const targets = {
+    base: { dockerfile: "base.Dockerfile" },
+    app: { dockerfile: "app.Dockerfile", contexts: { base: "target:base" }, tags: ["bake/app"] },
+    tool: { "dockerfile-inline": "FROM busybox\nRUN true", tags: ["bake/tool"] },
+  };
+  await write({
+    "bake/base.Dockerfile": "FROM busybox\nENV B=1\nRUN echo base > /b\n",
+    "bake/app.Dockerfile": 'FROM base\nRUN cat /b; echo $B > /a\nCMD ["cat", "/b", "/a"]\n',
+    "bake/docker-bake.json": JSON.stringify({ group: { default: { targets: ["app", "tool"] } }, target: targets }),
+  });
+  expect((await docker(["buildx", "bake", "--progress=plain"], "bake")).code).toBe(0);
+  expect((await docker(["run", "--rm", "bake/app"])).stdout).toBe("base\n1\n");
+  const names = (await docker(["images", "--format", "{{.Repository}}", "bake/*"])).stdout;
+  expect(names.trim().split("\n").sort()).toEqual(["bake/app", "bake/tool"]);
+});
+
+onGantryWithCompose("docker compose build, and the cache that buildx lists and prunes", async () => {
+  await begin();
+  await write({
+    "comp/Dockerfile": 'FROM busybox\nRUN echo built > /f\nCMD ["cat", "/f"]\n',
+    "comp/compose.yaml": "services:\n  one: {build: ., image: comp/one}\n  two: {build: ., image: comp/two}\n",
+  });
+  expect((await docker(["compose", "build"], "comp")).code).toBe(0);
+  expect((await docker(["run", "--rm", "comp/two"])).stdout).toBe("built\n");
+  expect((await docker(["buildx", "du"])).stdout).toMatch(/Total:\s+[1-9]/);
+  await docker(["builder", "prune", "-af"]);
+  expect((await docker(["buildx", "du"])).stdout).toMatch(/Total:\s+0B/);
+  expect((await docker(["run", "--rm", "comp/one"])).stdout).toBe("built\n");
+});

@@ -1,0 +1,41 @@
+/**
+ * BuildKit's face of the builder: what `docker buildx`, and with it `docker build` and `docker compose build`, speak. A client opens
+ * two connections: on one it calls (`/grpc`), on the other it serves its files and secrets (`/session`).
+ */
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { controlMethods } from "./control/control.ts";
+import { Results } from "./control/results.ts";
+import { Solves } from "./control/solves.ts";
+import { DockerfileFrontend } from "./frontend/frontend.ts";
+import { type Methods, serveGrpc } from "./grpc/server.ts";
+import type { BuildkitDependencies } from "./parts.ts";
+import { LocalSources } from "./session/local-sources.ts";
+import { Sessions } from "./session/session.ts";
+
+export class Buildkit {
+  private readonly sessions = new Sessions();
+  private readonly methods: Methods;
+
+  constructor(deps: BuildkitDependencies) {
+    const locals = new LocalSources(join(deps.directory, "local"), deps.builder.work);
+    this.methods = controlMethods({
+      deps,
+      frontend: new DockerfileFrontend(deps, this.sessions, locals),
+      sessions: this.sessions,
+      solves: new Solves(),
+      results: new Results(),
+      locals,
+    });
+  }
+
+  /** `POST /grpc`, once the connection speaks HTTP/2. Resolves when it ends. */
+  serveGrpc(connection: Duplex): Promise<void> {
+    return serveGrpc(connection, this.methods);
+  }
+
+  /** `POST /session`: from here on the client is the server. Resolves when the connection ends. */
+  serveSession(headers: ReadonlyMap<string, string>, connection: Duplex): Promise<void> {
+    return this.sessions.serve(headers, connection);
+  }
+}

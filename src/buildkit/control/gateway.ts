@@ -1,0 +1,154 @@
+/** The service `LLBBridge`: what a client builds step by step while its `Solve` waits. Source: moby/buildkit frontend/gateway. */
+
+import { invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import { newId } from "../../base/ids.ts";
+import { encodeImageConfig } from "../../oci/image-config.ts";
+import type { DockerfileFrontend } from "../frontend/frontend.ts";
+import type { Call, Method } from "../grpc/server.ts";
+import { GrpcError, withoutCode } from "../grpc/status.ts";
+import type { BuildkitDependencies } from "../parts.ts";
+import {
+  evaluateRequest,
+  type GatewaySolveRequest,
+  gatewaySolveRequest,
+  gatewaySolveResponse,
+  inputsResponse,
+  nothing,
+  pongResponse,
+  type Result,
+  readFileRequest,
+  readFileResponse,
+  returnRequest,
+} from "../protocol/messages.ts";
+import type { LocalSources } from "../session/local-sources.ts";
+import type { Sessions } from "../session/session.ts";
+import { readInRoot } from "./read-file.ts";
+import type { Results } from "./results.ts";
+import type { RunningSolve, Solves } from "./solves.ts";
+import { workerRecord } from "./workers.ts";
+
+const service = "/moby.buildkit.v1.frontend.LLBBridge/";
+
+/** Abilities by the names that clients know; none that is not served. Source: frontend/gateway/pb/caps.go, solver/pb/caps.go. */
+const frontendCaps = [
+  "solve.base",
+  "solve.inlinereturn",
+  "return",
+  "returnmap",
+  "proto.refarray",
+  "readfile",
+  "frontend.inputs",
+  "reference.output",
+  "gateway.solve.metadata",
+  "gateway.evaluate",
+  "gateway.solve.evaluate",
+];
+const llbCaps = ["source.image", "source.local", "source.git", "source.http", "exporter.multiple"];
+
+export interface GatewayScope {
+  deps: BuildkitDependencies;
+  frontend: DockerfileFrontend;
+  sessions: Sessions;
+  solves: Solves;
+  results: Results;
+  locals: LocalSources;
+}
+
+export function gatewayMethods(scope: GatewayScope): [string, Method][] {
+  const enabled = (names: string[]) => names.map((ID) => ({ ID, Enabled: true }));
+  const unary = (name: string, serve: (call: Call, message: Buffer) => Promise<Uint8Array>): [string, Method] => [
+    `${service}${name}`,
+    async (call) => call.messages.write(await serve(call, await call.messages.one())),
+  ];
+  return [
+    unary("Ping", async () =>
+      pongResponse.encode({
+        FrontendAPICaps: enabled(frontendCaps),
+        LLBCaps: enabled(llbCaps),
+        Workers: [workerRecord(scope.deps)],
+      }),
+    ),
+    unary("Solve", async (call, message) => {
+      const solve = await solveOf(call, scope);
+      const request = gatewaySolveRequest.decode(message);
+      const signal = AbortSignal.any([call.signal, solve.signal]);
+      try {
+        return gatewaySolveResponse.encode({ result: await gatewaySolve(request, solve, scope, signal) });
+      } catch (error) {
+        throw withoutCode(error);
+      }
+    }),
+    unary("Return", async (call, message) => {
+      const solve = await solveOf(call, scope);
+      const { result, error } = returnRequest.decode(message);
+      if (error && error.code !== 0) {
+        solve.returned.reject(new GrpcError(error.code, error.message, error.details));
+      } else solve.returned.resolve(idOf(result));
+      return nothing;
+    }),
+    unary("Inputs", async () => inputsResponse.encode({ Definitions: {} })),
+    unary("Evaluate", async (call, message) => {
+      resultOf(await solveOf(call, scope), evaluateRequest.decode(message).Ref);
+      return nothing;
+    }),
+    unary("ReadFile", async (call, message) => {
+      const { Ref, FilePath, Range } = readFileRequest.decode(message);
+      const result = resultOf(await solveOf(call, scope), Ref);
+      return readFileResponse.encode({ Data: await readInRoot(result, scope.deps, FilePath, Range) });
+    }),
+  ];
+}
+
+async function gatewaySolve(
+  request: GatewaySolveRequest,
+  solve: RunningSolve,
+  scope: GatewayScope,
+  signal: AbortSignal,
+): Promise<Result> {
+  if (request.Definition && request.Definition.def.length > 0) {
+    throw notImplemented("builds of raw graphs (LLB) are not supported: only the frontend dockerfile.v0 is");
+  }
+  if (request.Frontend !== "dockerfile.v0") {
+    throw notImplemented(`frontend ${request.Frontend} is not supported: only dockerfile.v0 is`);
+  }
+  await using stack = new AsyncDisposableStack();
+  const session = await scope.sessions.get(solve.session);
+  const frontendRequest = {
+    options: request.FrontendOpt,
+    inputs: await scope.results.inputs(request.FrontendInputs, scope.deps.images, stack),
+    session,
+    progress: solve.progress,
+    entitlements: solve.entitlements,
+    signal,
+  };
+  const asked = request.FrontendOpt["requestid"];
+  if (asked) return { metadata: await scope.frontend.answer(frontendRequest) };
+  const result = await scope.frontend.build(frontendRequest);
+  const id = newId().slice(0, 25);
+  solve.results.set(id, result);
+  scope.results.remember(id, result);
+  return {
+    ref: { id, def: scope.results.definition(id) },
+    metadata: { "containerimage.config": encodeImageConfig(result.config) },
+  };
+}
+
+function solveOf({ headers }: Call, { solves }: GatewayScope): Promise<RunningSolve> {
+  const ref = headers.get("buildkit-controlapi-buildid");
+  if (ref === undefined) throw invalidArgument("the call does not say which build it belongs to");
+  return solves.get(ref);
+}
+
+function resultOf(solve: RunningSolve, id: string) {
+  const result = solve.results.get(id);
+  if (!result) throw notFound(`no such ref: ${id}`);
+  return result;
+}
+
+/** Undefined: the client has nothing to export. */
+function idOf(result: Result | null): string | undefined {
+  if (result?.refs && Object.keys(result.refs.refs).length > 0) {
+    throw notImplemented("results of several platforms are not supported");
+  }
+  return result?.ref?.id || undefined;
+}

@@ -1,0 +1,65 @@
+/** The builds that run or have just ended, by the reference that their client gave them: `Solve`, `Status` and the gateway's calls are about the same one. */
+import { notFound } from "../../base/errors.ts";
+import type { BuiltResult } from "../frontend/frontend.ts";
+import { Progress } from "../progress.ts";
+
+/** How long `Status` and the gateway wait for the `Solve` that they belong to. */
+const patienceMillis = 6000;
+
+export class RunningSolve {
+  readonly ref: string;
+  readonly session: string;
+  readonly entitlements: readonly string[];
+  readonly progress = new Progress();
+  readonly signal: AbortSignal;
+  /** By the ids that the client was told. */
+  readonly results = new Map<string, BuiltResult>();
+  /** What the client says the build's result is: the id, or its error. */
+  readonly returned = Promise.withResolvers<string | undefined>();
+
+  constructor(options: { ref: string; session: string; entitlements: readonly string[]; signal: AbortSignal }) {
+    this.ref = options.ref;
+    this.session = options.session;
+    this.entitlements = options.entitlements;
+    this.signal = options.signal;
+    this.returned.promise.catch(() => undefined);
+  }
+}
+
+/** How long a build that has ended is known: its client may ask only then what it said. */
+const memoryMillis = 30_000;
+
+export class Solves {
+  private readonly running = new Map<string, RunningSolve>();
+  private readonly waiting = new Map<string, PromiseWithResolvers<RunningSolve>>();
+
+  add(solve: RunningSolve): Disposable {
+    this.running.set(solve.ref, solve);
+    this.waiting.get(solve.ref)?.resolve(solve);
+    return {
+      [Symbol.dispose]: () => {
+        solve.progress.end();
+        setTimeout(() => this.forget(solve), memoryMillis).unref();
+      },
+    };
+  }
+
+  private forget(solve: RunningSolve): void {
+    if (this.running.get(solve.ref) === solve) this.running.delete(solve.ref);
+  }
+
+  /** Rejects `not-found` for one that does not come. */
+  async get(ref: string): Promise<RunningSolve> {
+    const found = this.running.get(ref);
+    if (found) return found;
+    const waiting = this.waiting.get(ref) ?? Promise.withResolvers<RunningSolve>();
+    this.waiting.set(ref, waiting);
+    const timer = setTimeout(() => waiting.reject(notFound(`no such job ${ref}`)), patienceMillis);
+    try {
+      return await waiting.promise;
+    } finally {
+      clearTimeout(timer);
+      this.waiting.delete(ref);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+/** Results as archives that the client gets: the tree (`tar`), or the image (`oci`, `docker`). */
+import { notImplemented } from "../../base/errors.ts";
+import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Exporter } from "../protocol/messages.ts";
+import { type ExportResponse, type ExportScope, withTree } from "./export.ts";
+import { namesOf } from "./image.ts";
+import { sendBytes } from "./send.ts";
+
+/** Two blocks of zeros end an archive. */
+const emptyArchive = Buffer.alloc(1024);
+
+export async function exportTar(result: BuiltResult, scope: ExportScope): Promise<ExportResponse> {
+  const { deps, progress, index, signal } = scope;
+  await progress.vertex("exporting to client tarball").around((vertex) =>
+    withTree(result, scope, async (directory) => {
+      const sending = vertex.status("sending tarball");
+      const archive = directory === undefined ? one(emptyArchive) : await deps.exportTree(directory, signal);
+      await sendBytes(await scope.session(), index, archive, signal);
+      sending.complete();
+    }),
+  );
+  return {};
+}
+
+/** In both layouts at once, as `docker save`. */
+export async function exportArchive(
+  { Type, Attrs }: Exporter,
+  { config }: BuiltResult,
+  scope: ExportScope,
+): Promise<ExportResponse> {
+  const { deps, progress, index, signal } = scope;
+  if (Attrs["tar"] === "false") throw notImplemented(`the exporter ${Type} makes archives only`);
+  const names = namesOf(Attrs["name"]);
+  const format = Type === "oci" ? "oci" : "docker";
+  return await progress.vertex(`exporting to ${format} image format`).around(async (vertex) => {
+    const exporting = vertex.status("exporting layers");
+    const id = await deps.images.createBuilt(config, { hidden: true });
+    exporting.complete();
+    try {
+      const sending = vertex.status("sending tarball");
+      await sendBytes(await scope.session(), index, await deps.images.saveAs(id, names, { signal }), signal);
+      sending.complete();
+    } finally {
+      await deps.images.forgetCacheStep(id);
+    }
+    return { "containerimage.config.digest": id, "containerimage.digest": id };
+  });
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,62 @@
+/** The result as an image of the engine's, named, and pushed where that is asked for. */
+import { invalidArgument } from "../../base/errors.ts";
+import { digestOf } from "../../oci/digest.ts";
+import { encodeImageConfig } from "../../oci/image-config.ts";
+import { familiarName, formatReference, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
+import type { BuiltResult } from "../frontend/frontend.ts";
+import type { VertexProgress } from "../progress.ts";
+import type { Exporter } from "../protocol/messages.ts";
+import { credentialsOf } from "../session/services.ts";
+import type { ExportResponse, ExportScope } from "./export.ts";
+
+export async function exportImage(
+  { Attrs }: Exporter,
+  { config }: BuiltResult,
+  scope: ExportScope,
+): Promise<ExportResponse> {
+  const names = namesOf(Attrs["name"]);
+  const { deps, progress } = scope;
+  return await progress.vertex("exporting to image").around(async (vertex) => {
+    if (config.rootfs.diff_ids.length > 0) vertex.status("exporting layers").complete();
+    const expected = digestOf(encodeImageConfig(config));
+    const writing = vertex.status(`writing image ${expected}`);
+    const id = await deps.images.createBuilt(config);
+    writing.complete();
+    for (const name of names) {
+      const naming = vertex.status(`naming to ${shownName(name)}`);
+      await deps.images.tag(id, familiarName(name), name.tag ?? "latest");
+      naming.complete();
+    }
+    if (Attrs["push"] === "true") for (const name of names) await push(name, vertex, scope);
+    return {
+      "containerimage.config.digest": id,
+      "containerimage.digest": id,
+      ...(names.length > 0 ? { "image.name": names.map(shownName).join(",") } : {}),
+    };
+  });
+}
+
+/** With the registry, and the tag that was given. */
+function shownName(name: Reference): string {
+  const whole = formatReference(name);
+  return name.tag === "latest" ? whole.slice(0, -":latest".length) : whole;
+}
+
+/** Comma-separated, as clients send them. */
+export function namesOf(text: string | undefined): Reference[] {
+  return (text ?? "")
+    .split(",")
+    .filter(Boolean)
+    .map((name) => {
+      const reference = parseReference(name);
+      if (reference.digest !== undefined) throw invalidArgument(`invalid image name ${name}: a digest cannot be given`);
+      return withDefaultTag(reference);
+    });
+}
+
+async function push(name: Reference, vertex: VertexProgress, { deps, session, signal }: ExportScope): Promise<void> {
+  const pushing = vertex.status(`pushing ${formatReference(name)}`);
+  const credentials = await credentialsOf(await session(), name.domain, signal);
+  await deps.images.push(familiarName(name), { tag: name.tag, credentials, progress: () => undefined, signal });
+  pushing.complete();
+}

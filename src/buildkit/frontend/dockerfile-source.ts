@@ -1,0 +1,149 @@
+/** Where the Dockerfile and the context of a build come from: directories of the client's, an upload of its, Git, a URL. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { errorCode, invalidArgument, notFound } from "../../base/errors.ts";
+import { type BuildContext, type ContextOptions, makeContext, receiveContext } from "../../builder/context/context.ts";
+import { parseGitUrl } from "../../builder/context/git.ts";
+import { remoteContext } from "../../builder/context/remote-context.ts";
+import { parseIgnoreFile } from "../../dockerfile/ignore.ts";
+import { readTextInRoot } from "../../linux/resolve.ts";
+import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";
+import { bytesMessage } from "../protocol/messages.ts";
+import type { LocalSource, LocalSources, ReceivedSource } from "../session/local-sources.ts";
+import type { Session } from "../session/session.ts";
+import type { FrontendOptions } from "./options.ts";
+
+const uploadMethod = "/moby.upload.v1.Upload/Pull";
+
+/** What the client's directories are received with. */
+export interface SourceScope {
+  session: Session;
+  /** The session that has a local source. */
+  sessionOf: (source: string) => Promise<Session>;
+  locals: LocalSources;
+  progress: Progress;
+  contextOptions: (dockerfile: string) => ContextOptions;
+  signal: AbortSignal;
+  /** What is received goes with it. */
+  stack: AsyncDisposableStack;
+}
+
+/** The Dockerfile's text and, below its name with `.dockerignore`, the patterns of an ignore file of its own. */
+export interface DockerfileText {
+  text: string;
+  ignore: string[] | undefined;
+  /** The step that brought it here. */
+  vertex: VertexProgress;
+}
+
+export async function loadDockerfile(
+  scope: SourceScope,
+  options: FrontendOptions,
+  remote: BuildContext | undefined,
+): Promise<DockerfileText> {
+  const { filename } = options;
+  const vertex = scope.progress.vertex(`[internal] load build definition from ${filename}`);
+  if (remote) {
+    return { ...readDockerfile(remote.directory, filename), vertex };
+  }
+  const follow = [filename, `${filename}.dockerignore`, ...(filename === "Dockerfile" ? ["dockerfile"] : [])];
+  const source = { name: options.dockerfileSource, keep: false, exclude: [], follow };
+  await using received = await vertex.around(() =>
+    receive(scope, source, vertex.status("transferring dockerfile:", "transferring")),
+  );
+  return { ...readDockerfile(received.directory, filename), vertex };
+}
+
+function readDockerfile(directory: string, filename: string): Omit<DockerfileText, "vertex"> {
+  const names = [filename, ...(filename === "Dockerfile" ? ["dockerfile"] : [])];
+  const text = names.map((name) => readTextInRoot(directory, `/${name}`)).find((found) => found !== undefined);
+  if (text === undefined) {
+    throw notFound(`failed to read dockerfile: open ${filename}: no such file or directory`);
+  }
+  const ignore = readTextInRoot(directory, `/${filename}.dockerignore`);
+  return { text, ignore: ignore === undefined ? undefined : parseIgnoreFile(ignore) };
+}
+
+/** Patterns of the ignore file of a local source. `label`: what the step's name begins with. */
+export async function loadIgnoreFile(scope: SourceScope, name: string, label = "internal"): Promise<string[]> {
+  return scope.progress.vertex(`[${label}] load .dockerignore`).around(async (vertex) => {
+    const source = { name, keep: false, exclude: [], follow: [".dockerignore"] };
+    await using received = await receive(scope, source, vertex.status(`transferring ${name}:`, "transferring"));
+    return readIgnore(join(received.directory, ".dockerignore"));
+  });
+}
+
+function readIgnore(path: string): string[] {
+  try {
+    return parseIgnoreFile(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "EISDIR") return [];
+    throw error;
+  }
+}
+
+/** The context, received at the first call and kept until the build ends. `step`: the name of the step that does it. */
+export function localContext(
+  scope: SourceScope,
+  source: () => Promise<LocalSource>,
+  step: string,
+): () => Promise<BuildContext> {
+  let context: Promise<BuildContext> | undefined;
+  const load = async () => {
+    const wanted = await source();
+    const received = await scope.progress
+      .vertex(step)
+      .around((vertex) => receive(scope, wanted, vertex.status(`transferring ${wanted.name}:`, "transferring")));
+    scope.stack.use(received);
+    return { ...received, dockerfile: () => "", [Symbol.asyncDispose]: async () => {} };
+  };
+  return () => {
+    context ??= load();
+    return context;
+  };
+}
+
+/** A context that is no directory of the client's. */
+export function openRemote(scope: SourceScope, url: string, options: FrontendOptions): Promise<BuildContext> {
+  const upload = /^http:\/\/buildkit-session\/(.*)$/.exec(url)?.[1];
+  const contextOptions = scope.contextOptions(options.filename);
+  const name =
+    upload !== undefined
+      ? "[internal] load remote build context"
+      : parseGitUrl(url)
+        ? `[internal] load git source ${url}`
+        : "[internal] load remote build context";
+  return scope.progress.vertex(name).around(async () => {
+    const context =
+      upload !== undefined
+        ? await receiveContext(uploaded(scope, upload), contextOptions)
+        : await fromUrl(url, contextOptions);
+    scope.stack.use(context);
+    return context;
+  });
+}
+
+async function fromUrl(url: string, options: ContextOptions): Promise<BuildContext> {
+  const found = await remoteContext(url, { ...options, progress: () => undefined });
+  if (found.dockerfile === undefined) return found.context;
+  const { dockerfile } = found;
+  const context = makeContext(options);
+  await Bun.write(join(context.directory, options.dockerfile), dockerfile);
+  return context;
+}
+
+/** What the client uploads under this id. */
+async function* uploaded({ session, signal }: SourceScope, id: string): AsyncGenerator<Uint8Array> {
+  if (!session.supports(uploadMethod)) throw invalidArgument("the client cannot upload");
+  const call = session.client.open(uploadMethod, { urlpath: `/${id}`, urlhost: "buildkit-session" }, signal);
+  call.end();
+  for await (const message of call.messages) yield bytesMessage.decode(message).data;
+}
+
+async function receive(
+  { locals, sessionOf, signal }: SourceScope,
+  source: LocalSource,
+  progress: StatusProgress,
+): Promise<ReceivedSource> {
+  return await locals.receive(await sessionOf(source.name), source, { progress, signal });
+}

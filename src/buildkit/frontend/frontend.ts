@@ -1,0 +1,329 @@
+/** The frontend `dockerfile.v0`: a Dockerfile and its context into a result. Source: moby/buildkit frontend/dockerfile/builder/build.go. */
+import { errorMessage, invalidArgument, notImplemented } from "../../base/errors.ts";
+import type { SolveRequest } from "../../builder/build-request.ts";
+import type { FaceSolve } from "../../builder/builder.ts";
+import type { BuildContext } from "../../builder/context/context.ts";
+import type { NamedContexts } from "../../builder/image-sources.ts";
+import { LayerSteps } from "../../builder/layer-steps.ts";
+import { baseImages } from "../../builder/solver.ts";
+import type { StageState } from "../../builder/stage-build.ts";
+import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
+import { lintDockerfile } from "../../dockerfile/lint.ts";
+import { parseDockerfile } from "../../dockerfile/parse.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { ImageConfig } from "../../oci/image-config.ts";
+import { hostPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
+import type { BuildkitDependencies } from "../parts.ts";
+import type { Progress, VertexProgress } from "../progress.ts";
+import type { LocalSources } from "../session/local-sources.ts";
+import { credentialsOf, forwardAgent, secretOf } from "../session/services.ts";
+import type { Session, Sessions } from "../session/session.ts";
+import { contextPaths } from "./context-files.ts";
+import {
+  type DockerfileText,
+  loadDockerfile,
+  loadIgnoreFile,
+  localContext,
+  openRemote,
+  type SourceScope,
+} from "./dockerfile-source.ts";
+import { inBuildkitWords } from "./failures.ts";
+import { imageConfigOf } from "./image-config.ts";
+import { type FrontendOptions, parseOptions } from "./options.ts";
+import { atSource, type DockerfileSource, rangeOf, sourceInfo } from "./source-error.ts";
+import { answerRequest } from "./subrequests.ts";
+import { VertexReport, wholeName } from "./vertex-report.ts";
+
+export interface FrontendRequest {
+  options: Readonly<Record<string, string>>;
+  /** Results of other builds, by name: images. */
+  inputs: ReadonlyMap<string, Digest>;
+  session: Session;
+  progress: Progress;
+  entitlements: readonly string[];
+  signal: AbortSignal;
+}
+
+export interface BuiltResult {
+  /** Its layers; undefined: it has none. */
+  tree: Digest | undefined;
+  config: ImageConfig;
+}
+
+export class DockerfileFrontend {
+  private readonly deps: BuildkitDependencies;
+  private readonly sessions: Sessions;
+  private readonly locals: LocalSources;
+
+  constructor(deps: BuildkitDependencies, sessions: Sessions, locals: LocalSources) {
+    this.deps = deps;
+    this.sessions = sessions;
+    this.locals = locals;
+  }
+
+  /** Rejects with a GrpcError that points at the line, where there is one. */
+  async build(request: FrontendRequest): Promise<BuiltResult> {
+    const options = parseOptions(request.options);
+    checkNetwork(options, request.entitlements);
+    await using stack = new AsyncDisposableStack();
+    const scope = this.sourceScope(request, options, stack);
+    const remote = options.remote === undefined ? undefined : await openRemote(scope, options.remote, options);
+    const file = await loadDockerfile(scope, options, remoteDockerfile(options, request.options, remote));
+    const source = { filename: options.filename, text: file.text };
+    const { dockerfile, warnings } = check(source, options);
+    warnings(file.vertex);
+    return await this.buildParsed({ request, options, scope, remote, file, source, dockerfile });
+  }
+
+  /** A question about the Dockerfile, instead of a build. */
+  async answer(request: FrontendRequest): Promise<Record<string, Uint8Array>> {
+    const options = parseOptions(request.options);
+    await using stack = new AsyncDisposableStack();
+    const scope = this.sourceScope(request, options, stack);
+    const remote = options.remote === undefined ? undefined : await openRemote(scope, options.remote, options);
+    const { text } = await loadDockerfile(scope, options, remoteDockerfile(options, request.options, remote));
+    return answerRequest({ filename: options.filename, text }, options);
+  }
+
+  private sourceScope(
+    { session, progress, signal }: FrontendRequest,
+    { sessions }: FrontendOptions,
+    stack: AsyncDisposableStack,
+  ): SourceScope {
+    const contextOptions = (dockerfile: string) => this.deps.builder.contextOptions(dockerfile, signal);
+    const sessionOf = async (source: string) => {
+      const other = sessions.get(source);
+      return other === undefined ? session : await this.sessions.get(other);
+    };
+    return { session, sessionOf, locals: this.locals, progress, contextOptions, signal, stack };
+  }
+
+  private async buildParsed(build: {
+    request: FrontendRequest;
+    options: FrontendOptions;
+    scope: SourceScope;
+    remote: BuildContext | undefined;
+    file: DockerfileText;
+    source: DockerfileSource;
+    dockerfile: Dockerfile;
+  }): Promise<BuiltResult> {
+    const { request, options, scope, remote, file, dockerfile } = build;
+    const platform = options.platform ? parsePlatform(options.platform) : hostPlatform();
+    const solveRequest = this.solveRequest(request, options);
+    const named = this.namedContexts(scope, options, request.inputs);
+    const report = new VertexReport(request.progress, named);
+    let location: Location | undefined;
+    try {
+      const images = await this.loadMetadata(
+        { dockerfile, request: solveRequest, platform, named, progress: request.progress },
+        (at) => {
+          location = at;
+        },
+      );
+      const ignore = remote ? [] : (file.ignore ?? (await loadIgnoreFile(scope, "context")));
+      const follow = images.some((image) => this.hasTriggers(image)) ? [] : contextPaths(dockerfile);
+      const source = async () => ({ name: "context", keep: true, exclude: ignore, follow });
+      const local = localContext(scope, source, "[internal] load build context");
+      const solve: FaceSolve = {
+        request: solveRequest,
+        context: remote ? async () => remote : local,
+        steps: new LayerSteps(this.deps.images),
+        dockerfile,
+        platform,
+        report,
+        named,
+      };
+      const { state } = await this.deps.builder.solve(solve);
+      return this.result(state, platform, options);
+    } catch (error) {
+      throw atSource(inBuildkitWords(error), build.source, report.failedAt ?? location);
+    }
+  }
+
+  private result(state: StageState, platform: Platform, options: FrontendOptions): BuiltResult {
+    const layers = (state.image && this.deps.images.find(state.image)?.layers) || [];
+    const epoch = options.args["SOURCE_DATE_EPOCH"];
+    const config = imageConfigOf(state, { layers, platform, epoch: epoch === undefined ? undefined : Number(epoch) });
+    return { tree: state.image, config };
+  }
+
+  private solveRequest({ session, signal }: FrontendRequest, options: FrontendOptions): SolveRequest {
+    return {
+      args: options.args,
+      labels: options.labels,
+      target: options.target,
+      platform: options.platform,
+      noCache: options.noCache,
+      pull: options.pull,
+      remove: true,
+      forceRemove: true,
+      host: options.host,
+      hostname: "buildkitsandbox",
+      login: (domain) => credentialsOf(session, domain, signal),
+      client: {
+        secret: (id) => secretOf(session, id, signal),
+        agent: (id, socket) => forwardAgent(session, id, socket),
+      },
+      signal,
+    };
+  }
+
+  /** Looks for the images that stages begin with. Returns those that are here. */
+  private async loadMetadata(
+    build: Pick<FaceSolve, "dockerfile" | "request" | "platform" | "named"> & { progress: Progress },
+    failing: (location: Location) => void,
+  ): Promise<Digest[]> {
+    const found: Digest[] = [];
+    const seen = new Set<string>();
+    const { named, request, progress } = build;
+    for (const { name: given, stage } of baseImages(build)) {
+      const name = named?.image(given) ?? given;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      // A result of another build.
+      if (isImageId(name)) continue;
+      failing(stage.location);
+      const label =
+        name === given
+          ? `[internal] load metadata for ${wholeName(name)}`
+          : `[context ${given}] load metadata for ${name}`;
+      const vertex = progress.vertex(label);
+      try {
+        await vertex.around(async () => {
+          const here = this.localImage(name, stage.platform ?? request.platform);
+          if (here && !request.pull) found.push(here);
+          else await this.inspectRemote(name, request);
+        });
+      } catch (error) {
+        const problem = `failed to resolve source metadata for ${wholeName(name)}: ${errorMessage(error)}`;
+        throw invalidArgument(`${name}: ${problem}`, { cause: error });
+      }
+    }
+    return found;
+  }
+
+  private localImage(name: string, platform: string | undefined): Digest | undefined {
+    try {
+      return this.deps.images.resolve(name, platform).id;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async inspectRemote(name: string, { login, signal }: SolveRequest): Promise<void> {
+    await this.deps.inspectRemote(name, await login(wholeName(name).split("/")[0] as string), signal);
+  }
+
+  private hasTriggers(image: Digest): boolean {
+    const record = this.deps.images.find(image);
+    return record !== undefined && (this.deps.images.imageConfig(record).config?.OnBuild?.length ?? 0) > 0;
+  }
+
+  private namedContexts(
+    scope: SourceScope,
+    options: FrontendOptions,
+    inputs: ReadonlyMap<string, Digest>,
+  ): NamedContexts | undefined {
+    if (options.contexts.size === 0) return undefined;
+    const directories = new Map<string, () => Promise<BuildContext>>();
+    const find = (name: string) => options.contexts.get(name) ?? options.contexts.get(wholeName(name));
+    return {
+      image: (name) => {
+        const target = find(name);
+        if (target?.startsWith("docker-image://")) return target.slice("docker-image://".length);
+        if (target?.startsWith("input:")) return inputOf(target, inputs);
+        if (target !== undefined)
+          throw notImplemented(`FROM ${name}: a directory as the base of a stage is not supported`);
+        return undefined;
+      },
+      directory: (name) => {
+        const target = find(name);
+        if (target === undefined || /^(docker-image:\/\/|input:)/.test(target)) return undefined;
+        const load = directories.get(target) ?? this.openNamed(scope, options, name, target);
+        directories.set(target, load);
+        return load().then(({ directory }) => directory);
+      },
+    };
+  }
+
+  private openNamed(
+    scope: SourceScope,
+    options: FrontendOptions,
+    name: string,
+    target: string,
+  ): () => Promise<BuildContext> {
+    if (target.startsWith("local:")) {
+      const local = target.slice("local:".length);
+      const source = async () => {
+        const exclude = await loadIgnoreFile(scope, local, `context ${name}`);
+        return { name: local, keep: true, exclude, follow: [] };
+      };
+      return localContext(scope, source, `[context ${name}] load from client`);
+    }
+    if (target.startsWith("oci-layout:")) throw notImplemented("contexts of type oci-layout are not supported");
+    let opened: Promise<BuildContext> | undefined;
+    return () => {
+      opened ??= openRemote(scope, target, options);
+      return opened;
+    };
+  }
+}
+
+function isImageId(name: string): boolean {
+  return /^sha256:[a-f0-9]{64}$/.test(name);
+}
+
+function inputOf(target: string, inputs: ReadonlyMap<string, Digest>): string {
+  const name = target.slice("input:".length);
+  const image = inputs.get(name);
+  if (image === undefined) throw invalidArgument(`no input ${name} was given`);
+  return image;
+}
+
+/** The Dockerfile lies in the remote context unless the client has it. */
+function remoteDockerfile(
+  options: FrontendOptions,
+  given: Readonly<Record<string, string>>,
+  remote: BuildContext | undefined,
+): BuildContext | undefined {
+  return options.remote !== undefined && given["dockerfilekey"] === undefined ? remote : undefined;
+}
+
+function checkNetwork({ host }: FrontendOptions, entitlements: readonly string[]): void {
+  if (host.NetworkMode === "host" && !entitlements.includes("network.host")) {
+    throw invalidArgument("network.host is not allowed");
+  }
+}
+
+/** Throws the error of a Dockerfile that cannot be built, with its line. */
+function check(
+  source: DockerfileSource,
+  options: FrontendOptions,
+): { dockerfile: Dockerfile; warnings: (vertex: VertexProgress) => void } {
+  let dockerfile: Dockerfile;
+  try {
+    dockerfile = parseDockerfile(source.text);
+  } catch (error) {
+    const line = Number(/ on line (\d+)/.exec(errorMessage(error))?.[1] ?? 0);
+    throw atSource(error, source, { startLine: line, endLine: line });
+  }
+  const { warnings } = lintDockerfile(dockerfile, {
+    args: options.args,
+    ...(options.target ? { target: options.target } : {}),
+  });
+  return {
+    dockerfile,
+    warnings: (vertex) => {
+      const inOrder = warnings.toSorted((a, b) => a.location.startLine - b.location.startLine);
+      for (const { rule, message, description, url, location } of inOrder) {
+        vertex.warn({
+          short: Buffer.from(`${rule}: ${message} (line ${location.startLine})`),
+          detail: [Buffer.from(description)],
+          url,
+          info: sourceInfo(source),
+          ranges: [rangeOf(location)],
+        });
+      }
+    },
+  };
+}

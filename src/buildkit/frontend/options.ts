@@ -1,0 +1,93 @@
+/** The options of the frontend `dockerfile.v0`. Source: moby/buildkit frontend/dockerui/config.go; buildx build/opt.go. */
+import type { HostConfig, Ulimit } from "../../api/container-config.ts";
+import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { splitOnce } from "../../base/text.ts";
+
+export interface FrontendOptions {
+  /** Path of the Dockerfile in its source. */
+  filename: string;
+  /** Name of the local source that has the Dockerfile. */
+  dockerfileSource: string;
+  /** A Git repository, an archive or an upload of the client's; undefined: the local source `context`. */
+  remote: string | undefined;
+  target: string;
+  platform: string | undefined;
+  args: Record<string, string>;
+  labels: Record<string, string>;
+  /** As in SolveRequest. */
+  noCache: boolean | string[];
+  pull: boolean;
+  host: HostConfig;
+  /** `--build-context`: name → `docker-image://…`, `local:…`, `input:…`, or a URL. */
+  contexts: Map<string, string>;
+  /** Local source → session that has it, where that is not the build's own. */
+  sessions: Map<string, string>;
+  /** A question about the Dockerfile instead of a build: `frontend.lint`. */
+  request: string;
+}
+
+/** Options that ask for nothing but what is done anyway. */
+const harmless =
+  /^(multi-platform|image-resolve-mode|dockerfilekey|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
+
+/** Throws for what is not known: an option that is ignored is a lie. */
+export function parseOptions(given: Readonly<Record<string, string>>): FrontendOptions {
+  const rest = new Map(Object.entries(given));
+  const take = (name: string) => {
+    const value = rest.get(name);
+    rest.delete(name);
+    return value;
+  };
+  const prefixed = (prefix: string) => {
+    const found = [...rest].filter(([name]) => name.startsWith(prefix));
+    for (const [name] of found) rest.delete(name);
+    return found.map(([name, value]) => [name.slice(prefix.length), value] as [string, string]);
+  };
+  const noCache = take("no-cache");
+  const platform = take("platform");
+  if (platform?.includes(",")) throw notImplemented("building for several platforms at once is not supported");
+  const options: FrontendOptions = {
+    filename: take("filename") || "Dockerfile",
+    dockerfileSource: rest.get("dockerfilekey") ?? "dockerfile",
+    remote: take("context") || undefined,
+    target: take("target") ?? "",
+    platform: platform || undefined,
+    args: Object.fromEntries(prefixed("build-arg:")),
+    labels: Object.fromEntries(prefixed("label:")),
+    noCache: noCache === undefined ? false : noCache === "" || noCache.split(","),
+    pull: rest.get("image-resolve-mode") === "pull",
+    host: hostConfig(take),
+    contexts: new Map(prefixed("context:")),
+    sessions: new Map(prefixed("local-sessionid:")),
+    request: take("requestid") ?? "",
+  };
+  // Facts about the checkout that buildx adds for provenance.
+  prefixed("vcs:");
+  for (const name of rest.keys()) {
+    if (name.startsWith("attest:")) throw notImplemented(`attestations are not supported: ${name}`);
+    if (!harmless.test(name)) throw invalidArgument(`unsupported frontend option ${name}`);
+  }
+  return options;
+}
+
+function hostConfig(take: (name: string) => string | undefined): HostConfig {
+  const host: HostConfig = {};
+  const network = take("force-network-mode");
+  if (network) host.NetworkMode = network;
+  const hosts = take("add-hosts");
+  if (hosts) host.ExtraHosts = hosts.split(",").map((entry) => splitOnce(entry, "=").join(":"));
+  const shm = take("shm-size");
+  if (shm) host.ShmSize = Number(shm);
+  const parent = take("cgroup-parent");
+  if (parent) host.CgroupParent = parent;
+  const ulimits = take("ulimit");
+  if (ulimits) host.Ulimits = ulimits.split(/,(?=[a-z])/).map(parseUlimit);
+  return host;
+}
+
+/** `nofile=1024:2048` */
+function parseUlimit(text: string): Ulimit {
+  const [, Name = "", soft, hard = soft] = /^([a-z]+)=(-?\d+)(?::(-?\d+))?$/.exec(text) ?? [];
+  if (soft === undefined) throw invalidArgument(`invalid ulimit argument: ${text}`);
+  return { Name, Soft: Number(soft), Hard: Number(hard) };
+}

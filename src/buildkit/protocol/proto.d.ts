@@ -1,0 +1,5 @@
+/** Bun reads these as text. */
+declare module "*.proto" {
+  const text: string;
+  export default text;
+}

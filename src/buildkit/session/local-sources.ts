@@ -1,0 +1,86 @@
+/**
+ * The directories of clients that builds have asked for. They stay here after the build, so that the next one gets only what has
+ * changed. One build uses one at a time; another that wants it meanwhile gets one of its own, which goes with it.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { StatusProgress } from "../progress.ts";
+import { receiveFiles, type SyncStore, syncStore } from "./file-sync.ts";
+import type { Session } from "./session.ts";
+
+export interface LocalSource {
+  name: string;
+  /** Whether it stays for the next build: for what is large. */
+  keep: boolean;
+  exclude: readonly string[];
+  follow: readonly string[];
+}
+
+export interface ReceivedSource extends AsyncDisposable {
+  directory: string;
+}
+
+export class LocalSources {
+  private readonly parent: string;
+  private readonly work: string;
+  private readonly busy = new Set<string>();
+
+  /** `parent`: this object's alone. `work`: for those that last no longer than a build. */
+  constructor(parent: string, work: string) {
+    this.parent = parent;
+    this.work = work;
+  }
+
+  /** The directory is the caller's until it is disposed of. */
+  async receive(
+    session: Session,
+    source: LocalSource,
+    options: { progress: StatusProgress; signal: AbortSignal },
+  ): Promise<ReceivedSource> {
+    const place = this.take(session, source);
+    try {
+      await receiveFiles(session, { ...source, ...options, store: place.store });
+      return { directory: place.store.directory, [Symbol.asyncDispose]: place.release };
+    } catch (error) {
+      await place.release();
+      throw error;
+    }
+  }
+
+  /** What is kept: directories and the bytes of their files. */
+  list(): { id: string; used: number }[] {
+    try {
+      return readdirSync(this.parent).map((id) => ({ id, used: statSync(join(this.parent, id)).mtimeMs }));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Removes what no build uses now. */
+  prune(): void {
+    for (const { id } of this.list()) if (!this.busy.has(id)) rmSync(join(this.parent, id), { recursive: true });
+  }
+
+  private take(session: Session, source: LocalSource): { store: SyncStore; release: () => Promise<void> } {
+    const id = createHash("sha256")
+      .update(JSON.stringify([session.sharedKey, source.name, session.sharedKey === "" ? session.id : ""]))
+      .digest("hex")
+      .slice(0, 25);
+    if (!source.keep || this.busy.has(id) || session.sharedKey === "") {
+      mkdirSync(this.work, { recursive: true, mode: 0o700 });
+      const directory = mkdtempSync(join(this.work, "local-"));
+      return { store: syncStore(directory), release: () => rm(directory, { recursive: true, force: true }) };
+    }
+    this.busy.add(id);
+    const place = join(this.parent, id);
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    return {
+      store: syncStore(place),
+      release: async () => {
+        this.busy.delete(id);
+      },
+    };
+  }
+}
