@@ -3,6 +3,7 @@ import { notImplemented } from "../../base/errors.ts";
 import { checkExporter, exportResult } from "../exporters/export.ts";
 import type { FrontendRequest } from "../frontend/frontend.ts";
 import type { Call, Method, Methods } from "../grpc/server.ts";
+import type { Progress } from "../progress.ts";
 import {
   type ControlSolveRequest,
   controlSolveRequest,
@@ -99,6 +100,7 @@ async function solve(
     signal,
   });
   using _running = scope.solves.add(running);
+  sayIgnoredCaches(request, running.progress);
   const abort = () => running.returned.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   const id = request.Frontend === "" ? await running.returned.promise : await solveAtOnce(request, running, scope);
@@ -114,6 +116,17 @@ async function solve(
     );
   }
   return response;
+}
+
+/** Caches from elsewhere are not read, and none is written into images: a build goes on without, and says so. */
+function sayIgnoredCaches({ Cache }: ControlSolveRequest, progress: Progress): void {
+  for (const { Type, Attrs } of Cache?.Imports ?? []) {
+    const vertex = progress.vertex(`importing cache manifest from ${Attrs["ref"] ?? Type}`);
+    vertex.complete({ error: `cache import from ${Type} is not supported` });
+  }
+  for (const { Type } of Cache?.Exports ?? []) {
+    progress.vertex(`exporting ${Type} cache`).complete({ error: `cache export to ${Type} is not supported` });
+  }
 }
 
 /** A client that leaves the frontend to the daemon: the docker CLI before buildx. */
