@@ -26,9 +26,9 @@ export interface FrontendOptions {
   request: string;
 }
 
-/** Options that ask for nothing but what is done anyway. */
+/** Told by `Control.Solve` (cache-imports), or asking for nothing but what is done anyway. */
 const harmless =
-  /^(multi-platform|image-resolve-mode|dockerfilekey|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
+  /^(cache-imports|multi-platform|image-resolve-mode|dockerfilekey|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
 
 /** Throws for what is not known: an option that is ignored is a lie. */
 export function parseOptions(given: Readonly<Record<string, string>>): FrontendOptions {
