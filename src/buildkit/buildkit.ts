@@ -4,7 +4,9 @@
  */
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { ApiBuilds } from "./api-build.ts";
 import { controlMethods } from "./control/control.ts";
+import type { GatewayScope } from "./control/gateway.ts";
 import { Results } from "./control/results.ts";
 import { Solves } from "./control/solves.ts";
 import { DockerfileFrontend } from "./frontend/frontend.ts";
@@ -16,17 +18,21 @@ import { Sessions } from "./session/session.ts";
 export class Buildkit {
   private readonly sessions = new Sessions();
   private readonly methods: Methods;
+  /** `POST /build?version=2` */
+  readonly builds: ApiBuilds;
 
   constructor(deps: BuildkitDependencies) {
     const locals = new LocalSources(join(deps.directory, "local"), deps.builder.work);
-    this.methods = controlMethods({
+    const scope: GatewayScope = {
       deps,
       frontend: new DockerfileFrontend(deps, this.sessions, locals),
       sessions: this.sessions,
       solves: new Solves(),
       results: new Results(),
       locals,
-    });
+    };
+    this.methods = controlMethods(scope);
+    this.builds = new ApiBuilds(scope);
   }
 
   /** `POST /grpc`, once the connection speaks HTTP/2. Resolves when it ends. */

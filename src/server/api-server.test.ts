@@ -15,7 +15,7 @@ describe("every answer", () => {
     expect({ status, body }).toEqual({ status: 200, body: "OK" });
     expect(headers).toMatchObject({
       "Api-Version": "1.51",
-      "Builder-Version": "1",
+      "Builder-Version": "2",
       "Docker-Experimental": "false",
       Ostype: "linux",
       Server: "Gantry/1.2.3 (linux)",

@@ -34,7 +34,7 @@ export function apiRoutes(backends: Backends): Route[] {
     ...containerStreamRoutes(backends.containers),
     ...containerArchiveRoutes(backends.containers),
     ...execRoutes(backends.execs),
-    ...buildRoutes(backends.builder),
+    ...buildRoutes(backends),
     ...buildkitRoutes(backends.buildkit),
     ...notBuiltRoutes(),
     ...containerRoutes(backends.containers),

@@ -12,6 +12,7 @@ import type * as S from "../api/system.ts";
 import type * as V from "../api/volumes.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { BuildRequest } from "../builder/build-request.ts";
+import type { ApiBuildRequest } from "../buildkit/api-build.ts";
 
 /** A hijackable stream of a container or exec: made (and refused) before the response's header is sent, served after it. */
 export interface AttachSession {
@@ -189,6 +190,12 @@ export interface BuildBackend {
 export interface BuildkitBackend {
   serveGrpc(connection: Duplex): Promise<void>;
   serveSession(headers: ReadonlyMap<string, string>, connection: Duplex): Promise<void>;
+  /** `POST /build?version=2` */
+  builds: {
+    /** The body is the context of another request's build; resolves when that has read it. */
+    upload(buildId: string, body: Bytes, signal: AbortSignal): Promise<void>;
+    build(request: ApiBuildRequest, progress: Progress): Promise<void>;
+  };
 }
 
 export interface RegistryBackend {

@@ -56,6 +56,17 @@ export class Query {
     return nanos > 0n ? nanos : undefined;
   }
 
+  /** A value in JSON; undefined when it is not given, empty or null. `problem`: what the complaint begins with. */
+  json<T>(name: string, problem: string): T | undefined {
+    const text = this.text(name);
+    if (text === "") return undefined;
+    try {
+      return (JSON.parse(text) as T | null) ?? undefined;
+    } catch (cause) {
+      throw invalidArgument(`${problem}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
   /** `filters` in both forms: `{"name":{"value":true}}` and `{"name":["value"]}`. Names beside the accepted ones are refused. */
   filters(accepted?: readonly string[]): Filters {
     const filters = parseFilters(this.text("filters"));

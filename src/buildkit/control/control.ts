@@ -1,7 +1,7 @@
 /** The service `Control`. Source: moby/buildkit api/services/control/control.proto, control/control.go. */
 import { notImplemented } from "../../base/errors.ts";
 import { checkExporter, exportResult } from "../exporters/export.ts";
-import type { FrontendRequest } from "../frontend/frontend.ts";
+import type { FrontendRequest, Uploaded } from "../frontend/frontend.ts";
 import type { Call, Method, Methods } from "../grpc/server.ts";
 import type { Progress } from "../progress.ts";
 import {
@@ -84,10 +84,12 @@ async function status({ messages, signal }: Call, { solves }: GatewayScope): Pro
   for await (const message of progress.follow(signal)) await messages.write(statusResponse.encode(message));
 }
 
-/** Resolves with what the exporters have to say: digests and names. */
-async function solve(
+/**
+ * Resolves with what the exporters have to say: digests and names. `uploaded`: the context that the request's body had, of `POST /build`.
+ */
+export async function solve(
   request: ControlSolveRequest,
-  { signal }: Call,
+  { signal, uploaded }: { signal: AbortSignal; uploaded?: Uploaded | undefined },
   scope: GatewayScope,
 ): Promise<Record<string, string>> {
   refuse(request);
@@ -103,7 +105,8 @@ async function solve(
   sayIgnoredCaches(request, running.progress);
   const abort = () => running.returned.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const id = request.Frontend === "" ? await running.returned.promise : await solveAtOnce(request, running, scope);
+  const id =
+    request.Frontend === "" ? await running.returned.promise : await solveAtOnce(request, running, scope, uploaded);
   const result = id === undefined ? undefined : running.results.get(id);
   const response: Record<string, string> = {};
   if (!result) return response;
@@ -130,7 +133,12 @@ function sayIgnoredCaches({ Cache }: ControlSolveRequest, progress: Progress): v
 }
 
 /** A client that leaves the frontend to the daemon: the docker CLI before buildx. */
-async function solveAtOnce(request: ControlSolveRequest, running: RunningSolve, scope: GatewayScope): Promise<string> {
+async function solveAtOnce(
+  request: ControlSolveRequest,
+  running: RunningSolve,
+  scope: GatewayScope,
+  uploaded: Uploaded | undefined,
+): Promise<string> {
   if (request.Frontend !== "dockerfile.v0") {
     throw notImplemented(`frontend ${request.Frontend} is not supported: only dockerfile.v0 is`);
   }
@@ -141,6 +149,7 @@ async function solveAtOnce(request: ControlSolveRequest, running: RunningSolve, 
     progress: running.progress,
     entitlements: request.Entitlements,
     signal: running.signal,
+    uploaded,
   };
   running.results.set(request.Ref, await scope.frontend.build(frontendRequest));
   return request.Ref;

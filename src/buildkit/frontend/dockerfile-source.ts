@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, invalidArgument, notFound } from "../../base/errors.ts";
+import type { Bytes } from "../../base/streams.ts";
 import { type BuildContext, type ContextOptions, makeContext, receiveContext } from "../../builder/context/context.ts";
 import { parseGitUrl } from "../../builder/context/git.ts";
 import { remoteContext } from "../../builder/context/remote-context.ts";
@@ -12,6 +13,9 @@ import { bytesMessage } from "../protocol/messages.ts";
 import type { LocalSource, LocalSources, ReceivedSource } from "../session/local-sources.ts";
 import type { Session } from "../session/session.ts";
 import type { FrontendOptions } from "./options.ts";
+
+/** Names, as a context's address, the one that comes beside the session. */
+export const uploadUrl = "http://buildkit-upload/";
 
 const uploadMethod = "/moby.upload.v1.Upload/Pull";
 
@@ -24,6 +28,8 @@ export interface SourceScope {
   progress: Progress;
   contextOptions: (dockerfile: string) => ContextOptions;
   signal: AbortSignal;
+  /** The context of a client that sends it beside its session. */
+  uploaded?: (() => Promise<Bytes>) | undefined;
   /** What is received goes with it. */
   stack: AsyncDisposableStack;
 }
@@ -105,6 +111,14 @@ export function localContext(
 
 /** A context that is no directory of the client's. */
 export function openRemote(scope: SourceScope, url: string, options: FrontendOptions): Promise<BuildContext> {
+  const { uploaded } = scope;
+  if (url === uploadUrl && uploaded) {
+    return scope.progress.vertex("[internal] load remote build context").around(async () => {
+      const context = await receiveContext(await uploaded(), scope.contextOptions(options.filename));
+      scope.stack.use(context);
+      return context;
+    });
+  }
   const upload = /^http:\/\/buildkit-session\/(.*)$/.exec(url)?.[1];
   const contextOptions = scope.contextOptions(options.filename);
   const name =
@@ -116,7 +130,7 @@ export function openRemote(scope: SourceScope, url: string, options: FrontendOpt
   return scope.progress.vertex(name).around(async () => {
     const context =
       upload !== undefined
-        ? await receiveContext(uploaded(scope, upload), contextOptions)
+        ? await receiveContext(sessionUpload(scope, upload), contextOptions)
         : await fromUrl(url, contextOptions);
     scope.stack.use(context);
     return context;
@@ -133,7 +147,7 @@ async function fromUrl(url: string, options: ContextOptions): Promise<BuildConte
 }
 
 /** What the client uploads under this id. */
-async function* uploaded({ session, signal }: SourceScope, id: string): AsyncGenerator<Uint8Array> {
+async function* sessionUpload({ session, signal }: SourceScope, id: string): AsyncGenerator<Uint8Array> {
   if (!session.supports(uploadMethod)) throw invalidArgument("the client cannot upload");
   const call = session.client.open(uploadMethod, { urlpath: `/${id}`, urlhost: "buildkit-session" }, signal);
   call.end();

@@ -1,5 +1,6 @@
 /** The frontend `dockerfile.v0`: a Dockerfile and its context into a result. Source: moby/buildkit frontend/dockerfile/builder/build.go. */
 import { errorMessage, invalidArgument, notImplemented } from "../../base/errors.ts";
+import type { Bytes } from "../../base/streams.ts";
 import type { SolveRequest } from "../../builder/build-request.ts";
 import type { FaceSolve } from "../../builder/builder.ts";
 import type { BuildContext } from "../../builder/context/context.ts";
@@ -42,7 +43,11 @@ export interface FrontendRequest {
   progress: Progress;
   entitlements: readonly string[];
   signal: AbortSignal;
+  /** The context of a client that sends it beside its session. */
+  uploaded?: Uploaded | undefined;
 }
+
+export type Uploaded = () => Promise<Bytes>;
 
 export interface BuiltResult {
   /** Its layers; undefined: it has none. */
@@ -86,7 +91,7 @@ export class DockerfileFrontend {
   }
 
   private sourceScope(
-    { session, progress, signal }: FrontendRequest,
+    { session, progress, signal, uploaded }: FrontendRequest,
     { sessions }: FrontendOptions,
     stack: AsyncDisposableStack,
   ): SourceScope {
@@ -95,7 +100,7 @@ export class DockerfileFrontend {
       const other = sessions.get(source);
       return other === undefined ? session : await this.sessions.get(other);
     };
-    return { session, sessionOf, locals: this.locals, progress, contextOptions, signal, stack };
+    return { session, sessionOf, locals: this.locals, progress, contextOptions, signal, stack, uploaded };
   }
 
   private async buildParsed(build: {

@@ -1,22 +1,23 @@
-/** `POST /build` and the build cache. Spec: Docker Engine API, "Image". BuildKit's part of it is in `not-built.ts`. */
+/** `POST /build` and the build cache. Spec: Docker Engine API, "Image". BuildKit's is in `build-buildkit.ts`. */
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
 import type { ProgressMessage } from "../../api/system.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { invalidArgument } from "../../base/errors.ts";
 import type { BuildRequest } from "../../builder/build-request.ts";
-import type { BuildBackend } from "../backends.ts";
+import type { Backends, BuildBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import type { Query } from "../query.ts";
 import { empty, json, progressStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
+import { buildWithBuildkit } from "./build-buildkit.ts";
 import { decodeLogins } from "./registries.ts";
 
 /** As in dockerd: `unused-for` is the older name of `until`. */
 const pruneFilters = ["description", "id", "inuse", "parent", "private", "shared", "type", "unused-for", "until"];
 
-export function buildRoutes(builder: BuildBackend): Route[] {
+export function buildRoutes(backends: Pick<Backends, "builder" | "buildkit">): Route[] {
   const running = new Map<string, AbortController>();
   return [
-    route("POST", "/build", (context) => build(builder, context, running)),
+    route("POST", "/build", (context) => build(backends, context, running)),
     route("POST", "/build/cancel", ({ query }) => {
       const id = query.text("id");
       if (id === "") throw invalidArgument("build ID not provided");
@@ -27,17 +28,17 @@ export function buildRoutes(builder: BuildBackend): Route[] {
       const { "unused-for": unused, ...filters } = query.filters(pruneFilters);
       if (unused) filters["until"] = [...(filters["until"] ?? []), ...unused];
       const keepStorage = query.integer("reserved-space") ?? query.integer("keep-storage") ?? 0;
-      return json(await builder.prune({ all: query.bool("all"), keepStorage, filters }));
+      return json(await backends.builder.prune({ all: query.bool("all"), keepStorage, filters }));
     }),
   ];
 }
 
 async function build(
-  builder: BuildBackend,
-  { query, request, version }: RouteContext,
+  { builder, buildkit }: Pick<Backends, "builder" | "buildkit">,
+  context: RouteContext,
   running: Map<string, AbortController>,
 ): Promise<HttpResponse> {
-  if (query.text("version") === "2") throw notImplemented("BuildKit is not served yet: use DOCKER_BUILDKIT=0");
+  const { query, request, version } = context;
   if (query.bool("squash")) throw invalidArgument("squash is only supported with experimental mode");
   if (query.has("securityopt")) {
     throw invalidArgument("The daemon on this platform does not support setting security options on build");
@@ -45,24 +46,26 @@ async function build(
   const canceled = new AbortController();
   const id = query.text("buildid");
   if (id !== "") running.set(id, canceled);
+  const signal = AbortSignal.any([request.signal, canceled.signal]);
+  if (query.text("version") === "2") return await buildWithBuildkit(buildkit, context, signal);
   const remote = query.text("remote");
   const wanted: BuildRequest = {
     context: remote === "" ? request.body : undefined,
     remote,
     dockerfile: query.text("dockerfile") || "Dockerfile",
     tags: query.all("t").filter(Boolean),
-    args: jsonOption(query, "buildargs", "error reading build args") ?? {},
-    labels: jsonOption(query, "labels", "error reading labels") ?? {},
+    args: query.json("buildargs", "error reading build args") ?? {},
+    labels: query.json("labels", "error reading labels") ?? {},
     target: query.text("target"),
     platform: version >= 32 ? query.optional("platform") : undefined,
-    cacheFrom: jsonOption(query, "cachefrom", "error reading cache-from") ?? [],
+    cacheFrom: query.json("cachefrom", "error reading cache-from") ?? [],
     noCache: query.bool("nocache"),
     pull: query.bool("pull"),
     remove: query.bool("rm", true),
     forceRemove: query.bool("forcerm"),
     host: hostConfig(query),
     logins: decodeLogins(request.headers.get("x-registry-config")),
-    signal: AbortSignal.any([request.signal, canceled.signal]),
+    signal,
   };
   const quiet = query.bool("q");
   return progressStream(async (progress) => {
@@ -94,7 +97,7 @@ async function buildQuietly(
 
 function hostConfig(query: Query): HostConfig {
   const number = (name: string) => query.integer(name) ?? 0;
-  const ulimits = jsonOption<Ulimit[]>(query, "ulimits", "error reading ulimit settings");
+  const ulimits = query.json<Ulimit[]>("ulimits", "error reading ulimit settings");
   return {
     Memory: number("memory"),
     MemorySwap: number("memswap"),
@@ -112,14 +115,4 @@ function hostConfig(query: Query): HostConfig {
     ...(query.optional("shmsize") ? { ShmSize: number("shmsize") } : {}),
     ...(ulimits ? { Ulimits: ulimits } : {}),
   };
-}
-
-function jsonOption<T>(query: Query, name: string, message: string): T | undefined {
-  const text = query.text(name);
-  if (text === "") return undefined;
-  try {
-    return (JSON.parse(text) as T | null) ?? undefined;
-  } catch (cause) {
-    throw invalidArgument(`${message}: ${(cause as Error).message}`, { cause });
-  }
 }

@@ -1,4 +1,4 @@
-/** `/images` and `/commit`. Spec: Docker Engine API, "Image". Search and login are in `registries.ts`, build in `not-built.ts`. */
+/** `/images` and `/commit`. Spec: Docker Engine API, "Image". Search and login are in `registries.ts`, build in `build.ts`. */
 import type { ContainerConfig } from "../../api/container-config.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { downgradeImage, downgradeImageInspect } from "../answer-versions.ts";

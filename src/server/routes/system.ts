@@ -8,7 +8,7 @@ import { type Route, type RouteContext, route } from "../router.ts";
 
 const pingHeaders = {
   // 1: the classic builder; 2 would promise BuildKit.
-  "Builder-Version": "1",
+  "Builder-Version": "2",
   "Cache-Control": "no-cache, no-store, must-revalidate",
   "Content-Type": "text/plain; charset=utf-8",
   Pragma: "no-cache",

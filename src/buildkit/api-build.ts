@@ -1,0 +1,124 @@
+/**
+ * `POST /build?version=2`: BuildKit for clients that have a session but no gRPC connection, the docker CLI 19.03 to 22. Progress comes as
+ * BuildKit's own messages inside the JSON stream. Source: moby builder/builder-next/builder.go; docker/cli build_buildkit.go 20.10.
+ */
+import type { ProgressMessage } from "../api/system.ts";
+import { canceled, notFound } from "../base/errors.ts";
+import type { Bytes } from "../base/streams.ts";
+import { solve } from "./control/control.ts";
+import type { GatewayScope } from "./control/gateway.ts";
+import { uploadUrl } from "./frontend/dockerfile-source.ts";
+import { type Exporter, statusResponse } from "./protocol/messages.ts";
+
+export interface ApiBuildRequest {
+  /** The client's; "": none. */
+  buildId: string;
+  session: string;
+  /** `client-session`: the session has the context. `upload-request`: another request's body is it. Else an address. */
+  remote: string;
+  options: Record<string, string>;
+  outputs: Exporter[];
+  tags: string[];
+  entitlements: string[];
+  signal: AbortSignal;
+}
+
+const uploadPrefix = "upload-request:";
+
+/** How long a build waits for the other request. */
+const patienceMillis = 30_000;
+
+export class ApiBuilds {
+  private readonly scope: GatewayScope;
+  private readonly uploads = new Map<string, PromiseWithResolvers<{ body: Bytes; done: () => void }>>();
+
+  constructor(scope: GatewayScope) {
+    this.scope = scope;
+  }
+
+  /** Whether the request only brings the context of another one. */
+  static isUpload(buildId: string): boolean {
+    return buildId.startsWith(uploadPrefix);
+  }
+
+  /** Resolves when the build has read the body. */
+  async upload(buildId: string, body: Bytes, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => reject(canceled("the client has gone")), { once: true });
+    this.waiting(buildId.slice(uploadPrefix.length)).resolve({ body, done: resolve });
+    await promise;
+  }
+
+  /** Rejects with the build's error, which has been told to the client's progress too. */
+  async build(request: ApiBuildRequest, progress: (message: ProgressMessage) => void): Promise<void> {
+    const { signal } = request;
+    const ref = request.buildId || crypto.randomUUID();
+    const options = { ...request.options };
+    if (request.remote === "upload-request") options["context"] = uploadUrl;
+    else if (request.remote !== "client-session") options["context"] = request.remote;
+    const exporters = request.outputs.length > 0 ? request.outputs : [{ Type: "moby", Attrs: {} }];
+    const solving = solve(
+      {
+        Ref: ref,
+        Session: request.session,
+        Frontend: "dockerfile.v0",
+        FrontendAttrs: options,
+        Exporters: exporters.map(({ Type, Attrs }) =>
+          named(Type === "docker" ? "moby" : Type, Attrs ?? {}, request.tags),
+        ),
+        Entitlements: request.entitlements,
+        ExporterDeprecated: "",
+        ExporterAttrsDeprecated: {},
+        Definition: null,
+        Cache: null,
+        FrontendInputs: {},
+        Internal: false,
+        SourcePolicy: null,
+        EnableSessionExporter: false,
+      },
+      { signal, uploaded: () => this.uploaded(ref) },
+      this.scope,
+    );
+    solving.catch(() => undefined);
+    const { progress: said } = await Promise.race([
+      this.scope.solves.get(ref),
+      solving.then(() => this.scope.solves.get(ref)),
+    ]);
+    for await (const message of said.follow(signal)) {
+      const aux = Buffer.from(statusResponse.encode(message)).toString("base64");
+      progress({ id: "moby.buildkit.trace", aux });
+    }
+    const { "containerimage.config.digest": id } = await solving;
+    if (id !== undefined) progress({ id: "moby.image.id", aux: { ID: id } });
+  }
+
+  private async uploaded(ref: string): Promise<Bytes> {
+    const waiting = this.waiting(ref);
+    const timer = setTimeout(() => waiting.reject(notFound("the context was not sent")), patienceMillis);
+    try {
+      const { body, done } = await waiting.promise;
+      return whenRead(body, done);
+    } finally {
+      clearTimeout(timer);
+      this.uploads.delete(ref);
+    }
+  }
+
+  private waiting(ref: string): PromiseWithResolvers<{ body: Bytes; done: () => void }> {
+    const found = this.uploads.get(ref) ?? Promise.withResolvers<{ body: Bytes; done: () => void }>();
+    this.uploads.set(ref, found);
+    return found;
+  }
+}
+
+function named(Type: string, Attrs: Record<string, string>, tags: string[]): Exporter {
+  return { Type, Attrs: tags.length > 0 && Type === "moby" ? { ...Attrs, name: tags.join(",") } : Attrs };
+}
+
+async function* whenRead(body: Bytes, done: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } finally {
+    done();
+  }
+}
