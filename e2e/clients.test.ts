@@ -61,3 +61,16 @@ test.each(clis)("%s drives it", async (cli) => {
   expect(`${stdout}${stderr}`).toContain("Successfully tagged cli-built:latest");
   expect((await docker("rmi", "cli-built")).code).toBe(0);
 });
+
+test.each(clis)("%s builds with the BuildKit that it has inside, or with the plugin that is not there", async (cli) => {
+  const docker = (...args: string[]) => target().dockerWith({ cli, env: { DOCKER_BUILDKIT: "1" } }, ...args);
+  const version = (await docker("version", "-f", "{{.Client.Version}}")).stdout;
+  const { stdout, stderr, code } = await docker("build", "-t", "cli-built", context());
+  if (Number.parseInt(version, 10) >= 23) {
+    expect(`${stdout}${stderr}`).toContain("buildx component is missing");
+    return;
+  }
+  expect(`${stdout}${stderr}`).toContain("naming to docker.io/library/cli-built");
+  expect(code).toBe(0);
+  expect((await docker("rmi", "cli-built")).code).toBe(0);
+});

@@ -20,6 +20,8 @@ export interface ApiBuildRequest {
   outputs: Exporter[];
   tags: string[];
   entitlements: string[];
+  /** The id is told as text, too. */
+  quiet: boolean;
   signal: AbortSignal;
 }
 
@@ -89,7 +91,9 @@ export class ApiBuilds {
       progress({ id: "moby.buildkit.trace", aux });
     }
     const { "containerimage.config.digest": id } = await solving;
-    if (id !== undefined) progress({ id: "moby.image.id", aux: { ID: id } });
+    if (id === undefined) return;
+    progress({ id: "moby.image.id", aux: { ID: id } });
+    if (request.quiet) progress({ stream: `${id}\n` });
   }
 
   private async uploaded(ref: string): Promise<Bytes> {

@@ -26,6 +26,7 @@ export async function buildWithBuildkit(
     outputs: query.json<Exporter[]>("outputs", "error reading outputs") ?? [],
     tags: query.all("t").filter(Boolean),
     entitlements: query.text("networkmode") === "host" ? ["network.host"] : [],
+    quiet: query.bool("q"),
     signal,
   };
   return progressStream((progress) => builds.build(wanted, progress), { always: true });
