@@ -1,9 +1,10 @@
 /** Pull, push and login against Debian's docker-registry, with the stock CLI; what was pushed is read by skopeo. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
 import { type Outcome, until } from "./lib/run.ts";
+import { buildxPlugin } from "./lib/settings.ts";
 
 const registries: Bun.Subprocess[] = [];
 
@@ -127,3 +128,28 @@ test("what is not there", async () => {
   expect(await says("push", `${open}/never`)).toBe(`An image does not exist locally with the tag: ${open}/never`);
   expect(await says("push", `${open}/team/bb:never`)).toBe(`tag does not exist: ${open}/team/bb:never`);
 });
+
+test.if(buildxPlugin !== undefined && existsSync(buildxPlugin))(
+  "a build pulls and pushes with the client's login",
+  async () => {
+    const { root } = target();
+    const docker = target().docker.bind(target());
+    mkdirSync(join(root, "cli/cli-plugins"), { recursive: true });
+    symlinkSync(buildxPlugin as string, join(root, "cli/cli-plugins/docker-buildx"));
+    mkdirSync(join(root, "pushed"));
+    writeFileSync(join(root, "pushed/Dockerfile"), `FROM ${open}/team/bb:1\nRUN echo pushed > /p\nCMD ["cat", "/p"]\n`);
+    const build = (tag: string, directory: string) =>
+      docker("build", "--pull=false", "--push", "-t", tag, join(root, directory));
+    await docker("logout", locked);
+    const refused = await build(`${locked}/team/built:1`, "pushed");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("no basic auth credentials");
+    expect((await docker("login", "-u", "ann", "-p", "secret", locked)).code).toBe(0);
+    expect((await build(`${locked}/team/built:1`, "pushed")).code).toBe(0);
+    expect((await docker("rmi", `${locked}/team/built:1`)).code).toBe(0);
+    mkdirSync(join(root, "based"));
+    writeFileSync(join(root, "based/Dockerfile"), `FROM ${locked}/team/built:1\nRUN cat /p > /q\nCMD ["cat", "/q"]\n`);
+    expect((await build(`${locked}/team/based:1`, "based")).code).toBe(0);
+    expect((await docker("run", "--rm", `${locked}/team/based:1`)).stdout).toBe("pushed\n");
+  },
+);

@@ -120,7 +120,8 @@ class VertexStage implements StageReport {
   }
 
   pull({ id, status, progressDetail }: ProgressMessage): void {
-    if (!id || !status || !this.vertex) return;
+    // Of layers, not of the name.
+    if (!id || !status || !/^[0-9a-f]{12}$/.test(id) || !this.vertex) return;
     const found = this.pulls.get(id) ?? this.vertex.status(id, status);
     this.pulls.set(id, found);
     if (/^(Pull complete|Already exists)/.test(status)) found.complete();
