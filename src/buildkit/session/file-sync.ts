@@ -26,6 +26,9 @@ import type { Session } from "./session.ts";
 
 const method = "/moby.filesync.v1.FileSync/DiffCopy";
 
+/** How long the daemon does nothing else. */
+const maxTurnMillis = 5;
+
 export interface SyncRequest {
   /** The client's name for the directory: `context`, `dockerfile`, or a named context's. */
   name: string;
@@ -93,7 +96,13 @@ class Receiver {
   async run(): Promise<void> {
     // From here on the list is not true.
     rmSync(this.request.store.index, { force: true });
+    let since = performance.now();
     for await (const message of this.call.messages) {
+      // One read may bring hundreds of files: others have their turn between them.
+      if (performance.now() - since > maxTurnMillis) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        since = performance.now();
+      }
       this.received += message.length;
       this.request.progress.update(this.received);
       const { type, stat, ID = 0, data = new Uint8Array() } = packet.decode(message);
