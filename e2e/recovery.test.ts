@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxArchive } from "./lib/images.ts";
 import { useTarget } from "./lib/journey.ts";
+import { mounts } from "./lib/leaks.ts";
 import { until } from "./lib/run.ts";
 import { dockerCli } from "./lib/settings.ts";
 import { Target } from "./lib/target.ts";
@@ -124,14 +125,17 @@ test("killed in the middle of builds: no container, context or half layer stays,
     writeFileSync(join(directory, "Dockerfile"), `FROM busybox\nENV ROUND=${round}\n${steps.join("\n")}\n`);
     return target().dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", "-t", `round:${round}`, directory);
   };
-  for (let round = 0; round < 8; round++) {
+  const rounds = Number(process.env["E2E_KILLS"] ?? 8);
+  for (let round = 0; round < rounds; round++) {
     const building = build(round);
-    await Bun.sleep(100 + round * 90);
+    await Bun.sleep(100 + (round % 8) * 90 + Math.random() * 90);
     await target().stopDaemon("SIGKILL");
     await building;
     await target().startDaemon();
     expect(await target().must("ps", "-aq")).toBe("");
     expect(readdirSync(join(target().dataRoot, "build")).filter((name) => name !== "cache-mounts")).toEqual([]);
+    expect(readdirSync(join(target().dataRoot, "layers/.new"))).toEqual([]);
+    expect(mounts(target().dataRoot)).toEqual([]);
     const again = await build(round);
     expect(again.stdout).toContain(`Successfully tagged round:${round}`);
     expect(

@@ -15,6 +15,8 @@ export interface TargetOptions {
   flags?: string[];
   /** Contents of its daemon.json. */
   config?: Record<string, unknown>;
+  /** The data root is a file system of so many bytes. */
+  dataSize?: number;
   /** False: no image `busybox` is imported. */
   busybox?: boolean;
 }
@@ -41,6 +43,10 @@ export class Target {
     mkdirSync(join(target.root, "cli"));
     writeFileSync(join(target.root, "daemon.json"), JSON.stringify(options.config ?? {}));
     await target.host.create();
+    if (options.dataSize !== undefined) {
+      mkdirSync(target.dataRoot);
+      await must(["mount", "-t", "tmpfs", "-o", `size=${options.dataSize}`, "gantry-e2e", target.dataRoot]);
+    }
     await target.startDaemon();
     // The bundled image would stand in every listing.
     if (target.kind === "gantry") await target.must("rmi", "gantry/busybox");
@@ -161,6 +167,7 @@ export class Target {
       const ids = (await this.docker("ps", "-aq", "--no-trunc")).stdout.split("\n").filter((id) => id !== "");
       if (ids.length > 0) await this.docker("rm", "-f", "-v", ...ids);
       await this.stopDaemon();
+      if (this.options.dataSize !== undefined) await must(["umount", this.dataRoot]);
       if (this.kind === "gantry") leaks.push(...(await this.remaining()));
     } finally {
       if (process.env["E2E_KEEP"]) console.error(`kept: ${this.root}`);

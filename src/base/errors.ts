@@ -57,7 +57,10 @@ export function isNotFound(error: unknown): boolean {
 
 /** The message of any thrown value. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Node's words for a system error, `ENOSPC: no space left on device, write '/x'`, in Go's order.
+  const [, reason, call, path] = /^E[A-Z0-9]+: (.+), (\w+)(?: '(.*)')?$/s.exec(error.message) ?? [];
+  return reason === undefined ? error.message : `${call}${path === undefined ? "" : ` ${path}`}: ${reason}`;
 }
 
 /** The `code` of a system error (`ENOENT`, `EEXIST`, …), or undefined. */

@@ -2,7 +2,8 @@
 import { Database as Sqlite } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { internal } from "../base/errors.ts";
+import { errorCode, internal } from "../base/errors.ts";
+import { Reserve } from "./reserve.ts";
 import { migrations } from "./schema.ts";
 
 export type Row = Record<string, string | number | null>;
@@ -10,6 +11,8 @@ type Value = string | number | bigint | null;
 
 export class Database implements Disposable {
   private readonly sqlite: Sqlite;
+  private readonly reserve: Reserve | undefined;
+  private depth = 0;
 
   /** `:memory:` makes a database for tests. Throws when the file was written by a newer Gantry. */
   constructor(path: string) {
@@ -18,6 +21,7 @@ export class Database implements Disposable {
     this.sqlite.run("PRAGMA journal_mode = WAL");
     this.sqlite.run("PRAGMA synchronous = NORMAL");
     this.sqlite.run("PRAGMA busy_timeout = 5000");
+    this.reserve = path === ":memory:" ? undefined : new Reserve(`${path}.reserve`);
     this.migrate();
   }
 
@@ -31,12 +35,15 @@ export class Database implements Disposable {
 
   /** Returns the number of rows changed. */
   run(sql: string, ...values: Value[]): number {
-    return this.sqlite.query(sql).run(...values).changes;
+    return this.withRoom(() => this.sqlite.query(sql).run(...values).changes);
   }
 
-  /** Runs `work` in one transaction: all of it or, when it throws, none. Nests as savepoints. `work` must be synchronous. */
+  /**
+   * Runs `work` in one transaction: all of it or, when it throws, none. Nests as savepoints. `work` must be synchronous, and may be run
+   * twice on a full disk.
+   */
   transaction<T>(work: () => T): T {
-    return this.sqlite.transaction(work)();
+    return this.withRoom(() => this.sqlite.transaction(work)());
   }
 
   close(): void {
@@ -45,6 +52,21 @@ export class Database implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** On a full disk, again with the space that was held back; as a whole, so that nothing is done by halves. */
+  private withRoom<T>(work: () => T): T {
+    this.depth++;
+    try {
+      const result = work();
+      if (this.depth === 1) this.reserve?.restore();
+      return result;
+    } catch (error) {
+      if (this.depth > 1 || !isFull(error) || !this.reserve?.release()) throw error;
+      return work();
+    } finally {
+      this.depth--;
+    }
   }
 
   private migrate(): void {
@@ -62,6 +84,11 @@ export class Database implements Disposable {
       });
     }
   }
+}
+
+/** SQLite says "disk I/O error" when it is the shared memory that finds no room. */
+function isFull(error: unknown): boolean {
+  return ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE"].includes(errorCode(error) ?? "");
 }
 
 /** True when a statement failed because a unique key exists already. */
