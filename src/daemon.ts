@@ -177,6 +177,7 @@ function createSystem(parts: {
     listImages: (options) => engine.images.list(options),
     volumesWithUsage: () => engine.volumes.withUsage(),
     layersSize: () => engine.images.layersSize(),
+    buildCache: () => engine.builder.cacheRecords(),
   });
 }
 

@@ -21,6 +21,7 @@ import {
   cacheUsage,
   pruneCache,
 } from "./cache-prune.ts";
+import { type CacheRecord, cacheRecords } from "./cache-records.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
 import { remoteContext } from "./context/remote-context.ts";
@@ -128,6 +129,11 @@ export class Builder {
   async close(): Promise<void> {
     await this.workers[Symbol.asyncDispose]();
     this.reconcile();
+  }
+
+  /** For `system df`. */
+  cacheRecords(): CacheRecord[] {
+    return cacheRecords(this.cache, this.deps.images);
   }
 
   prune(request: CachePruneRequest): Promise<CachePruneResult> {

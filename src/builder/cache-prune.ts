@@ -78,7 +78,7 @@ export async function pruneCache(
 }
 
 /** As long as BuildKit's ids. */
-function shownKey({ key }: CacheEntry): string {
+export function shownKey({ key }: Pick<CacheEntry, "key">): string {
   return key.replace("sha256:", "").slice(0, 25);
 }
 
@@ -93,7 +93,7 @@ function matches({ key, description, used }: CacheEntry, filters: Filters, until
 }
 
 /** Bytes that the step itself added. */
-function ownSize(images: BuilderImages, { image }: CacheEntry): number {
+export function ownSize(images: BuilderImages, { image }: CacheEntry): number {
   const record = images.find(image);
   if (record?.hidden) return images.topLayerSize(image);
   const parent = record?.parent === undefined ? undefined : images.find(record.parent);

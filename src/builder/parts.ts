@@ -23,6 +23,7 @@ interface ImageRecord {
 export interface BuilderImages {
   /** Throws `not-found`. */
   resolve(name: string, platform?: string): ImageRecord;
+  records(): ImageRecord[];
   find(id: Digest): ImageRecord | undefined;
   imageConfig(record: ImageRecord): ImageConfig;
   references(id: Digest): Reference[];

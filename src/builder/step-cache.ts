@@ -63,6 +63,11 @@ export class StepCache {
     }
   }
 
+  /** Whether a build is at this step. */
+  isRunning(key: string): boolean {
+    return this.running.has(key);
+  }
+
   record(key: string, image: Digest, description: string): void {
     const now = Date.now();
     this.database.run(

@@ -189,28 +189,17 @@ function childrenOf(directory: string): string[] {
 }
 
 /**
- * Removes a cgroup (of a daemon, say) from every hierarchy where nothing is left in it. What is just going, a process that has ended or
- * a cgroup below, is waited for: two seconds at most.
+ * Removes a cgroup (of a daemon, say) from every hierarchy where no process is left in it, with what a runtime has left in it: one that
+ * was starting a container when the daemon was killed may have come too late for its removal. What is just going is waited for: two
+ * seconds at most.
  */
 export async function removeEmptyCgroup(layout: CgroupLayout, path: string): Promise<void> {
   const deadline = performance.now() + 2000;
   let left = cgroupDirectories(layout, path);
   for (;;) {
-    left = left.filter((directory) => !removed(directory));
+    left = left.filter((directory) => !removeTree(directory));
     if (left.length === 0 || performance.now() > deadline) return;
     await Bun.sleep(10);
-  }
-}
-
-function removed(directory: string): boolean {
-  try {
-    rmdirSync(directory);
-    return true;
-  } catch (error) {
-    const code = errorCode(error) ?? "";
-    if (code === "ENOENT") return true;
-    if (code === "EBUSY" || code === "ENOTEMPTY") return false;
-    throw error;
   }
 }
 

@@ -67,6 +67,7 @@ function newSystem(more: Partial<SystemOptions> = {}): System {
     listImages: async () => [],
     volumesWithUsage: async () => [],
     layersSize: () => 99,
+    buildCache: () => [],
     ...more,
   });
 }

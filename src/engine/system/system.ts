@@ -36,6 +36,8 @@ export interface SystemOptions {
   volumesWithUsage: () => Promise<Volume[]>;
   /** Bytes of all layers, each counted once. */
   layersSize: () => number | Promise<number>;
+  /** As `system df` shows them. */
+  buildCache: () => object[];
 }
 
 export class System {
@@ -93,7 +95,7 @@ export class System {
   }
 
   private async measure(types: string[]): Promise<DiskUsage> {
-    const { listContainers, listImages, volumesWithUsage, layersSize } = this.options;
+    const { listContainers, listImages, volumesWithUsage, layersSize, buildCache } = this.options;
     const wants = (type: string) => types.length === 0 || types.includes(type);
     const images = { all: false, digests: false, sharedSize: true, filters: {} };
     const [layers, imageList, containerList, volumeList] = await Promise.all([
@@ -102,6 +104,7 @@ export class System {
       wants("container") ? listContainers({ all: true, size: true, filters: {} }) : [],
       wants("volume") ? volumesWithUsage() : [],
     ]);
-    return { LayersSize: layers, Images: imageList, Containers: containerList, Volumes: volumeList, BuildCache: [] };
+    const cache = wants("build-cache") ? buildCache() : [];
+    return { LayersSize: layers, Images: imageList, Containers: containerList, Volumes: volumeList, BuildCache: cache };
   }
 }
