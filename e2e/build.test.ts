@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
 import { must, until } from "./lib/run.ts";
 import { Session } from "./lib/session.ts";
-import { dockerCli } from "./lib/settings.ts";
+import { dockerCli, targetKind } from "./lib/settings.ts";
+import { Target } from "./lib/target.ts";
 
 const target = useTarget();
 
@@ -317,5 +318,38 @@ test("a client that goes ends its build: the step's process, and its container",
     client.kill(signal);
     await client.exited;
     await until("its container to go", async () => (await target().must("ps", "-q")) === "" || undefined);
+  }
+});
+
+const onGantry = test.if(targetKind === "gantry");
+
+onGantry("the build cache is collected by the rules of daemon.json, and shown by system df", async () => {
+  const own = await Target.start({ config: { builder: { gc: { enabled: true, defaultKeepStorage: "1MB" } } } });
+  try {
+    const directory = join(own.root, "gc");
+    mkdirSync(directory);
+    for (let round = 0; round < 3; round++) {
+      writeFileSync(
+        join(directory, "Dockerfile"),
+        `FROM busybox\nRUN head -c 900000 /dev/urandom >/x${round}\nENV A=1\n`,
+      );
+      const { code } = await own.dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", "-t", "gc", directory);
+      expect(code).toBe(0);
+    }
+    interface Cache {
+      Shared: boolean;
+      Size: number;
+    }
+    const usage = async () =>
+      ((await (await own.api("/system/df?type=build-cache")).json()) as { BuildCache: Cache[] }).BuildCache;
+    await until("the cache to be collected", async () => {
+      const sizes = (await usage()).map(({ Size }) => Size);
+      return sizes.reduce((sum, size) => sum + size, 0) <= 1 << 20 || undefined;
+    });
+    // What the newest image was built from is still there.
+    expect((await usage()).some(({ Shared, Size }) => Shared && Size === 900_000)).toBe(true);
+    expect(await own.must("run", "--rm", "gc", "sh", "-c", "wc -c </x2")).toBe("900000");
+  } finally {
+    await own.stop();
   }
 });

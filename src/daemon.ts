@@ -128,6 +128,7 @@ function engineOptions(
     network: config.network,
     registry: config.registry,
     transfers: config.transfers,
+    builderGc: config.builderGc,
     defaults: config.defaults,
     runtimes: new OciRuntimes(new Map(runtimes), config.defaults.runtime),
     initPath: config.initPath ?? findInit(),

@@ -3,8 +3,9 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Filters, ProgressMessage } from "../api/system.ts";
 import { JobWorkers } from "../archive/job-workers.ts";
-import { internal, invalidArgument } from "../base/errors.ts";
+import { errorMessage, internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
 import type { Dockerfile } from "../dockerfile/instructions.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
 import { unmountBelow } from "../linux/mount.ts";
@@ -44,6 +45,9 @@ export interface BuilderDependencies {
   directory: string;
   /** Takes a directory of the same disk away at once, and deletes it later. */
   discard(directory: string): void;
+  /** What goes of the cache once no build runs, in this order. */
+  gc: readonly CachePruneRequest[];
+  log: Logger;
   /** On a file system in memory, and this object's alone: what must never come to a disk. */
   secrets: string;
 }
@@ -54,11 +58,15 @@ export type FaceSolve = Pick<Solve, "request" | "context" | "steps" | "dockerfil
   named?: NamedContexts | undefined;
 };
 
+/** After a build, before its cache is looked at: the image gets its name meanwhile. */
+const gcPauseMillis = 1000;
+
 export class Builder {
   private readonly deps: BuilderDependencies;
   private readonly cache: StepCache;
   /** Directory for files that last no longer than a build. */
   readonly work: string;
+  private builds = 0;
   private readonly workers = new JobWorkers("__build");
 
   constructor(deps: BuilderDependencies) {
@@ -114,6 +122,7 @@ export class Builder {
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
     await using sources = new ImageSources(images, snapshots, build.request, build.named);
     using _flushed = { [Symbol.dispose]: () => this.cache.flush() };
+    using _running = this.running();
     return await solve({
       ...this.deps,
       ...build,
@@ -123,6 +132,25 @@ export class Builder {
       work: this.work,
       cacheMounts: join(this.deps.directory, "cache-mounts"),
     });
+  }
+
+  /** While it is held, nothing is collected: the image of a build's last step has no other owner. */
+  private running(): Disposable {
+    this.builds++;
+    return {
+      [Symbol.dispose]: () => {
+        this.builds--;
+        if (this.deps.gc.length > 0) setTimeout(() => void this.collect(), gcPauseMillis).unref();
+      },
+    };
+  }
+
+  private async collect(): Promise<void> {
+    try {
+      for (const request of this.deps.gc) if (this.builds === 0) await this.prune(request);
+    } catch (error) {
+      this.deps.log.warn("cannot collect the build cache", { error: errorMessage(error) });
+    }
   }
 
   /** Ends the processes that wait for jobs, and takes away what builds have not. Call when none is to go on. */

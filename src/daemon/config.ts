@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { LogLevel } from "../base/log.ts";
+import type { GcConfig } from "../builder/gc-policy.ts";
 import type { TransferLimits } from "../engine/images/images.ts";
 import type { NetworkConfig } from "../engine/networks/network-config.ts";
 import type { RegistryConfig } from "../remote/endpoints.ts";
@@ -52,6 +53,7 @@ export interface DaemonConfig {
   network: NetworkConfig;
   registry: RegistryConfig;
   transfers: TransferLimits;
+  builderGc: GcConfig;
   defaults: DaemonDefaults;
 }
 
@@ -141,6 +143,7 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
       mirrors: (get("registry-mirror") as string[] | undefined) ?? [],
       insecure: (get("insecure-registry") as string[] | undefined) ?? [],
     },
+    builderGc: (get("builder") as GcConfig | undefined) ?? { enabled: false, defaultKeep: undefined, rules: undefined },
     transfers: {
       downloads: limit("max-concurrent-downloads", get, 3),
       uploads: limit("max-concurrent-uploads", get, 5),

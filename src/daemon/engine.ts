@@ -8,6 +8,7 @@ import { ChildContainerTree } from "../archive/child-container-tree.ts";
 import type { Logger } from "../base/log.ts";
 import { version } from "../base/version.ts";
 import { Builder } from "../builder/builder.ts";
+import { type GcConfig, gcRequests } from "../builder/gc-policy.ts";
 import { stepAnnotation } from "../builder/run-step.ts";
 import { LocalContentStore } from "../content/local-content-store.ts";
 import { Committer } from "../engine/containers/commit.ts";
@@ -65,6 +66,7 @@ export interface EngineOptions {
   network: NetworkConfig;
   registry: RegistryConfig;
   transfers: TransferLimits;
+  builderGc: GcConfig;
   defaults: DaemonDefaults;
   runtimes: OciRuntimes;
   shims: ShimPool;
@@ -147,6 +149,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     database,
     directory: join(dataRoot, "build"),
     discard: (directory) => void trash.discard(directory),
+    gc: gcRequests(options.builderGc, dataRoot),
+    log,
     secrets: join(options.execRoot, "build"),
   });
   await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));

@@ -2,6 +2,7 @@
  * Every option of the daemon: its flag, its key in daemon.json, its kind. Names and meanings are dockerd's. An option of dockerd's that
  * is not built is known here too, so that it is refused by name rather than ignored.
  */
+import { builderOption } from "./builder-option.ts";
 import {
   addressPools,
   integer,
@@ -60,6 +61,7 @@ const built: Option[] = [
   option("bip", text(ipv4Cidr), "IPv4 address for the default bridge"),
   option("bip6", text(ipv6Cidr), "IPv6 address for the default bridge"),
   option("bridge", text(), "Attach containers to a network bridge (none: no default bridge)", { short: "b" }),
+  option("builder", builderOption, ""),
   option("cgroup-parent", text(), "Set parent cgroup for all containers"),
   flagOnly("config-file", text(), "Daemon configuration file (default /etc/gantry/daemon.json)"),
   option("data-root", text(), "Root directory of persistent state (default /var/lib/gantry)"),
@@ -215,9 +217,11 @@ export const options: readonly Option[] = [...built, ...unbuilt];
 
 /** The flags for `--help`. */
 export function usage(): string {
-  const lines = built.map(({ flag, short, kind, help }) => {
-    const value = kind.switch ? "" : kind.repeated ? " list" : ` ${kind.goType === "int" ? "int" : "string"}`;
-    return `  ${short ? `-${short}, ` : "    "}--${`${flag}${value}`.padEnd(32)}${help}`;
-  });
+  const lines = built
+    .filter(({ help }) => help !== "")
+    .map(({ flag, short, kind, help }) => {
+      const value = kind.switch ? "" : kind.repeated ? " list" : ` ${kind.goType === "int" ? "int" : "string"}`;
+      return `  ${short ? `-${short}, ` : "    "}--${`${flag}${value}`.padEnd(32)}${help}`;
+    });
   return `\nUsage:  gantry daemon [OPTIONS]\n\nThe engine: runs containers and serves the Docker Engine API.\n\nOptions:\n${lines.join("\n")}\n`;
 }

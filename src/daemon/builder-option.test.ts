@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { builderOption } from "./builder-option.ts";
+
+const read = (gc: unknown) => builderOption.fromJson({ gc });
+
+test("rules with their older and newer names", () => {
+  expect(builderOption.fromJson({})).toEqual({ enabled: false, defaultKeep: undefined, rules: undefined });
+  expect(read({ enabled: true, defaultKeepStorage: "20GB" })).toMatchObject({
+    enabled: true,
+    defaultKeep: 20 * 2 ** 30,
+  });
+  expect(read({ enabled: true, defaultReservedSpace: "15%" })).toMatchObject({ defaultKeep: { percent: 15 } });
+  const policy = [
+    { keepStorage: "1KB", filter: ["unused-for=48h", "description=x"] },
+    { all: true, reservedSpace: "2KB" },
+  ];
+  expect(read({ enabled: true, policy }).rules).toEqual([
+    { all: false, keep: 1024, filters: { until: ["48h"], description: ["x"] } },
+    { all: true, keep: 2048, filters: {} },
+  ]);
+});
+
+test("what would have no effect is refused", () => {
+  expect(() => read({ maxUsedSpace: "1GB" })).toThrow("builder.gc.maxUsedSpace is not supported");
+  expect(() => read({ policy: [{ minFreeSpace: "1GB" }] })).toThrow("builder.gc.policy.minFreeSpace is not supported");
+  expect(() => read({ policy: [{ filter: ["type=regular"] }] })).toThrow("invalid filter 'type=regular'");
+  expect(() => read({ enabled: "yes" })).toThrow("builder.gc.enabled must be true or false");
+  expect(() => builderOption.fromJson({ entitlements: {} })).toThrow("builder.entitlements is not supported");
+});
