@@ -1,12 +1,12 @@
 /**
  * Gantry beside Docker, measured in one run, interleaved, through the stock CLI. Usage: make bench [ONLY=run,exec]
- * $DOCKERD_NEWEST names a directory with a newer dockerd; $DOCKER_CLI another docker CLI.
+ * $DOCKERD_NEWEST names a directory with a newer dockerd; $DOCKER_CLI another docker CLI; $PODMAN another podman.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { availableEngines, type Engine, startEngine } from "./lib/engine.ts";
-import { type Benchmark, docker, report, run, timed } from "./lib/measure.ts";
+import { availableEngines, type Engine, gantryProgram, podman, startEngine } from "./lib/engine.ts";
+import { type Benchmark, docker, report, run, timed, timedShell } from "./lib/measure.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "gantry-bench-files-"));
 const image = "bench/busybox";
@@ -35,7 +35,7 @@ const megabytesPerSecond = (megabytes: number, milliseconds: number) => megabyte
 
 async function api(engine: Engine, path: string, body?: object): Promise<Response> {
   const response = await fetch(`http://engine${path}`, {
-    unix: engine.socket,
+    unix: engine.socket as string,
     method: "POST",
     ...(body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {}),
   });
@@ -43,8 +43,7 @@ async function api(engine: Engine, path: string, body?: object): Promise<Respons
   return response;
 }
 
-const startedByApi = async (engine: Engine) => {
-  const starts = 40;
+const startByApi = async (engine: Engine, starts: number) => {
   const milliseconds = await timed(() =>
     count(starts, 8, async () => {
       const request = { Image: image, Cmd: ["sleep", "1000"] };
@@ -52,9 +51,28 @@ const startedByApi = async (engine: Engine) => {
       await api(engine, `/containers/${Id}/start`);
     }),
   );
-  await removeAll(engine);
   return starts / (milliseconds / 1000);
 };
+
+const startedByApi = async (engine: Engine) => {
+  const rate = await startByApi(engine, 40);
+  await removeAll(engine);
+  return rate;
+};
+
+/** Milliseconds of processor time that one start costs the engine, its shims and runtime: without the client and the container. */
+const processorOfStart = async (engine: Engine) => {
+  const starts = 20;
+  const before = engine.cpu();
+  await startByApi(engine, starts);
+  const after = engine.cpu();
+  await removeAll(engine);
+  return (after - before) / starts;
+};
+
+/** Gantry's own CLI on Gantry; the stock one on the others. */
+const psByOwnCli = (engine: Engine) =>
+  timed(() => docker(engine.name === "gantry" ? { ...engine, cli: [gantryProgram] } : engine, ["ps"]));
 
 const startedByCli = async (engine: Engine) => {
   const starts = 24;
@@ -76,7 +94,7 @@ const shimMemory = async (engine: Engine) => {
 
 /** Shims are the processes whose command line or working directory names the engine's own directory. */
 function shims(engine: Engine): number[] {
-  const directory = engine.socket.replace(/\/api\.sock$/, "");
+  const directory = (engine.socket as string).replace(/\/api\.sock$/, "");
   const known = new Set(engine.pids());
   const pids = readdirNumbers("/proc").filter((pid) => !known.has(pid));
   return pids.filter((pid) => {
@@ -132,16 +150,25 @@ const copySteps = Array.from({ length: 10 }, (_, index) => `COPY Dockerfile /fil
 const metadataSteps = Array.from({ length: 40 }, (_, index) => `ENV NAME${index}=value`);
 
 const benchmarks: Benchmark[] = [
-  { name: "run --rm true, bridge", unit: "ms", rounds: 9, target: 5, measure: commandOf("run", "--rm", image, "true") },
+  {
+    name: "run --rm true, bridge",
+    unit: "ms",
+    rounds: 9,
+    target: 5,
+    podman: true,
+    measure: commandOf("run", "--rm", image, "true"),
+  },
   {
     name: "run --rm --network none true",
     unit: "ms",
+    podman: true,
     rounds: 9,
     target: 5,
     measure: commandOf("run", "--rm", "--network", "none", image, "true"),
   },
   {
     name: "exec true",
+    podman: true,
     unit: "ms",
     rounds: 9,
     target: 1.8,
@@ -149,9 +176,11 @@ const benchmarks: Benchmark[] = [
     measure: commandOf("exec", "bench-exec", "true"),
     cleanup: removeLong("bench-exec"),
   },
-  { name: "ps", unit: "ms", rounds: 9, target: 1, measure: commandOf("ps") },
+  { name: "ps", unit: "ms", rounds: 9, target: 1, podman: true, measure: commandOf("ps") },
+  { name: "ps, gantry's own CLI", unit: "ms", rounds: 9, target: 1, measure: psByOwnCli },
   {
     name: "detached starts by CLI, 8 at a time",
+    podman: true,
     unit: "/s",
     higher: true,
     rounds: 3,
@@ -166,32 +195,38 @@ const benchmarks: Benchmark[] = [
     target: 5,
     measure: startedByApi,
   },
+  {
+    name: "processor time of a start by API",
+    unit: "ms",
+    rounds: 3,
+    target: 3,
+    measure: processorOfStart,
+  },
   { name: "shim memory per container (PSS)", unit: "KiB", rounds: 1, target: 1, measure: shimMemory },
   {
     name: "attached output",
+    podman: true,
     unit: "MB/s",
     higher: true,
     rounds: 3,
     target: 10,
     measure: async (engine) => {
       const size = engine.name === "gantry" ? 400 : 50;
-      const shell = `exec ${process.env["DOCKER_CLI"] ?? "docker"} run --rm ${image} dd if=/dev/zero bs=1M count=${size} >/dev/null 2>&1`;
-      const env = { ...process.env, DOCKER_HOST: `unix://${engine.socket}` } as Record<string, string>;
-      const milliseconds = await timed(() => Bun.spawn(["sh", "-c", shell], { env }).exited);
-      return megabytesPerSecond(size, milliseconds);
+      const shell = `exec $CLI run --rm ${image} dd if=/dev/zero bs=1M count=${size} >/dev/null 2>&1`;
+      return megabytesPerSecond(size, await timedShell(engine, shell));
     },
   },
   {
     name: "attached stdin",
+    podman: true,
     unit: "MB/s",
     higher: true,
     rounds: 3,
     target: 2,
     measure: async (engine) => {
       const size = 200;
-      const shell = `head -c ${size}M /dev/zero | ${process.env["DOCKER_CLI"] ?? "docker"} run -i --rm ${image} sh -c 'cat >/dev/null'`;
-      const env = { ...process.env, DOCKER_HOST: `unix://${engine.socket}` } as Record<string, string>;
-      return megabytesPerSecond(size, await timed(() => Bun.spawn(["sh", "-c", shell], { env }).exited));
+      const shell = `head -c ${size}M /dev/zero | $CLI run -i --rm ${image} sh -c 'cat >/dev/null'`;
+      return megabytesPerSecond(size, await timedShell(engine, shell));
     },
   },
   {
@@ -311,6 +346,7 @@ async function sh(script: string): Promise<void> {
 async function main(): Promise<void> {
   const only = process.env["ONLY"]?.split(",");
   const engines: Engine[] = [];
+  let other: Engine | undefined;
   try {
     for (const plan of availableEngines()) engines.push(await startEngine(plan));
     console.log(
@@ -320,13 +356,15 @@ async function main(): Promise<void> {
     for (const engine of engines)
       console.log(`idle memory of ${engine.name}: ${(pssOf(engine.pids()) / 1024).toFixed(0)} MiB PSS`);
     await prepareImages(engines);
+    other = await podman((engine) => docker(engine, ["import", `${scratch}/busybox.tar`, image]), image);
     for (const benchmark of benchmarks) {
       if (only && !only.some((word) => benchmark.name.includes(word))) continue;
-      console.log(report(benchmark, await run(benchmark, engines)));
+      console.log(report(benchmark, await run(benchmark, benchmark.podman && other ? [...engines, other] : engines)));
     }
   } finally {
-    for (const engine of engines) await removeAll(engine).catch(() => undefined);
-    for (const engine of engines) await engine.stop();
+    const all = [...engines, ...(other ? [other] : [])];
+    for (const engine of all) await removeAll(engine).catch(() => undefined);
+    for (const engine of all) await engine.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
 }

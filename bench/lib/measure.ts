@@ -1,12 +1,10 @@
 /** Timing whole commands, engines in turn, so that a drift of the machine's speed meets all of them alike. */
 import type { Engine } from "./engine.ts";
 
-const cli = process.env["DOCKER_CLI"] ?? "docker";
-
-/** Runs the stock CLI against an engine; throws with its stderr when it fails. */
+/** Runs the engine's CLI, the stock one of Docker but for podman; throws with its stderr when it fails. */
 export async function docker(engine: Engine, args: string[], stdin?: Blob): Promise<string> {
-  const child = Bun.spawn([cli, ...args], {
-    env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}` } as Record<string, string>,
+  const child = Bun.spawn([...engine.cli, ...args], {
+    env: environment(engine),
     stdin: stdin ?? "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -18,6 +16,16 @@ export async function docker(engine: Engine, args: string[], stdin?: Blob): Prom
   ]);
   if (code !== 0) throw new Error(`${engine.name}: docker ${args.join(" ")}: ${complaint}`);
   return output.trim();
+}
+
+/** Milliseconds of a shell command in which `$CLI` stands for the engine's CLI. */
+export function timedShell(engine: Engine, script: string): Promise<number> {
+  const env = { ...environment(engine), CLI: engine.cli.join(" ") };
+  return timed(() => Bun.spawn(["sh", "-c", script], { env }).exited);
+}
+
+export function environment(engine: Engine): Record<string, string> {
+  return { ...process.env, ...engine.env } as Record<string, string>;
 }
 
 /** Milliseconds of one run. */
@@ -43,6 +51,8 @@ export interface Benchmark {
   rounds: number;
   /** The ratio to the best peer that Gantry is to reach; printed beside what it reaches. */
   target: number;
+  /** Podman takes part. It stands beside; the ratio is to Docker's. */
+  podman?: boolean;
   prepare?(engine: Engine): Promise<void>;
   /** One figure. */
   measure(engine: Engine): Promise<number>;
@@ -69,7 +79,7 @@ export async function run(benchmark: Benchmark, engines: Engine[]): Promise<Figu
 export function report(benchmark: Benchmark, figures: Figures): string {
   const medians = [...figures].map(([name, values]) => ({ name, value: median(values) }));
   const own = medians.find(({ name }) => name === "gantry")?.value ?? Number.NaN;
-  const peers = medians.filter(({ name }) => name !== "gantry").map(({ value }) => value);
+  const peers = medians.filter(({ name }) => name.startsWith("docker")).map(({ value }) => value);
   const columns = medians.map(({ name, value }) => `${name} ${format(value)}`).join("   ");
   const best = benchmark.higher ? Math.max(...peers) : Math.min(...peers);
   const ratio = peers.length === 0 ? Number.NaN : benchmark.higher ? own / best : best / own;
