@@ -123,16 +123,20 @@ export async function podman(load: (engine: Engine) => Promise<string>, image: s
   try {
     await Bun.sleep(100); // Until the keeper has its namespace.
     await load(engine);
-    const trial = Bun.spawn([...cli, "run", "--rm", image, "true"], { stdout: "ignore", stderr: "pipe" });
+    const command = [...cli, "run", "--rm", image, "true"];
+    const trial = Bun.spawn(command, { stdout: "ignore", stderr: "pipe", timeout: trialMillis });
     const complaint = await new Response(trial.stderr).text();
     if ((await trial.exited) === 0) return engine;
-    throw new Error(complaint.trim());
+    throw new Error(complaint.trim() || `a container took more than ${trialMillis / 1000} s`);
   } catch (error) {
     console.log(`podman does not run here: ${error instanceof Error ? error.message : error}`);
     await stop();
     return undefined;
   }
 }
+
+/** Where podman waits in vain for its conmon, each container takes it twenty seconds. */
+const trialMillis = 10_000;
 
 /** A cgroup in which processor time is counted: v1's cpuacct, or v2. */
 function cgroupOf(directory: string): { path: string; cpu(): number; remove(): Promise<void> } {
