@@ -1,7 +1,7 @@
 /** The service `Control`. Source: moby/buildkit api/services/control/control.proto, control/control.go. */
 import { notImplemented } from "../../base/errors.ts";
 import { checkExporter, exportResult } from "../exporters/export.ts";
-import type { FrontendRequest, Uploaded } from "../frontend/frontend.ts";
+import { checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
 import type { Call, Method, Methods } from "../grpc/server.ts";
 import type { Progress } from "../progress.ts";
 import {
@@ -139,9 +139,7 @@ async function solveAtOnce(
   scope: GatewayScope,
   uploaded: Uploaded | undefined,
 ): Promise<string> {
-  if (request.Frontend !== "dockerfile.v0") {
-    throw notImplemented(`frontend ${request.Frontend} is not supported: only dockerfile.v0 is`);
-  }
+  checkFrontend(request.Frontend, request.FrontendAttrs["source"]);
   const frontendRequest: FrontendRequest = {
     options: request.FrontendAttrs,
     inputs: new Map(),

@@ -3,7 +3,7 @@
 import { invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
-import type { DockerfileFrontend } from "../frontend/frontend.ts";
+import { checkFrontend, type DockerfileFrontend } from "../frontend/frontend.ts";
 import type { Call, Method } from "../grpc/server.ts";
 import { GrpcError, withoutCode } from "../grpc/status.ts";
 import type { BuildkitDependencies } from "../parts.ts";
@@ -108,9 +108,7 @@ async function gatewaySolve(
   if (request.Definition && request.Definition.def.length > 0) {
     throw notImplemented("builds of raw graphs (LLB) are not supported: only the frontend dockerfile.v0 is");
   }
-  if (request.Frontend !== "dockerfile.v0") {
-    throw notImplemented(`frontend ${request.Frontend} is not supported: only dockerfile.v0 is`);
-  }
+  checkFrontend(request.Frontend, request.FrontendOpt["source"]);
   await using stack = new AsyncDisposableStack();
   const session = await scope.sessions.get(solve.session);
   const frontendRequest = {

@@ -76,6 +76,7 @@ export class DockerfileFrontend {
     const file = await loadDockerfile(scope, options, remoteDockerfile(options, request.options, remote));
     const source = { filename: options.filename, text: file.text };
     const { dockerfile, warnings } = check(source, options);
+    checkFrontend("gateway.v0", dockerfile.directives.syntax);
     warnings(file.vertex);
     return await this.buildParsed({ request, options, scope, remote, file, source, dockerfile });
   }
@@ -298,6 +299,18 @@ function checkNetwork({ host }: FrontendOptions, entitlements: readonly string[]
   if (host.NetworkMode === "host" && !entitlements.includes("network.host")) {
     throw invalidArgument("network.host is not allowed");
   }
+}
+
+/**
+ * Throws for every frontend but this one. `gateway.v0` stands for a program in an image, as `# syntax=` does: Docker's own is what this
+ * frontend is.
+ */
+export function checkFrontend(name: string, image: string | undefined): void {
+  if (name === "dockerfile.v0") return;
+  if (name !== "gateway.v0") throw notImplemented(`frontend ${name} is not supported: only dockerfile.v0 is`);
+  const [wanted = ""] = (image ?? "").trim().split(/\s/);
+  if (wanted === "" || /^(docker\.io\/)?docker\/dockerfile(-upstream)?(?=[:@]|$)/.test(wanted)) return;
+  throw notImplemented(`the frontend ${wanted} is not supported: only docker/dockerfile is`);
 }
 
 /** Throws the error of a Dockerfile that cannot be built, with its line. */
