@@ -346,9 +346,15 @@ async function sh(script: string): Promise<void> {
 async function main(): Promise<void> {
   const only = process.env["ONLY"]?.split(",");
   const engines: Engine[] = [];
-  let other: Engine | undefined;
+  const end = async () => {
+    for (const engine of engines) await removeAll(engine).catch(() => undefined);
+    for (const engine of engines) await engine.stop();
+    rmSync(scratch, { recursive: true, force: true });
+  };
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => end().finally(() => process.exit(1)));
   try {
     for (const plan of availableEngines()) engines.push(await startEngine(plan));
+    const daemons = [...engines];
     console.log(
       `engines: ${engines.map(({ name }) => name).join(", ")}; medians; ratio to the better peer, higher is better\n`,
     );
@@ -356,16 +362,14 @@ async function main(): Promise<void> {
     for (const engine of engines)
       console.log(`idle memory of ${engine.name}: ${(pssOf(engine.pids()) / 1024).toFixed(0)} MiB PSS`);
     await prepareImages(engines);
-    other = await podman((engine) => docker(engine, ["import", `${scratch}/busybox.tar`, image]), image);
+    const other = await podman((engine) => docker(engine, ["import", `${scratch}/busybox.tar`, image]), image);
+    if (other) engines.push(other);
     for (const benchmark of benchmarks) {
       if (only && !only.some((word) => benchmark.name.includes(word))) continue;
-      console.log(report(benchmark, await run(benchmark, benchmark.podman && other ? [...engines, other] : engines)));
+      console.log(report(benchmark, await run(benchmark, benchmark.podman ? engines : daemons)));
     }
   } finally {
-    const all = [...engines, ...(other ? [other] : [])];
-    for (const engine of all) await removeAll(engine).catch(() => undefined);
-    for (const engine of all) await engine.stop();
-    rmSync(scratch, { recursive: true, force: true });
+    await end();
   }
 }
 
