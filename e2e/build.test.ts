@@ -321,6 +321,31 @@ test("a client that goes ends its build: the step's process, and its container",
   }
 });
 
+test("an image that was loaded is a cache by its history", async () => {
+  const directory = join(target().root, "history");
+  mkdirSync(directory);
+  const lines = ["FROM busybox", "ENV A=1", "COPY file /file", "RUN head -c 20 /dev/urandom >/random", 'CMD ["x"]'];
+  writeFileSync(join(directory, "file"), "content");
+  const build = async (tag: string, steps: string[]) => {
+    writeFileSync(join(directory, "Dockerfile"), `${steps.join("\n")}\n`);
+    const flags = ["-t", tag, "--cache-from", "given"];
+    const { stdout } = await target().dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", ...flags, directory);
+    return stdout.match(/Using cache/g)?.length ?? 0;
+  };
+  expect(await build("given", lines)).toBe(0);
+  const archive = join(target().root, "given.tar");
+  await target().must("save", "-o", archive, "given");
+  const before = await target().must("run", "--rm", "given", "od", "-tx1", "/random");
+  await target().must("rmi", "given");
+  await target().must("load", "-q", "-i", archive);
+  expect(await build("again", lines)).toBe(4);
+  expect(await target().must("run", "--rm", "again", "od", "-tx1", "/random")).toBe(before);
+  expect(await build("other", [...lines.slice(0, 3), "RUN echo other >/random", ...lines.slice(4)])).toBe(2);
+  writeFileSync(join(directory, "file"), "changed");
+  expect(await build("changed", lines)).toBe(1);
+  await target().must("rmi", "given", "again", "other", "changed");
+});
+
 const onGantry = test.if(targetKind === "gantry");
 
 onGantry("the build cache is collected by the rules of daemon.json, and shown by system df", async () => {

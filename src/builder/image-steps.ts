@@ -2,7 +2,9 @@
 import type { ContainerConfig } from "../api/container-config.ts";
 import { internal } from "../base/errors.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
+import type { BuildStepRequest } from "../engine/images/build-step.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig, ImageHistory } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
 import { commentConfig, describe } from "./describe.ts";
@@ -59,7 +61,7 @@ export class ImageSteps implements StepKeeper {
     await build.reach([state.image ?? "scratch", ...key], {
       description,
       work: () => work((layer) => this.keep(state, config, layer)),
-      otherwise: () => this.fromGivenImages(state, description),
+      otherwise: async () => this.fromGivenImages(state, description) ?? (await this.fromHistories(state, config)),
     });
   }
 
@@ -81,6 +83,27 @@ export class ImageSteps implements StepKeeper {
     return undefined;
   }
 
+  /**
+   * `--cache-from` an image that came from elsewhere and has no parents here: where its history goes on from this build's with the same
+   * step, that step is taken over, with its layer. moby: image/cache/cache.go
+   */
+  private async fromHistories(state: StageState, containerConfig: ContainerConfig): Promise<Digest | undefined> {
+    const { images } = this;
+    const record = state.image === undefined ? undefined : images.find(state.image);
+    const here = record ? images.imageConfig(record) : undefined;
+    const createdBy = (containerConfig.Cmd ?? []).join(" ");
+    for (const name of this.cacheFrom) {
+      const [target] = this.ancestry(name);
+      const found = target === undefined ? undefined : images.find(target);
+      const next = found && nextStep(here, images.imageConfig(found), createdBy);
+      if (!next) continue;
+      const { image: parent, author, run } = state;
+      const { platform } = this;
+      return images.createBuildStep({ parent, config: run.config, containerConfig, author, platform, ...next });
+    }
+    return undefined;
+  }
+
   private ancestry(name: string): Digest[] {
     const { images } = this;
     const chain: Digest[] = [];
@@ -92,6 +115,22 @@ export class ImageSteps implements StepKeeper {
     }
     return chain;
   }
+}
+
+/** The step after `here` in the other image's history, if all before it is the same. */
+function nextStep(
+  here: ImageConfig | undefined,
+  other: ImageConfig,
+  createdBy: string,
+): Pick<BuildStepRequest, "history" | "layer"> | undefined {
+  const [past, below] = [here?.history ?? [], here?.rootfs.diff_ids ?? []];
+  const history = other.history?.[past.length];
+  if (!history || history.created_by !== createdBy) return undefined;
+  const isSame = (step: ImageHistory, at: number) => Bun.deepEquals(step, other.history?.[at]);
+  if (!past.every(isSame) || !below.every((diffId, at) => diffId === other.rootfs.diff_ids[at])) return undefined;
+  if (history.empty_layer) return { history };
+  const diffId = other.rootfs.diff_ids[below.length];
+  return diffId === undefined ? undefined : { history, layer: { diffId } };
 }
 
 /** The config as the step's container would have had it: `docker history` shows its command. */

@@ -76,7 +76,7 @@ export interface Uncached {
   description: string;
   work: () => Promise<Digest>;
   /** Another place where the result may be found. */
-  otherwise?: () => Digest | undefined;
+  otherwise?: () => Promise<Digest | undefined>;
 }
 
 /** Runs jobs of the snapshotter. */
@@ -228,7 +228,7 @@ export class StageBuild {
   async reach(key: unknown[], { description, work, otherwise }: Uncached): Promise<void> {
     const { cache, platform, ignoresCache } = this.scope;
     const whole = cacheKey(platform, ...key);
-    const found = ignoresCache ? undefined : (cache.find(whole) ?? otherwise?.());
+    const found = ignoresCache ? undefined : (cache.find(whole) ?? (await otherwise?.()));
     if (found !== undefined) {
       this.report.cached();
       this.state.image = found;

@@ -3,7 +3,7 @@ import type { ContainerConfig } from "../../api/container-config.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
 import { internal, notFound } from "../../base/errors.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
+import { encodeImageConfig, type ImageConfig, type ImageHistory, toDockerRunConfig } from "../../oci/image-config.ts";
 import type { Platform } from "../../oci/platform.ts";
 import type { Layer } from "../../snapshots/layer-store.ts";
 import { emptyLayer } from "./commit.ts";
@@ -14,12 +14,14 @@ export interface BuildStepRequest {
   /** Undefined: the first step after `FROM scratch`. */
   parent: Digest | undefined;
   /** Already in the layer store, under a hold (`Images.hold`); undefined: the step changes the config alone. */
-  layer?: Layer | undefined;
+  layer?: Pick<Layer, "diffId"> | undefined;
   config: ContainerConfig;
   /** What the step ran or, as a comment, did: `docker history` shows its Cmd. */
   containerConfig: ContainerConfig;
   author: string;
   platform: Platform;
+  /** The step as another image's history has it, for one that is taken over from there; undefined: it is done now. */
+  history?: ImageHistory | undefined;
 }
 
 /** Returns the new image's id. */
@@ -39,7 +41,7 @@ export async function createBuildStep(context: ImageContext, request: BuildStepR
 
 function stepConfig(base: ImageConfig | undefined, request: BuildStepRequest): ImageConfig {
   const { layer, author, platform, containerConfig } = request;
-  const created = nowRfc3339Nano();
+  const created = request.history?.created ?? nowRfc3339Nano();
   const isEmpty = layer === undefined || layer.diffId === emptyLayer;
   const step = {
     created,
@@ -55,7 +57,7 @@ function stepConfig(base: ImageConfig | undefined, request: BuildStepRequest): I
     config: toDockerRunConfig(request.config),
     container_config: toDockerRunConfig(containerConfig),
     created,
-    history: [...(base?.history ?? []), step],
+    history: [...(base?.history ?? []), request.history ?? step],
     os: base?.os || platform.os,
     rootfs: { type: "layers", diff_ids: [...(base?.rootfs.diff_ids ?? []), ...(isEmpty ? [] : [layer.diffId])] },
   };
