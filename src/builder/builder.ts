@@ -15,13 +15,7 @@ import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { BuildRequest } from "./build-request.ts";
-import {
-  type CachePruneRequest,
-  type CachePruneResult,
-  type CacheUsage,
-  cacheUsage,
-  pruneCache,
-} from "./cache-prune.ts";
+import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
 import { type CacheRecord, cacheRecords } from "./cache-records.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
@@ -160,17 +154,12 @@ export class Builder {
   }
 
   /** For `system df`. */
-  cacheRecords(): CacheRecord[] {
-    return cacheRecords(this.cache, this.deps.images);
+  cacheRecords(filters: Filters = {}): CacheRecord[] {
+    return cacheRecords(this.cache, this.deps.images, filters);
   }
 
   prune(request: CachePruneRequest): Promise<CachePruneResult> {
     return pruneCache(this.cache, this.deps.images, request);
-  }
-
-  /** The cached steps, least recently used first. */
-  usage(filters: Filters): CacheUsage[] {
-    return cacheUsage(this.cache, this.deps.images, filters);
   }
 
   /** For contexts of builds. `dockerfile`: its path in the context. */

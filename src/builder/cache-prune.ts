@@ -18,27 +18,6 @@ export interface CachePruneResult {
   SpaceReclaimed: number;
 }
 
-/** A cached step, for listings. */
-export interface CacheUsage {
-  id: string;
-  description: string;
-  /** Bytes of the layer that it added. */
-  size: number;
-  /** Milliseconds since 1970. */
-  created: number;
-  used: number;
-  uses: number;
-}
-
-/** Least recently used first. */
-export function cacheUsage(cache: StepCache, images: BuilderImages, filters: Filters): CacheUsage[] {
-  const entries = cache.list().filter((entry) => matches(entry, filters, undefined));
-  return entries.map((entry) => {
-    const { description, created, used, uses } = entry;
-    return { id: shownKey(entry), description, size: ownSize(images, entry), created, used, uses };
-  });
-}
-
 export async function pruneCache(
   cache: StepCache,
   images: BuilderImages,
@@ -82,7 +61,7 @@ export function shownKey({ key }: Pick<CacheEntry, "key">): string {
   return key.replace("sha256:", "").slice(0, 25);
 }
 
-function matches({ key, description, used }: CacheEntry, filters: Filters, until: number | undefined): boolean {
+export function matches({ key, description, used }: CacheEntry, filters: Filters, until: number | undefined): boolean {
   if (until !== undefined && used > until) return false;
   const ids = filters["id"] ?? [];
   const words = filters["description"] ?? [];

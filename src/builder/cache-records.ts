@@ -1,5 +1,6 @@
 /** The build cache as `docker system df -v` shows it. Source: Docker Engine API, "Get data usage information", BuildCache. */
-import { ownSize, shownKey } from "./cache-prune.ts";
+import type { Filters } from "../api/system.ts";
+import { matches, ownSize, shownKey } from "./cache-prune.ts";
 import type { BuilderImages } from "./parts.ts";
 import type { StepCache } from "./step-cache.ts";
 
@@ -18,13 +19,14 @@ export interface CacheRecord {
   UsageCount: number;
 }
 
-/** Least recently used first. */
-export function cacheRecords(cache: StepCache, images: BuilderImages): CacheRecord[] {
+/** Those that the filters of `builder prune` leave, least recently used first. */
+export function cacheRecords(cache: StepCache, images: BuilderImages, filters: Filters = {}): CacheRecord[] {
   const entries = cache.list();
   const named = images.records().filter(({ id }) => images.references(id).length > 0);
   const shared = new Set(named.flatMap(({ layers }) => layers));
   const byImage = new Map(entries.map((entry) => [entry.image, entry]));
-  return entries.map((entry) => {
+  const listed = entries.filter((entry) => matches(entry, filters, undefined));
+  return listed.map((entry) => {
     const record = images.find(entry.image);
     const parent = record?.parent === undefined ? undefined : byImage.get(record.parent);
     const layer = record?.layers.at(-1);

@@ -2,25 +2,27 @@
 import type { PruneRequest, Timestamp, UsageRecord } from "../protocol/messages.ts";
 import type { GatewayScope } from "./gateway.ts";
 
-function timestamp(millis: number): Timestamp {
-  const seconds = Math.floor(millis / 1000);
-  return { seconds, nanos: Math.round((millis - seconds * 1000) * 1e6) };
+export function diskUsage({ deps }: GatewayScope, filters: readonly string[]): UsageRecord[] {
+  return deps.builder.cacheRecords(filtersOf(filters)).map((record) => ({
+    ID: record.ID,
+    Mutable: false,
+    InUse: record.InUse,
+    Size: record.Size,
+    CreatedAt: timestamp(record.CreatedAt),
+    LastUsedAt: record.LastUsedAt === null ? null : timestamp(record.LastUsedAt),
+    UsageCount: record.UsageCount,
+    Description: record.Description,
+    RecordType: record.Type,
+    Shared: record.Shared,
+    Parents: record.Parents ?? [],
+  }));
 }
 
-export function diskUsage({ deps }: GatewayScope, filters: readonly string[]): UsageRecord[] {
-  return deps.builder.usage(filtersOf(filters)).map((entry) => ({
-    ID: entry.id,
-    Mutable: false,
-    InUse: false,
-    Size: entry.size,
-    CreatedAt: timestamp(entry.created),
-    LastUsedAt: timestamp(entry.used),
-    UsageCount: entry.uses,
-    Description: entry.description,
-    RecordType: "regular",
-    Shared: false,
-    Parents: [],
-  }));
+/** `text`: RFC 3339. */
+function timestamp(text: string): Timestamp {
+  const millis = Date.parse(text);
+  const seconds = Math.floor(millis / 1000);
+  return { seconds, nanos: (millis - seconds * 1000) * 1e6 };
 }
 
 /** What was removed. */
