@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { availableEngines, type Engine, gantryProgram, podman, startEngine } from "./lib/engine.ts";
 import { type Benchmark, docker, report, run, timed, timedShell } from "./lib/measure.ts";
+import { networkBenchmarks, networkFloor } from "./networks.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "gantry-bench-files-"));
 const image = "bench/busybox";
@@ -364,8 +365,10 @@ async function main(): Promise<void> {
     await prepareImages(engines);
     const other = await podman((engine) => docker(engine, ["import", `${scratch}/busybox.tar`, image]), image);
     if (other) engines.push(other);
-    for (const benchmark of benchmarks) {
-      if (only && !only.some((word) => benchmark.name.includes(word))) continue;
+    const isWanted = ({ name }: { name: string }) => !only || only.some((word) => name.includes(word));
+    const wanted = [...benchmarks, ...networkBenchmarks(image)].filter(isWanted);
+    if (isWanted({ name: "network: floor" })) console.log(await networkFloor());
+    for (const benchmark of wanted) {
       console.log(report(benchmark, await run(benchmark, benchmark.podman ? engines : daemons)));
     }
   } finally {

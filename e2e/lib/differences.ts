@@ -99,7 +99,7 @@ export const differences: Difference[] = [
     docker: new RegExp(
       `(bridge\\.name='?${name.replace(".", "\\.")}'? n1\\n! Error response from daemon: )(?:numerical result out of range|invalid argument)`,
     ),
-    gantry: `$1invalid bridge name ${JSON.stringify(name)}: at most 15 characters, no space, slash, colon or quote`,
+    gantry: `$1invalid bridge name ${JSON.stringify(name)}: at most 15 characters, no space, slash, colon, quote or percent sign`,
     why: "dockerd passes on what the kernel says, and not of what",
   })),
   {

@@ -156,7 +156,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));
   const live = await engine.restore();
   await engine.removeSteps();
-  await base.networks.reconcile(live);
+  await engine.reconcileNetworks(live);
   await images.reconcile();
   builder.reconcile();
   return {
@@ -270,12 +270,17 @@ function assemble(base: Base) {
     descendants: (image) => descendantsOf(images, image),
     renamed: (container) => networks.rename(container.id, container.record.name),
   });
-  networks.catalog.useConnector(new NetworkConnector({ store, networks, paths }));
+  const connector = new NetworkConnector({ store, networks, paths, log });
+  networks.catalog.useConnector(connector);
   const restoring = { store, lifecycle, launcher, remover, paths, log };
   return {
     lifecycle,
     parts: { containers, execs, images, volumes: base.volumes, networks, store, views, database: base.database },
     restore: () => restoreContainers(restoring),
+    reconcileNetworks: async (live: ReadonlySet<string>) => {
+      await networks.reconcile(live);
+      await connector.reconcile(live);
+    },
     removeSteps: () => removeSteps(store, containers),
     startByPolicy: () => startByPolicy(restoring),
   };

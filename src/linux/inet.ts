@@ -72,7 +72,7 @@ export interface Prefix {
 
 /** undefined for what is no `address/length`; host bits are cleared. */
 export function findPrefix(text: string): Prefix | undefined {
-  const match = /^([\da-f.:]+)\/(\d{1,3})$/i.exec(text);
+  const match = /^([\da-f.:]+)\/(0|[1-9]\d{0,2})$/i.exec(text);
   const family = findFamily(match?.[1] ?? "");
   const length = Number(match?.[2]);
   if (!match?.[1] || !family || length > bitsOf(family)) return undefined;

@@ -2,7 +2,7 @@
  * The kernel work of the network, as operations that a network thread carries out one after another: bridges, sandboxes (a network
  * namespace with one veth pair into a bridge), map elements. Synchronous inside, so it must not be used on the daemon's main thread.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { type BridgeRequest, enableForwarding, openBridge } from "./bridge-link.ts";
 import { forgetUdpFlows } from "./conntrack.ts";
 import { type GateLinks, openGate, removeGate } from "./gate-link.ts";
@@ -184,6 +184,14 @@ export class NetworkHost {
   /** See parent-link.ts. */
   unplugChild(path: string, ips: string[]): void {
     unplugChild(path, ips);
+  }
+
+  /** Whether an interface in the namespace has all of the addresses; false where there is no such namespace. */
+  hasAddresses(path: string, ips: string[]): boolean {
+    if (!existsSync(path)) return false;
+    using socket = withNetns(path, () => new RouteSocket());
+    const present = new Set(socket.listAddresses().map(({ ip }) => ip));
+    return ips.every((ip) => present.has(ip));
   }
 
   /** The namespace's only default routes from now on. Idempotent: those that are there already are not touched. */

@@ -50,7 +50,7 @@ function checkName(name: string, label: string, taken: ReadonlySet<string>): voi
     ? "file exists"
     : Buffer.byteLength(name) > 15
       ? "numerical result out of range"
-      : /[\s/:]/.test(name) || name === "." || name === ".."
+      : /[\s/:%]/.test(name) || name === "." || name === ".."
         ? "invalid argument"
         : undefined;
   if (problem) throw notAdded(label, `error renaming interface "${label}" to ${JSON.stringify(name)}: ${problem}`);

@@ -1,6 +1,7 @@
 /** `network connect` and `disconnect`: the container's record says to which networks it belongs, and a running one follows at once. */
 import type { EndpointSettings } from "../../api/networks.ts";
 import { forbidden, internal, invalidArgument } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import { endpointProblems } from "../networks/endpoint-problems.ts";
 import type { ContainerConnector } from "../networks/network-catalog.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
@@ -22,7 +23,10 @@ export interface NetworkConnectorDependencies {
     | "currentSettings"
     | "amendFiles"
     | "forgetContainer"
+    | "connectedNetworks"
+    | "republish"
   >;
+  log: Logger;
   paths: ContainerPaths;
 }
 
@@ -83,6 +87,26 @@ export class NetworkConnector implements ContainerConnector {
       record.networking = { EndpointsConfig: endpoints };
       this.show(container);
     });
+  }
+
+  /**
+   * At the daemon's start, when the networks are there: a container that runs is on the networks that it is connected to, although the
+   * daemon was killed before it could write so, and its published ports are those of its record.
+   */
+  async reconcile(live: ReadonlySet<string>): Promise<void> {
+    for (const container of this.deps.store.list()) {
+      const { record } = container;
+      const endpoints = record.networking?.EndpointsConfig;
+      if (!live.has(record.id) || !endpoints) continue;
+      const connected = this.deps.networks.connectedNetworks(record.id);
+      const entries = connected.map((name) => [name, endpoints[name] ?? {}] as const);
+      record.networking = { EndpointsConfig: Object.fromEntries(entries) };
+      await this.deps.networks.republish(sandboxRequest(record)).catch((error: unknown) => {
+        this.deps.log.error("a container's ports cannot be published", { container: record.id, error });
+      });
+      const current = this.deps.networks.currentSettings(record.id);
+      if (JSON.stringify(current) !== JSON.stringify(record.networkSettings)) this.show(container);
+    }
   }
 
   /** Record, database and the container's files follow what is connected now. */

@@ -43,7 +43,7 @@ export function requestedAddress(subnet: string, taken: ReadonlySet<string>, wan
  */
 export function unusableAddresses(prefix: Prefix): Set<string> {
   const { family, base, length } = prefix;
-  if (family === 6) return new Set(length === 128 ? [] : [numberText(6, base)]);
+  if (family === 6) return new Set([numberText(6, base)]);
   if (length >= 31) return new Set();
   return new Set([numberText(4, base), numberText(4, base + prefixSize(prefix) - 1n)]);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { EndpointSettings } from "../../api/networks.ts";
+import { Database } from "../../metadata/database.ts";
 import type { NetworkManager, Sandbox } from "./network-manager.ts";
 import type { SandboxRequest } from "./network-mode.ts";
 import { useScratchManagers } from "./scratch-managers.ts";
@@ -123,4 +124,24 @@ test("what fails leaves nothing", async () => {
   await manager.close({ keep: false });
   expect(mine.length).toBeGreaterThan(0);
   expect(veths().filter((name) => !before.includes(name))).toEqual([]);
+});
+
+test("killed while it connected or disconnected: what has no interface is no connection, and its ports are free", async () => {
+  const database = new Database(":memory:");
+  const manager = await scratch.start("halves", { database });
+  await manager.catalog.create({ Name: "aa", IPAM: { Config: [{ Subnet: "10.2.0.0/24" }] } });
+  await manager.catalog.create({ Name: "bb", IPAM: { Config: [{ Subnet: "10.3.0.0/24" }] } });
+  const sandbox = await manager.connect(request("a", { aa: {}, bb: {} }, "8080"));
+  await scratch.host.serve(sandbox.netns ?? "", 80, "hello");
+  const [lost] = inside(sandbox, "ip", "-o", "-4", "address", "show", "to", "10.2.0.0/24").match(/eth\d/) ?? [];
+  inside(sandbox, "ip", "link", "delete", lost ?? "");
+  await manager.close({ keep: true });
+
+  const next = await scratch.start("halves", { database }, new Set(["a"]));
+  expect(next.connectedNetworks("a")).toEqual(["bb"]);
+  expect(database.all("SELECT * FROM ports")).toEqual([]);
+  // What the container's record asks for is published where it still can be.
+  await next.republish(request("a", { bb: {} }, "8080"));
+  expect(scratch.host.ask(undefined, scratch.host.address, 8080)).toBe("hello");
+  expect(inside(sandbox, "ip", "route", "show", "default")).toContain("via 10.3.0.1");
 });

@@ -29,6 +29,9 @@ export interface IpamContext {
   pools: Record<Family, readonly AddressPool[]>;
 }
 
+/** Of version 6. The kernel refuses such addresses, and of version 4 it takes them, as dockerd does. */
+const notForHosts = [parsePrefix("::1/128"), parsePrefix("ff00::/8")];
+
 /** Throws `invalid-argument` with all that is wrong with what the user asks for. */
 export function checkPools(pools: readonly IpamPool[]): void {
   const problems = pools.flatMap(poolProblems);
@@ -70,12 +73,13 @@ function fromPools(elected: IpamRecord, family: Family, { withoutGateway }: Ipam
 }
 
 function checkReserved(gateway: string, subnet: Prefix, auxiliary: Record<string, string>): void {
-  const unusable = unusableAddresses(subnet);
-  if (unusable.has(gateway)) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
+  const taken = unusableAddresses(subnet);
+  if (taken.has(gateway)) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
+  taken.add(gateway);
   for (const [name, ip] of Object.entries(auxiliary)) {
-    if (ip === gateway || unusable.has(ip)) {
+    if (taken.has(ip))
       throw internal(`failed to allocate secondary ip address (${name}:${ip}): Address already in use`);
-    }
+    taken.add(ip);
   }
 }
 
@@ -86,22 +90,23 @@ function electGateway(range: Prefix, subnet: Prefix): string {
   return gateway;
 }
 
-function poolProblems({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamPool): string[] {
-  if (!Subnet)
-    return IPRange || Gateway ? [`no matching subnet for ${Gateway ? "gateway" : "range"} ${Gateway || IPRange}`] : [];
+function poolProblems({ Subnet = "", IPRange, Gateway, AuxiliaryAddresses }: IpamPool): string[] {
   const subnet = findPrefix(Subnet);
   if (!subnet) return [`invalid subnet ${Subnet}: invalid CIDR block notation`];
+  if (notForHosts.some((range) => prefixesOverlap(range, subnet))) {
+    return [`invalid subnet ${Subnet}: loopback and multicast addresses are not for hosts`];
+  }
   const problems: string[] = [];
   if (prefixText(subnet) !== Subnet.toLowerCase()) {
     problems.push(`invalid subnet ${Subnet}: it should be ${prefixText(subnet)}`);
   }
   if (IPRange) problems.push(...rangeProblems(IPRange, subnet));
-  const addresses: [string, string][] = Object.values(AuxiliaryAddresses ?? {}).map((ip) => ["auxiliary address", ip]);
-  if (Gateway) addresses.unshift(["gateway", Gateway]);
-  for (const [what, ip] of addresses) {
-    if (!findFamily(ip)) problems.push(`invalid ${what} ${ip}: invalid address`);
+  const auxiliary = Object.entries(AuxiliaryAddresses ?? {});
+  const addresses = auxiliary.map(([name, ip]) => [`auxiliary address ${name}`, ip] as const);
+  for (const [what, ip] of [...(Gateway ? [[`gateway ${Gateway}`, Gateway] as const] : []), ...addresses]) {
+    if (!findFamily(ip)) problems.push(`invalid ${what}: invalid address`);
     else if (!prefixContains(subnet, ip)) {
-      problems.push(`invalid ${what} ${ip}: parent subnet ${Subnet} doesn't contain this address`);
+      problems.push(`invalid ${what}: parent subnet ${Subnet} doesn't contain this address`);
     }
   }
   return problems;

@@ -39,7 +39,9 @@ export const standardMtu = 1500;
 
 /** The configuration with dockerd's defaults filled in. */
 export interface ResolvedNetworkConfig extends NetworkConfig {
+  /** Until the host's links are known, the standard one unless given. */
   mtu: number;
+  givenMtu: boolean;
   iptables: boolean;
   ipForward: boolean;
   ipMasq: boolean;
@@ -51,6 +53,7 @@ export function resolveNetworkConfig(config: NetworkConfig): ResolvedNetworkConf
   return {
     ...config,
     mtu: config.mtu || standardMtu,
+    givenMtu: Boolean(config.mtu),
     iptables: config.iptables ?? true,
     ipForward: config.ipForward ?? true,
     ipMasq: config.ipMasq ?? true,

@@ -19,7 +19,7 @@ import { dnsNamesOf, predefinedNames, settledNetworking, wantedNetworks } from "
 import { endpointProblems } from "./endpoint-problems.ts";
 import { Gate } from "./gate.ts";
 import { NetworkCatalog } from "./network-catalog.ts";
-import { type NetworkConfig, type ResolvedNetworkConfig, resolveNetworkConfig } from "./network-config.ts";
+import { type NetworkConfig, type ResolvedNetworkConfig, resolveNetworkConfig, standardMtu } from "./network-config.ts";
 import {
   amendNetworkFiles,
   type NetworkFilesDefaults,
@@ -41,6 +41,7 @@ import { type EndpointRecord, EndpointStore, type NetworkRecord, NetworkStore } 
 import { sweepOrphans } from "./orphans.ts";
 import { PortAllocator } from "./port-allocator.ts";
 import { joinProblems } from "./problems.ts";
+import { targetsOf } from "./publication.ts";
 import { localPools, usedPrefixes } from "./subnets.ts";
 
 export interface NetworkManagerOptions {
@@ -276,14 +277,17 @@ export class NetworkManager {
    */
   async reconcile(live: ReadonlySet<string>): Promise<void> {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    if (!this.config.givenMtu) this.config.mtu = await this.uplinkMtu();
     this.catalog.createPredefined();
     const dead = new Map<string, EndpointRecord>();
     for (const endpoint of this.endpoints.list()) {
-      if (live.has(endpoint.containerId)) continue;
+      if (live.has(endpoint.containerId) && (await this.isWhole(endpoint))) continue;
       this.endpoints.delete(endpoint);
       if (vethOf(endpoint) !== "") dead.set(vethOf(endpoint), endpoint);
     }
-    this.ports.restore(live);
+    this.ports.restore(
+      this.endpoints.list().flatMap((endpoint) => targetsOf(endpoint).map((port) => ({ ...endpoint, port }))),
+    );
     const kept = this.endpoints.list().filter((endpoint) => addressesOf(endpoint).length > 0);
     await (this.config.firewallMode === "input" ? this.gate.open() : this.gate.remove());
     await this.openBridges(kept);
@@ -295,6 +299,24 @@ export class NetworkManager {
     for (const containerId of live) connections.track(this.nameService.serve(containerId));
     if (this.bridge) connections.track(this.bridge.pool.fill());
     this.bridges.watch();
+  }
+
+  /** That of the host's way to the outside: larger packets would be cut or lost there. */
+  private async uplinkMtu(): Promise<number> {
+    const uplink = (await this.thread.call("listRoutes")).find(({ prefix }) => prefix === 0);
+    const links = uplink ? await this.thread.call("listLinks") : [];
+    return links.find(({ index }) => index === uplink?.link)?.mtu ?? standardMtu;
+  }
+
+  /** False: the daemon was killed while it connected or disconnected the container. */
+  private async isWhole(endpoint: EndpointRecord): Promise<boolean> {
+    const ips = addressesOf(endpoint).map(({ ip }) => ip);
+    return ips.length === 0 || (await this.thread.call("hasAddresses", endpoint.sandboxKey, ips));
+  }
+
+  /** Names of the networks that a container is connected to now. */
+  connectedNetworks(containerId: string): string[] {
+    return this.endpoints.listByContainer(containerId).map(({ networkName }) => networkName);
   }
 
   /** At the daemon's end. With `keep`, what running containers use stays; else everything of this instance goes. */

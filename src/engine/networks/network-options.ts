@@ -75,15 +75,15 @@ export function bridgeNameOf({ id, options }: Pick<NetworkRecord, "id" | "option
   const name = options[bridgeOptions.name] || `br-${id.slice(0, 12)}`;
   if (!isLinkName(name)) {
     throw invalidArgument(
-      `invalid bridge name ${JSON.stringify(name)}: at most 15 characters, no space, slash, colon or quote`,
+      `invalid bridge name ${JSON.stringify(name)}: at most 15 characters, no space, slash, colon, quote or percent sign`,
     );
   }
   return name;
 }
 
-/** As nft and the kernel take it. */
+/** As nft and the kernel take it, which makes a number of `%d`. */
 export function isLinkName(name: string): boolean {
-  return /^[^\s/:"\\]{1,15}$/.test(name) && name !== "." && name !== "..";
+  return /^[^\s/:"\\%]{1,15}$/.test(name) && name !== "." && name !== "..";
 }
 
 export function readBoolean(options: Record<string, string>, name: string): boolean | undefined {

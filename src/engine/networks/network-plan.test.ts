@@ -57,6 +57,16 @@ const refused: [Partial<NetworkCreateRequest> | IpamPool, string][] = [
   ],
   [{ Subnet: "fd00::/64", IPRange: "10.1.0.0/24" }, "parent subnet fd00::/64 doesn't contain ip-range"],
   [{ Subnet: "fd00::/64", Gateway: "10.1.0.1" }, "parent subnet fd00::/64 doesn't contain this address"],
+  [{ Subnet: "10.1.0.0/08" }, "invalid subnet 10.1.0.0/08: invalid CIDR block notation"],
+  [{ Subnet: "ff02::/64" }, "loopback and multicast addresses are not for hosts"],
+  [{ Subnet: "::1/128" }, "loopback and multicast addresses are not for hosts"],
+  [{ IPAM: { Config: [{}] } }, "invalid subnet : invalid CIDR block notation"],
+  [{ Options: { "com.docker.network.bridge.name": "br%d" } }, "invalid bridge name"],
+  [
+    { Subnet: "10.1.0.0/24", AuxiliaryAddresses: { a: "10.1.0.7", b: "10.1.0.7" } },
+    "failed to allocate secondary ip address (b:10.1.0.7): Address already in use",
+  ],
+  [{ Subnet: "10.1.0.0/24", AuxiliaryAddresses: { a: "10.2.0.7" } }, "invalid auxiliary address a: parent subnet"],
   [{ Subnet: "10.1.0.0/24", IPRange: "10.1.0.255/32" }, "allocate gateway (): no available addresses on this pool"],
   [{ Subnet: "10.1.0.0/24", Gateway: "10.1.0.255" }, "failed to allocate gateway (10.1.0.255): Address already in use"],
   [

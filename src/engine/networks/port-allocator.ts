@@ -47,11 +47,13 @@ export class PortAllocator implements Disposable {
     this.next = range.first;
   }
 
-  /** Takes back what the database says, binding the ports anew. Call once, before any other use. Rows of others are deleted. */
-  restore(live: ReadonlySet<string>): void {
+  /** Takes back what the database says and somebody `published`, binding the ports anew. Call once, first. Other rows are deleted. */
+  restore(published: readonly { containerId: string; port: PublishedPort }[]): void {
+    const wanted = new Set(published.map(({ containerId, port }) => `${containerId} ${port.hostIp} ${keyOf(port)}`));
     for (const row of this.database.all<PortRow>("SELECT * FROM ports")) {
-      if (!live.has(row.container)) this.database.run("DELETE FROM ports WHERE container = ?", row.container);
-      else this.restoreOne(row);
+      const port = toPort(row);
+      if (wanted.has(`${row.container} ${port.hostIp} ${keyOf(port)}`)) this.bindAgain(row.container, port);
+      else this.deleteRow(port);
     }
   }
 
@@ -147,15 +149,6 @@ export class PortAllocator implements Disposable {
     return this.hold({ protocol, hostIp, hostPort, containerPort, containerId, socket });
   }
 
-  private restoreOne(row: PortRow): void {
-    this.bindAgain(row.container, {
-      protocol: row.protocol,
-      hostIp: row.host_ip,
-      hostPort: row.host_port,
-      containerPort: row.container_port,
-    });
-  }
-
   private bindAgain(containerId: string, port: PublishedPort): void {
     let socket: PortSocket | undefined;
     try {
@@ -194,6 +187,15 @@ export class PortAllocator implements Disposable {
     const sql = "DELETE FROM ports WHERE protocol = ? AND host_ip = ? AND host_port = ?";
     this.database.run(sql, protocol, hostIp, hostPort);
   }
+}
+
+function toPort(row: PortRow): PublishedPort {
+  return {
+    protocol: row.protocol,
+    hostIp: row.host_ip,
+    hostPort: row.host_port,
+    containerPort: row.container_port,
+  };
 }
 
 function keyOf({ protocol, hostPort }: PublishedPort): string {

@@ -8,8 +8,12 @@ import { ScratchHost } from "./scratch-host.ts";
 
 export interface ScratchManagers {
   readonly host: ScratchHost;
-  /** A manager that is ready, with an empty database unless one is given. */
-  start(instance: string, options?: Partial<NetworkManagerOptions>): Promise<NetworkManager>;
+  /** A manager that is ready, with an empty database unless one is given; `live` containers are taken over from a former one. */
+  start(
+    instance: string,
+    options?: Partial<NetworkManagerOptions>,
+    live?: ReadonlySet<string>,
+  ): Promise<NetworkManager>;
   /** To be done after the test, before what was asked for earlier. */
   defer(cleanup: () => Promise<void>): void;
 }
@@ -34,7 +38,7 @@ export function useScratchManagers(): ScratchManagers {
       return host;
     },
     defer: (cleanup) => void cleanups.push(cleanup),
-    async start(instance, options = {}) {
+    async start(instance, options = {}, live = new Set()) {
       const execRoot = `${this.host.directory}/${instance}`;
       const manager = new NetworkManager({
         database: new Database(":memory:"),
@@ -50,7 +54,7 @@ export function useScratchManagers(): ScratchManagers {
         await manager.close({ keep: false }).catch(() => undefined);
         rmSync(execRoot, { recursive: true, force: true });
       });
-      await manager.reconcile(new Set());
+      await manager.reconcile(live);
       return manager;
     },
   };
