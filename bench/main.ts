@@ -347,10 +347,16 @@ async function sh(script: string): Promise<void> {
 async function main(): Promise<void> {
   const only = process.env["ONLY"]?.split(",");
   const engines: Engine[] = [];
-  const end = async () => {
+  const removeEngines = async () => {
     for (const engine of engines) await removeAll(engine).catch(() => undefined);
     for (const engine of engines) await engine.stop();
     rmSync(scratch, { recursive: true, force: true });
+  };
+  // Once: a signal makes the benchmark at work fail, which ends it as well.
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    ending ??= removeEngines();
+    return ending;
   };
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => end().finally(() => process.exit(1)));
   try {
