@@ -289,7 +289,7 @@ test("macvlan and ipvlan", async () => {
     docker exec c1 ip -o -4 addr | cut -d' ' -f2,7 | sort
     docker exec c1 ping -c 1 -W 2 10.50.0.77 | grep -c '1 packets received'
     docker restart -t 0 c1
-    docker exec c1 ip -o -4 addr | cut -d' ' -f7 | sort
+    docker exec c1 ip -o -4 addr | cut -d' ' -f7 | sort | sed 's/^10.3.0.[0-9]*/BRIDGE/'
     docker rm -f c1 c2
     docker network rm m1 m2 b1
     host ip link show lan0 | grep -c lan0

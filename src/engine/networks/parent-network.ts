@@ -2,7 +2,9 @@
  * A macvlan or ipvlan network in the kernel: each container has an interface over the same parent, by which it stands on the parent's
  * own network. Nothing is translated, filtered or published.
  */
+
 import { join } from "node:path";
+import { errorMessage } from "../../base/errors.ts";
 import type { Family } from "../../linux/inet.ts";
 import type { NetworkThread } from "../../linux/network-thread.ts";
 import type { ParentRequest } from "../../linux/parent-link.ts";
@@ -84,7 +86,7 @@ export class ParentNetwork implements ConnectableNetwork {
     // An ipvlan interface has its parent's.
     const mac = kind === "macvlan" && mode !== "passthru" ? address.mac : "";
     const mtu = Number(record.options[bridgeOptions.mtu]) || 0;
-    return thread.call("plugChild", { ...address, mac, kind, parent, mode, flag, mtu });
+    return whenFree(() => thread.call("plugChild", { ...address, mac, kind, parent, mode, flag, mtu }));
   }
 
   unplug({ path }: SandboxPlace, { ips }: { ips: string[] }): Promise<void> {
@@ -97,5 +99,21 @@ export class ParentNetwork implements ConnectableNetwork {
 
   private vlan(): ParentRequest["make"] {
     return { kind: "vlan", ...checkVlan(this.settings) };
+  }
+}
+
+/** How long the interface of a namespace that is gone may still have its hardware address. */
+const lingerMillis = 3000;
+
+/** The kernel takes namespaces down in its own time: a container that is started again wants the same hardware address on the parent. */
+async function whenFree(plug: () => Promise<void>): Promise<void> {
+  for (const until = Date.now() + lingerMillis; ; ) {
+    try {
+      await plug();
+      return;
+    } catch (error) {
+      if (!errorMessage(error).endsWith("EADDRINUSE") || Date.now() > until) throw error;
+      await Bun.sleep(20);
+    }
   }
 }
