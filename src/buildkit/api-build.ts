@@ -5,6 +5,7 @@
 import type { ProgressMessage } from "../api/system.ts";
 import { canceled, notFound } from "../base/errors.ts";
 import type { Bytes } from "../base/streams.ts";
+import { Arrivals } from "./arrivals.ts";
 import { solve } from "./control/control.ts";
 import type { GatewayScope } from "./control/gateway.ts";
 import { uploadUrl } from "./frontend/dockerfile-source.ts";
@@ -25,6 +26,13 @@ export interface ApiBuildRequest {
   signal: AbortSignal;
 }
 
+/** A context in the body of a request of its own. */
+interface Upload {
+  body: Bytes;
+  /** It has been read, or is not wanted. */
+  done: () => void;
+}
+
 const uploadPrefix = "upload-request:";
 
 /** How long a build waits for the other request. */
@@ -32,7 +40,7 @@ const patienceMillis = 30_000;
 
 export class ApiBuilds {
   private readonly scope: GatewayScope;
-  private readonly uploads = new Map<string, PromiseWithResolvers<{ body: Bytes; done: () => void }>>();
+  private readonly uploads = new Arrivals<Upload>();
 
   constructor(scope: GatewayScope) {
     this.scope = scope;
@@ -43,12 +51,18 @@ export class ApiBuilds {
     return buildId.startsWith(uploadPrefix);
   }
 
-  /** Resolves when the build has read the body. */
+  /** Resolves when the build has read the body, or has ended without. */
   async upload(buildId: string, body: Bytes, signal: AbortSignal): Promise<void> {
+    const ref = buildId.slice(uploadPrefix.length);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => reject(canceled("the client has gone")), { once: true });
-    this.waiting(buildId.slice(uploadPrefix.length)).resolve({ body, done: resolve });
-    await promise;
+    const upload = { body, done: resolve };
+    this.uploads.add(ref, upload);
+    try {
+      await promise;
+    } finally {
+      this.uploads.remove(ref, upload);
+    }
   }
 
   /** Rejects with the build's error, which has been told to the client's progress too. */
@@ -81,11 +95,10 @@ export class ApiBuilds {
       { signal, uploaded: () => this.uploaded(ref) },
       this.scope,
     );
-    solving.catch(() => undefined);
-    const { progress: said } = await Promise.race([
-      this.scope.solves.get(ref),
-      solving.then(() => this.scope.solves.get(ref)),
-    ]);
+    solving.catch(() => undefined).finally(() => this.uploads.find(ref)?.done());
+    // A request that is refused never becomes a build.
+    const refused = solving.then(() => this.scope.solves.get(ref));
+    const { progress: said } = await Promise.race([this.scope.solves.get(ref), refused]);
     for await (const message of said.follow(signal)) {
       const aux = Buffer.from(statusResponse.encode(message)).toString("base64");
       progress({ id: "moby.buildkit.trace", aux });
@@ -97,21 +110,8 @@ export class ApiBuilds {
   }
 
   private async uploaded(ref: string): Promise<Bytes> {
-    const waiting = this.waiting(ref);
-    const timer = setTimeout(() => waiting.reject(notFound("the context was not sent")), patienceMillis);
-    try {
-      const { body, done } = await waiting.promise;
-      return whenRead(body, done);
-    } finally {
-      clearTimeout(timer);
-      this.uploads.delete(ref);
-    }
-  }
-
-  private waiting(ref: string): PromiseWithResolvers<{ body: Bytes; done: () => void }> {
-    const found = this.uploads.get(ref) ?? Promise.withResolvers<{ body: Bytes; done: () => void }>();
-    this.uploads.set(ref, found);
-    return found;
+    const { body, done } = await this.uploads.get(ref, patienceMillis, () => notFound("the context was not sent"));
+    return whenRead(body, done);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The builds that run or have just ended, by the reference that their client gave them: `Solve`, `Status` and the gateway's calls are about the same one. */
 import { notFound } from "../../base/errors.ts";
+import { Arrivals } from "../arrivals.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import { Progress } from "../progress.ts";
 
@@ -30,36 +31,20 @@ export class RunningSolve {
 const memoryMillis = 30_000;
 
 export class Solves {
-  private readonly running = new Map<string, RunningSolve>();
-  private readonly waiting = new Map<string, PromiseWithResolvers<RunningSolve>>();
+  private readonly known = new Arrivals<RunningSolve>();
 
   add(solve: RunningSolve): Disposable {
-    this.running.set(solve.ref, solve);
-    this.waiting.get(solve.ref)?.resolve(solve);
+    this.known.add(solve.ref, solve);
     return {
       [Symbol.dispose]: () => {
         solve.progress.end();
-        setTimeout(() => this.forget(solve), memoryMillis).unref();
+        setTimeout(() => this.known.remove(solve.ref, solve), memoryMillis).unref();
       },
     };
   }
 
-  private forget(solve: RunningSolve): void {
-    if (this.running.get(solve.ref) === solve) this.running.delete(solve.ref);
-  }
-
   /** Rejects `not-found` for one that does not come. */
-  async get(ref: string): Promise<RunningSolve> {
-    const found = this.running.get(ref);
-    if (found) return found;
-    const waiting = this.waiting.get(ref) ?? Promise.withResolvers<RunningSolve>();
-    this.waiting.set(ref, waiting);
-    const timer = setTimeout(() => waiting.reject(notFound(`no such job ${ref}`)), patienceMillis);
-    try {
-      return await waiting.promise;
-    } finally {
-      clearTimeout(timer);
-      this.waiting.delete(ref);
-    }
+  get(ref: string): Promise<RunningSolve> {
+    return this.known.get(ref, patienceMillis, () => notFound(`no such job ${ref}`));
   }
 }

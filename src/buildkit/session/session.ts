@@ -1,6 +1,7 @@
 /** A client's session: a connection on which the client serves what a build needs of it, its files, logins, secrets and SSH agent. */
 import type { Duplex } from "node:stream";
 import { notFound, unavailable } from "../../base/errors.ts";
+import { Arrivals } from "../arrivals.ts";
 import { GrpcClient } from "../grpc/client.ts";
 
 /** Header names in lower case. Source: moby/buildkit session/grpc.go */
@@ -36,39 +37,26 @@ export class Session {
 
 /** The sessions that are open. */
 export class Sessions {
-  private readonly open = new Map<string, Session>();
-  private readonly waiting = new Map<string, PromiseWithResolvers<Session>>();
+  private readonly open = new Arrivals<Session>();
 
   /** Serves as one until the connection ends. */
   async serve(headers: ReadonlyMap<string, string>, connection: Duplex): Promise<void> {
     const session = new Session(headers, connection);
     const closed = new Promise<void>((resolve) => connection.once("close", () => resolve()));
-    this.open.set(session.id, session);
-    this.waiting.get(session.id)?.resolve(session);
+    this.open.add(session.id, session);
     try {
       await closed;
     } finally {
-      if (this.open.get(session.id) === session) this.open.delete(session.id);
+      this.open.remove(session.id, session);
       session.client.close();
     }
   }
 
   /** Rejects `unavailable` for one that does not come. */
   async get(id: string): Promise<Session> {
-    const found = this.open.get(id);
-    if (found) return found;
     if (id === "") throw notFound("the build has no session");
-    const waiting = this.waiting.get(id) ?? Promise.withResolvers<Session>();
-    this.waiting.set(id, waiting);
-    const timer = setTimeout(
-      () => waiting.reject(unavailable(`no active session for ${id}: context deadline exceeded`)),
-      patienceMillis,
+    return await this.open.get(id, patienceMillis, () =>
+      unavailable(`no active session for ${id}: context deadline exceeded`),
     );
-    try {
-      return await waiting.promise;
-    } finally {
-      clearTimeout(timer);
-      this.waiting.delete(id);
-    }
   }
 }
