@@ -1,5 +1,5 @@
 /** What a build has said so far and goes on to say, as BuildKit's clients are told it: vertices, their logs, statuses and warnings. */
-import { createHash } from "node:crypto";
+import { digestOf } from "../oci/digest.ts";
 import type { StatusResponse, Timestamp, Vertex, VertexWarning } from "./protocol/messages.ts";
 
 export function now(): Timestamp {
@@ -29,8 +29,7 @@ export class Progress {
   vertex(name: string, inputs: readonly string[] = []): VertexProgress {
     const count = (this.digests.get(name) ?? 0) + 1;
     this.digests.set(name, count);
-    const digest = `sha256:${createHash("sha256").update(`${name}\n${count}`).digest("hex")}`;
-    return new VertexProgress(this, { digest, name, inputs: [...inputs] });
+    return new VertexProgress(this, { digest: digestOf(`${name}\n${count}`), name, inputs: [...inputs] });
   }
 
   /** Everything from the beginning until `end`. */

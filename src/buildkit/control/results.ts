@@ -2,9 +2,8 @@
  * Results that a client may name as the input of another build (bake's `contexts = { base = "target:base" }`): it gets a graph whose
  * only operation names the result, and sends it back.
  */
-import { createHash } from "node:crypto";
 import { invalidArgument, notFound } from "../../base/errors.ts";
-import type { Digest } from "../../oci/digest.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import type { BuildkitImages } from "../parts.ts";
 import { type Definition, op } from "../protocol/messages.ts";
@@ -28,7 +27,7 @@ export class Results {
   /** The graph that stands for a result; its last operation, as BuildKit's, only names the one that counts. */
   definition(id: string): Definition {
     const source = op.encode({ source: { identifier: `${scheme}${id}`, attrs: {} } });
-    const digest = `sha256:${createHash("sha256").update(source).digest("hex")}`;
+    const digest = digestOf(source);
     const last = op.encode({ inputs: [{ digest, index: 0 }] });
     return { def: [source, last], metadata: { [digest]: { description: {} } } };
   }

@@ -1,7 +1,6 @@
 /** Where the Dockerfile and the context of a build come from: directories of the client's, an upload of its, Git, a URL. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, invalidArgument, notFound } from "../../base/errors.ts";
+import { invalidArgument, notFound } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { type BuildContext, type ContextOptions, makeContext, receiveContext } from "../../builder/context/context.ts";
 import { parseGitUrl } from "../../builder/context/git.ts";
@@ -66,8 +65,13 @@ function readDockerfile(directory: string, filename: string): Omit<DockerfileTex
   if (text === undefined) {
     throw notFound(`failed to read dockerfile: open ${filename}: no such file or directory`);
   }
-  const ignore = readTextInRoot(directory, `/${filename}.dockerignore`);
-  return { text, ignore: ignore === undefined ? undefined : parseIgnoreFile(ignore) };
+  return { text, ignore: readIgnoreFile(directory, `${filename}.dockerignore`) };
+}
+
+/** Undefined: there is none. */
+function readIgnoreFile(directory: string, name: string): string[] | undefined {
+  const text = readTextInRoot(directory, `/${name}`);
+  return text === undefined ? undefined : parseIgnoreFile(text);
 }
 
 /** Patterns of the ignore file of a local source. `label`: what the step's name begins with. */
@@ -75,17 +79,8 @@ export async function loadIgnoreFile(scope: SourceScope, name: string, label = "
   return scope.progress.vertex(`[${label}] load .dockerignore`).around(async (vertex) => {
     const source = { name, keep: false, exclude: [], follow: [".dockerignore"] };
     await using received = await receive(scope, source, vertex.status(`transferring ${name}:`, "transferring"));
-    return readIgnore(join(received.directory, ".dockerignore"));
+    return readIgnoreFile(received.directory, ".dockerignore") ?? [];
   });
-}
-
-function readIgnore(path: string): string[] {
-  try {
-    return parseIgnoreFile(readFileSync(path, "utf8"));
-  } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "EISDIR") return [];
-    throw error;
-  }
 }
 
 /** The context, received at the first call and kept until the build ends. `step`: the name of the step that does it. */
@@ -111,30 +106,16 @@ export function localContext(
 
 /** A context that is no directory of the client's. */
 export function openRemote(scope: SourceScope, url: string, options: FrontendOptions): Promise<BuildContext> {
-  const { uploaded } = scope;
-  if (url === uploadUrl && uploaded) {
-    return scope.progress.vertex("[internal] load remote build context").around(async () => {
-      const context = await receiveContext(await uploaded(), scope.contextOptions(options.filename));
-      scope.stack.use(context);
-      return context;
-    });
-  }
+  const name = parseGitUrl(url) ? `[internal] load git source ${url}` : "[internal] load remote build context";
+  return scope.progress
+    .vertex(name)
+    .around(async () => scope.stack.use(await receiveRemote(scope, url, scope.contextOptions(options.filename))));
+}
+
+async function receiveRemote(scope: SourceScope, url: string, options: ContextOptions): Promise<BuildContext> {
+  if (url === uploadUrl && scope.uploaded) return receiveContext(await scope.uploaded(), options);
   const upload = /^http:\/\/buildkit-session\/(.*)$/.exec(url)?.[1];
-  const contextOptions = scope.contextOptions(options.filename);
-  const name =
-    upload !== undefined
-      ? "[internal] load remote build context"
-      : parseGitUrl(url)
-        ? `[internal] load git source ${url}`
-        : "[internal] load remote build context";
-  return scope.progress.vertex(name).around(async () => {
-    const context =
-      upload !== undefined
-        ? await receiveContext(sessionUpload(scope, upload), contextOptions)
-        : await fromUrl(url, contextOptions);
-    scope.stack.use(context);
-    return context;
-  });
+  return upload === undefined ? fromUrl(url, options) : receiveContext(sessionUpload(scope, upload), options);
 }
 
 async function fromUrl(url: string, options: ContextOptions): Promise<BuildContext> {

@@ -3,7 +3,7 @@
  * changed. One build uses one at a time; another that wants it meanwhile gets one of its own, which goes with it.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StatusProgress } from "../progress.ts";
@@ -49,18 +49,11 @@ export class LocalSources {
     }
   }
 
-  /** What is kept: directories and the bytes of their files. */
-  list(): { id: string; used: number }[] {
-    try {
-      return readdirSync(this.parent).map((id) => ({ id, used: statSync(join(this.parent, id)).mtimeMs }));
-    } catch {
-      return [];
-    }
-  }
-
   /** Removes what no build uses now. */
   prune(): void {
-    for (const { id } of this.list()) if (!this.busy.has(id)) rmSync(join(this.parent, id), { recursive: true });
+    mkdirSync(this.parent, { recursive: true, mode: 0o700 });
+    const idle = readdirSync(this.parent).filter((id) => !this.busy.has(id));
+    for (const id of idle) rmSync(join(this.parent, id), { recursive: true });
   }
 
   private take(session: Session, source: LocalSource): { store: SyncStore; release: () => Promise<void> } {
