@@ -1,7 +1,7 @@
 /** The text of a Dockerfile into stages of instructions. */
-import { EngineError, invalidArgument, withPrefix } from "../base/errors.ts";
+import { EngineError, errorMessage, invalidArgument, withPrefix } from "../base/errors.ts";
 import { type Arguments, splitArguments } from "./arguments.ts";
-import type { Dockerfile, Instruction } from "./instructions.ts";
+import type { Dockerfile, Instruction, Location } from "./instructions.ts";
 import { type Line, type Lines, parseLine, parseLines } from "./lines.ts";
 import { lintWarning } from "./lint-rules.ts";
 import { parseFrom, parseInstruction } from "./parse-instruction.ts";
@@ -30,6 +30,12 @@ export function parseDockerfile(text: string | Uint8Array): Dockerfile {
   }
   if (dockerfile.stages.length === 0) throw invalidArgument("dockerfile contains no stages to build");
   return dockerfile;
+}
+
+/** The line that an error of `parseDockerfile` is about; undefined: the whole file. */
+export function parseErrorLocation(error: unknown): Location | undefined {
+  const line = Number(/ on line (\d+)/.exec(errorMessage(error))?.[1] ?? 0);
+  return line > 0 ? { startLine: line, endLine: line } : undefined;
 }
 
 /** The instruction that ONBUILD left in an image. */

@@ -52,7 +52,7 @@ export async function loadDockerfile(
     return { ...readDockerfile(remote.directory, filename), vertex };
   }
   const follow = [filename, `${filename}.dockerignore`, ...(filename === "Dockerfile" ? ["dockerfile"] : [])];
-  const source = { name: options.dockerfileSource, keep: false, exclude: [], follow };
+  const source = { name: options.dockerfileSource ?? "dockerfile", keep: false, exclude: [], follow };
   await using received = await vertex.around(() =>
     receive(scope, source, vertex.status("transferring dockerfile:", "transferring")),
   );

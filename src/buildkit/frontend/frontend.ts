@@ -4,16 +4,16 @@ import type { Bytes } from "../../base/streams.ts";
 import type { SolveRequest } from "../../builder/build-request.ts";
 import type { FaceSolve } from "../../builder/builder.ts";
 import type { BuildContext } from "../../builder/context/context.ts";
-import type { NamedContexts } from "../../builder/image-sources.ts";
 import { LayerSteps } from "../../builder/layer-steps.ts";
 import { baseImages } from "../../builder/solver.ts";
 import type { StageState } from "../../builder/stage-build.ts";
 import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
 import { lintDockerfile } from "../../dockerfile/lint.ts";
-import { parseDockerfile } from "../../dockerfile/parse.ts";
-import type { Digest } from "../../oci/digest.ts";
+import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
+import { type Digest, isSha256 } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { hostPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
+import { parseReference } from "../../oci/reference.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress, VertexProgress } from "../progress.ts";
 import type { LocalSources } from "../session/local-sources.ts";
@@ -30,6 +30,7 @@ import {
 } from "./dockerfile-source.ts";
 import { inBuildkitWords } from "./failures.ts";
 import { imageConfigOf } from "./image-config.ts";
+import { namedContexts } from "./named-contexts.ts";
 import { type FrontendOptions, parseOptions } from "./options.ts";
 import { atSource, type DockerfileSource, rangeOf, sourceInfo } from "./source-error.ts";
 import { answerRequest } from "./subrequests.ts";
@@ -72,9 +73,7 @@ export class DockerfileFrontend {
     checkNetwork(options, request.entitlements);
     await using stack = new AsyncDisposableStack();
     const scope = this.sourceScope(request, options, stack);
-    const remote = options.remote === undefined ? undefined : await openRemote(scope, options.remote, options);
-    const file = await loadDockerfile(scope, options, remoteDockerfile(options, request.options, remote));
-    const source = { filename: options.filename, text: file.text };
+    const { remote, file, source } = await load(scope, options);
     const { dockerfile, warnings } = check(source, options);
     checkFrontend("gateway.v0", dockerfile.directives.syntax);
     warnings(file.vertex);
@@ -85,10 +84,8 @@ export class DockerfileFrontend {
   async answer(request: FrontendRequest): Promise<Record<string, Uint8Array>> {
     const options = parseOptions(request.options);
     await using stack = new AsyncDisposableStack();
-    const scope = this.sourceScope(request, options, stack);
-    const remote = options.remote === undefined ? undefined : await openRemote(scope, options.remote, options);
-    const { text } = await loadDockerfile(scope, options, remoteDockerfile(options, request.options, remote));
-    return answerRequest({ filename: options.filename, text }, options);
+    const { source } = await load(this.sourceScope(request, options, stack), options);
+    return answerRequest(source, options);
   }
 
   private sourceScope(
@@ -116,7 +113,7 @@ export class DockerfileFrontend {
     const { request, options, scope, remote, file, dockerfile } = build;
     const platform = options.platform ? parsePlatform(options.platform) : hostPlatform();
     const solveRequest = this.solveRequest(request, options);
-    const named = this.namedContexts(scope, options, request.inputs);
+    const named = namedContexts(scope, options, request.inputs);
     const report = new VertexReport(request.progress, named);
     let location: Location | undefined;
     try {
@@ -187,7 +184,7 @@ export class DockerfileFrontend {
       if (seen.has(name)) continue;
       seen.add(name);
       // A result of another build.
-      if (isImageId(name)) continue;
+      if (isSha256(name)) continue;
       failing(stage.location);
       const label =
         name === given
@@ -217,82 +214,23 @@ export class DockerfileFrontend {
   }
 
   private async inspectRemote(name: string, { login, signal }: SolveRequest): Promise<void> {
-    await this.deps.inspectRemote(name, await login(wholeName(name).split("/")[0] as string), signal);
+    await this.deps.inspectRemote(name, await login(parseReference(name).domain), signal);
   }
 
   private hasTriggers(image: Digest): boolean {
     const record = this.deps.images.find(image);
     return record !== undefined && (this.deps.images.imageConfig(record).config?.OnBuild?.length ?? 0) > 0;
   }
-
-  private namedContexts(
-    scope: SourceScope,
-    options: FrontendOptions,
-    inputs: ReadonlyMap<string, Digest>,
-  ): NamedContexts | undefined {
-    if (options.contexts.size === 0) return undefined;
-    const directories = new Map<string, () => Promise<BuildContext>>();
-    const find = (name: string) => options.contexts.get(name) ?? options.contexts.get(wholeName(name));
-    return {
-      image: (name) => {
-        const target = find(name);
-        if (target?.startsWith("docker-image://")) return target.slice("docker-image://".length);
-        if (target?.startsWith("input:")) return inputOf(target, inputs);
-        if (target !== undefined)
-          throw notImplemented(`FROM ${name}: a directory as the base of a stage is not supported`);
-        return undefined;
-      },
-      directory: (name) => {
-        const target = find(name);
-        if (target === undefined || /^(docker-image:\/\/|input:)/.test(target)) return undefined;
-        const load = directories.get(target) ?? this.openNamed(scope, options, name, target);
-        directories.set(target, load);
-        return load().then(({ directory }) => directory);
-      },
-    };
-  }
-
-  private openNamed(
-    scope: SourceScope,
-    options: FrontendOptions,
-    name: string,
-    target: string,
-  ): () => Promise<BuildContext> {
-    if (target.startsWith("local:")) {
-      const local = target.slice("local:".length);
-      const source = async () => {
-        const exclude = await loadIgnoreFile(scope, local, `context ${name}`);
-        return { name: local, keep: true, exclude, follow: [] };
-      };
-      return localContext(scope, source, `[context ${name}] load from client`);
-    }
-    if (target.startsWith("oci-layout:")) throw notImplemented("contexts of type oci-layout are not supported");
-    let opened: Promise<BuildContext> | undefined;
-    return () => {
-      opened ??= openRemote(scope, target, options);
-      return opened;
-    };
-  }
-}
-
-function isImageId(name: string): boolean {
-  return /^sha256:[a-f0-9]{64}$/.test(name);
-}
-
-function inputOf(target: string, inputs: ReadonlyMap<string, Digest>): string {
-  const name = target.slice("input:".length);
-  const image = inputs.get(name);
-  if (image === undefined) throw invalidArgument(`no input ${name} was given`);
-  return image;
 }
 
 /** The Dockerfile lies in the remote context unless the client has it. */
-function remoteDockerfile(
+async function load(
+  scope: SourceScope,
   options: FrontendOptions,
-  given: Readonly<Record<string, string>>,
-  remote: BuildContext | undefined,
-): BuildContext | undefined {
-  return options.remote !== undefined && given["dockerfilekey"] === undefined ? remote : undefined;
+): Promise<{ remote: BuildContext | undefined; file: DockerfileText; source: DockerfileSource }> {
+  const remote = options.remote === undefined ? undefined : await openRemote(scope, options.remote, options);
+  const file = await loadDockerfile(scope, options, options.dockerfileSource === undefined ? remote : undefined);
+  return { remote, file, source: { filename: options.filename, text: file.text } };
 }
 
 function checkNetwork({ host }: FrontendOptions, entitlements: readonly string[]): void {
@@ -322,8 +260,7 @@ function check(
   try {
     dockerfile = parseDockerfile(source.text);
   } catch (error) {
-    const line = Number(/ on line (\d+)/.exec(errorMessage(error))?.[1] ?? 0);
-    throw atSource(error, source, { startLine: line, endLine: line });
+    throw atSource(error, source, parseErrorLocation(error));
   }
   const { warnings } = lintDockerfile(dockerfile, {
     args: options.args,

@@ -1,10 +1,9 @@
 /** The answer to `frontend.lint`, which clients print. Source: moby/buildkit frontend/subrequests/lint/lint.go. */
 import { errorMessage } from "../../base/errors.ts";
-import type { Location } from "../../dockerfile/instructions.ts";
 import { type LintResult, lintDockerfile } from "../../dockerfile/lint.ts";
-import { parseDockerfile } from "../../dockerfile/parse.ts";
+import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
 import type { FrontendOptions } from "./options.ts";
-import type { DockerfileSource } from "./source-error.ts";
+import { type DockerfileSource, rangesJson, sourceJson } from "./source-error.ts";
 
 export function lintResult(
   source: DockerfileSource,
@@ -17,11 +16,11 @@ export function lintResult(
       description,
       url,
       detail: message,
-      location: locationOf(location),
+      location: rangesJson(location),
     })),
-    sources: [{ filename: source.filename, language: "Dockerfile", data: Buffer.from(source.text).toString("base64") }],
+    sources: [sourceJson(source)],
     ...(error && {
-      buildError: { message: error.message, ...(error.location && { location: locationOf(error.location) }) },
+      buildError: { message: error.message, ...(error.location && { location: rangesJson(error.location) }) },
     }),
   };
   const failed = warnings.length > 0 || error !== undefined;
@@ -38,12 +37,7 @@ function lint(source: DockerfileSource, { args, target }: Pick<FrontendOptions, 
   try {
     return lintDockerfile(parseDockerfile(source.text), { args, ...(target ? { target } : {}) });
   } catch (error) {
-    const message = errorMessage(error);
-    const line = Number(/ on line (\d+)/.exec(message)?.[1] ?? 0);
-    return { warnings: [], error: { message, ...(line > 0 && { location: { startLine: line, endLine: line } }) } };
+    const location = parseErrorLocation(error);
+    return { warnings: [], error: { message: errorMessage(error), ...(location && { location }) } };
   }
-}
-
-function locationOf({ startLine, endLine }: Location) {
-  return { ranges: [{ start: { line: startLine }, end: { line: endLine } }] };
 }

@@ -6,8 +6,8 @@ import { splitOnce } from "../../base/text.ts";
 export interface FrontendOptions {
   /** Path of the Dockerfile in its source. */
   filename: string;
-  /** Name of the local source that has the Dockerfile. */
-  dockerfileSource: string;
+  /** The local source that has the Dockerfile; undefined: the remote context has it, or the one of the usual name. */
+  dockerfileSource: string | undefined;
   /** A Git repository, an archive or an upload of the client's; undefined: the local source `context`. */
   remote: string | undefined;
   target: string;
@@ -28,7 +28,7 @@ export interface FrontendOptions {
 
 /** Told by `Control.Solve` (cache-imports), or asking for nothing but what is done anyway. */
 const harmless =
-  /^(cache-imports|multi-platform|image-resolve-mode|dockerfilekey|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
+  /^(cache-imports|multi-platform|image-resolve-mode|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
 
 /** Throws for what is not known: an option that is ignored is a lie. */
 export function parseOptions(given: Readonly<Record<string, string>>): FrontendOptions {
@@ -48,7 +48,7 @@ export function parseOptions(given: Readonly<Record<string, string>>): FrontendO
   if (platform?.includes(",")) throw notImplemented("building for several platforms at once is not supported");
   const options: FrontendOptions = {
     filename: take("filename") || "Dockerfile",
-    dockerfileSource: rest.get("dockerfilekey") ?? "dockerfile",
+    dockerfileSource: take("dockerfilekey"),
     remote: take("context") || undefined,
     target: take("target") ?? "",
     platform: platform || undefined,

@@ -17,14 +17,20 @@ export function rangeOf({ startLine, endLine }: Location): Range {
   return { start: { line: startLine, character: 0 }, end: { line: endLine, character: 0 } };
 }
 
+/** The same as JSON, in the names of the .proto files. */
+export function sourceJson({ filename, text }: DockerfileSource) {
+  return { filename, language: "Dockerfile", data: Buffer.from(text).toString("base64") };
+}
+
+export function rangesJson({ startLine, endLine }: Location) {
+  return { ranges: [{ start: { line: startLine }, end: { line: endLine } }] };
+}
+
 /** The error with the place where the client shows it. Clients read this detail as JSON, in the names of the .proto files. */
 export function atSource(error: unknown, source: DockerfileSource, location: Location | undefined): GrpcError {
   const { code, message, details } = withoutCode(error);
   if (!location || location.startLine === 0) return new GrpcError(code, message, details);
-  const value = {
-    info: { filename: source.filename, data: Buffer.from(source.text).toString("base64"), language: "Dockerfile" },
-    ranges: [{ start: { line: location.startLine }, end: { line: location.endLine } }],
-  };
+  const value = { info: sourceJson(source), ...rangesJson(location) };
   const detail = {
     type_url: "github.com/moby/buildkit/errdefs.Source+json",
     value: Buffer.from(JSON.stringify(value)),

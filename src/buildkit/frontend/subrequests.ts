@@ -9,7 +9,7 @@ import { parseMount } from "../../dockerfile/mounts.ts";
 import { parseDockerfile } from "../../dockerfile/parse.ts";
 import { lintResult } from "./lint-result.ts";
 import type { FrontendOptions } from "./options.ts";
-import type { DockerfileSource } from "./source-error.ts";
+import { type DockerfileSource, rangesJson } from "./source-error.ts";
 
 /** The answer, as JSON and as text. Throws `not-implemented` for a question that is not known. */
 export function answerRequest(source: DockerfileSource, options: FrontendOptions): Record<string, Uint8Array> {
@@ -37,7 +37,7 @@ function targets({ stages }: Dockerfile, source: DockerfileSource) {
       ...(index === stages.length - 1 && { default: true }),
       base: stage.base,
       ...(stage.platform && { platform: stage.platform }),
-      location: rangesOf(stage.location),
+      location: rangesJson(stage.location),
     })),
     sources: [Buffer.from(source.text).toString("base64")],
   };
@@ -57,7 +57,7 @@ function outline(dockerfile: Dockerfile, source: DockerfileSource, { target, arg
       name,
       ...described(source, instruction.location, name),
       ...((given[name] ?? value) !== undefined && { value: given[name] ?? value }),
-      location: rangesOf(instruction.location),
+      location: rangesJson(instruction.location),
     })),
   );
   const mounts = (type: "secret" | "ssh") =>
@@ -70,7 +70,7 @@ function outline(dockerfile: Dockerfile, source: DockerfileSource, { target, arg
             .map((mount) => ({
               name: mount.id ?? (type === "ssh" ? "default" : (mount.target?.split("/").at(-1) ?? "")),
               ...(mount.required && { required: true }),
-              location: rangesOf(instruction.location),
+              location: rangesJson(instruction.location),
             })),
     );
   return {
@@ -90,8 +90,4 @@ function described({ text }: DockerfileSource, { startLine }: Location, name: st
     if (comment.startsWith(`${name} `)) return { description: comment.slice(name.length).trim() };
   }
   return {};
-}
-
-function rangesOf({ startLine, endLine }: Location) {
-  return { ranges: [{ start: { line: startLine }, end: { line: endLine } }] };
 }

@@ -9,7 +9,7 @@ import type { BuildPlan, BuildReport, PlannedStage, StageReport } from "../../bu
 import { stageIndex } from "../../builder/stages.ts";
 import type { Instruction, Location, Stage } from "../../dockerfile/instructions.ts";
 import type { Lookup } from "../../dockerfile/shell-words.ts";
-import type { Digest } from "../../oci/digest.ts";
+import { type Digest, isSha256 } from "../../oci/digest.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";
 import { inVertexWords } from "./failures.ts";
@@ -164,7 +164,7 @@ class VertexStage implements StageReport {
     }
     const named = this.options.namedImage(base);
     // A result of another build, which has its own steps.
-    if (named?.startsWith("sha256:")) return;
+    if (named !== undefined && isSha256(named)) return;
     if (named === undefined) this.number++;
     const vertex =
       named === undefined ? this.open(`FROM ${wholeName(base)}`) : this.openAs(`[context ${base}] ${named}`);
@@ -220,7 +220,7 @@ function withHeredocs(instruction: Instruction, text: string): string {
 }
 
 /** Variables that are set, replaced; the others stay as they are written. */
-export function expandKnown(text: string, lookup: Lookup): string {
+function expandKnown(text: string, lookup: Lookup): string {
   return text.replace(/(\\?)\$(?:\{(\w+)\}|(\w+))/g, (whole, escaped: string, braced?: string, plain?: string) =>
     escaped ? whole : (lookup(braced ?? (plain as string)) ?? whole),
   );

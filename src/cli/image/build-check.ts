@@ -2,7 +2,7 @@
 import { errorMessage } from "../../base/errors.ts";
 import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
 import { lintDockerfile } from "../../dockerfile/lint.ts";
-import { parseDockerfile } from "../../dockerfile/parse.ts";
+import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
 import { CliError } from "../command.ts";
 
 export interface CheckInput {
@@ -35,8 +35,8 @@ function parse(name: string, text: string): Dockerfile {
     return parseDockerfile(text);
   } catch (error) {
     const message = errorMessage(error);
-    const line = Number(/ on line (\d+)/.exec(message)?.[1] ?? 0);
-    const shown = line > 0 ? `\n${excerpt(name, text, { startLine: line, endLine: line })}` : "";
+    const location = parseErrorLocation(error);
+    const shown = location ? `\n${excerpt(name, text, location)}` : "";
     throw new CliError(`ERROR: ${message}${shown}`);
   }
 }
