@@ -1,52 +1,32 @@
 /** What BuildKit writes of steps into an image's history. Source: buildkit frontend/dockerfile/dockerfile2llb/convert.go, commitToHistory. */
-import type { ContainerConfig, HealthConfig } from "../api/container-config.ts";
-import { formatGoDuration } from "../base/go-duration.ts";
+import type { HealthConfig } from "../api/container-config.ts";
 import { goQuote, goQuotedList } from "../base/go-quote.ts";
 import type { CopyInstruction, Instruction } from "../dockerfile/instructions.ts";
 import { parseExposedPorts } from "../dockerfile/ports.ts";
 import type { StageState } from "./stage-build.ts";
 import type { FileStep } from "./step-keeper.ts";
+import { healthDurations, stepText, withValue } from "./step-text.ts";
 
 /** Of a step that changes the config alone, whose effect the state has; undefined: it leaves no trace. */
 export function historyOf(instruction: Instruction, state: StageState): string | undefined {
-  const config: ContainerConfig = state.run.config;
+  const { config } = state.run;
   switch (instruction.kind) {
-    case "env":
-      return `ENV ${pairs(instruction.pairs)}`;
-    case "label":
-      return `LABEL ${pairs(instruction.pairs)}`;
     case "arg":
       return `ARG ${instruction.args.map(({ name }) => withValue(name, state.args.get(name))).join(" ")}`;
-    case "maintainer":
-      return `MAINTAINER ${instruction.name}`;
-    case "cmd":
-      return `CMD ${goQuotedList(config.Cmd ?? [])}`;
-    case "entrypoint":
-      return `ENTRYPOINT ${goQuotedList(config.Entrypoint ?? [])}`;
     case "expose":
       return `EXPOSE [${instruction.ports.flatMap(parseExposedPorts).toSorted().join(" ")}]`;
-    case "user":
-      return `USER ${instruction.user}`;
-    case "volume":
-      return `VOLUME [${instruction.paths.join(" ")}]`;
-    case "stopsignal":
-      return `STOPSIGNAL ${instruction.signal}`;
-    case "shell":
-      return `SHELL [${instruction.shell.join(" ")}]`;
-    case "workdir":
-      return `WORKDIR ${config.WorkingDir ?? "/"}`;
     case "healthcheck":
       return `HEALTHCHECK ${health(config.Healthcheck ?? {})}`;
     default:
-      return undefined;
+      return stepText(instruction, config);
   }
 }
 
 /** Of a step that changes files. */
 export function historyOfFiles(step: FileStep, { run }: StageState): string {
   if ("command" in step) return `RUN ${step.command.join(" ")} # buildkit`;
-  if (step.instruction.kind === "workdir") return `WORKDIR ${run.config.WorkingDir ?? "/"}`;
-  return `${copyText(step.instruction as CopyInstruction)} # buildkit`;
+  if ("digest" in step) return `${copyText(step.instruction)} # buildkit`;
+  return stepText(step.instruction, run.config) ?? "";
 }
 
 function copyText({ kind, chown, chmod, sources, heredocs, destination }: CopyInstruction): string {
@@ -60,18 +40,9 @@ function copyText({ kind, chown, chmod, sources, heredocs, destination }: CopyIn
   ].join(" ");
 }
 
-function pairs(list: readonly [string, string][]): string {
-  return list.map(([name, value]) => `${name}=${value}`).join(" ");
-}
-
-function withValue(name: string, value: string | undefined): string {
-  return value === undefined ? name : `${name}=${value}`;
-}
-
 /** Go's `%q` of a pointer to a HealthConfig. */
 function health(config: HealthConfig): string {
-  const durations = [config.Interval, config.Timeout, config.StartPeriod, config.StartInterval];
-  const shown = durations.map((nanos) => goQuote(formatGoDuration(nanos ?? 0))).join(" ");
+  const shown = healthDurations(config).map(goQuote).join(" ");
   return `&{${goQuotedList(config.Test ?? [])} ${shown} ${quotedRune(config.Retries ?? 0)}}`;
 }
 
