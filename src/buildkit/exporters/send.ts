@@ -2,23 +2,16 @@
 
 import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
-import { bytesMessage } from "../protocol/messages.ts";
+import { writeBytes } from "../grpc/bytes.ts";
 import type { Session } from "../session/session.ts";
 
 export const sendMethod = "/moby.filesync.v1.FileSend/DiffCopy";
-
-/** gRPC's own limit on messages is 4 MiB by default. */
-const pieceSize = 1 << 20;
 
 export async function sendBytes(session: Session, index: number, bytes: Bytes, signal: AbortSignal): Promise<void> {
   if (!session.supports(sendMethod)) throw invalidArgument("the client takes no files");
   const call = session.client.open(sendMethod, { "buildkit-attachable-exporter-id": String(index) }, signal);
   try {
-    for await (const chunk of bytes) {
-      for (let at = 0; at < chunk.length; at += pieceSize) {
-        await call.messages.write(bytesMessage.encode({ data: chunk.subarray(at, at + pieceSize) }));
-      }
-    }
+    for await (const chunk of bytes) await writeBytes(call.messages, chunk);
     call.end();
     for await (const _ of call.messages) throw internal("the client answered what was not asked");
   } finally {

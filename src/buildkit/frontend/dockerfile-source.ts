@@ -7,8 +7,8 @@ import { parseGitUrl } from "../../builder/context/git.ts";
 import { remoteContext } from "../../builder/context/remote-context.ts";
 import { parseIgnoreFile } from "../../dockerfile/ignore.ts";
 import { readTextInRoot } from "../../linux/resolve.ts";
+import { readBytes } from "../grpc/bytes.ts";
 import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";
-import { bytesMessage } from "../protocol/messages.ts";
 import type { LocalSource, LocalSources, ReceivedSource } from "../session/local-sources.ts";
 import type { Session } from "../session/session.ts";
 import type { FrontendOptions } from "./options.ts";
@@ -132,7 +132,7 @@ async function* sessionUpload({ session, signal }: SourceScope, id: string): Asy
   if (!session.supports(uploadMethod)) throw invalidArgument("the client cannot upload");
   const call = session.client.open(uploadMethod, { urlpath: `/${id}`, urlhost: "buildkit-session" }, signal);
   call.end();
-  for await (const message of call.messages) yield bytesMessage.decode(message).data;
+  yield* readBytes(call.messages);
 }
 
 async function receive(

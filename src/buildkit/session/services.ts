@@ -1,9 +1,9 @@
 /** What a build asks of its client beside files. Source: moby/buildkit session/auth, session/secrets, session/sshforward. */
 import { createServer, type Socket } from "node:net";
 import type { Credentials } from "../../remote/auth.ts";
+import { readBytes, writeBytes } from "../grpc/bytes.ts";
 import { codes, GrpcError } from "../grpc/status.ts";
 import {
-  bytesMessage,
   checkAgentRequest,
   credentialsRequest,
   credentialsResponse,
@@ -71,13 +71,13 @@ async function pipeAgent(session: Session, id: string, socket: Socket): Promise<
   const call = session.client.open(methods.forwardAgent, { "buildkit.ssh.id": id });
   socket.on("data", (data: Buffer) => {
     socket.pause();
-    call.messages.write(bytesMessage.encode({ data })).then(
+    writeBytes(call.messages, data).then(
       () => socket.resume(),
       () => socket.destroy(),
     );
   });
   socket.on("end", () => call.end());
   socket.on("close", () => call.cancel());
-  for await (const message of call.messages) socket.write(bytesMessage.decode(message).data);
+  for await (const bytes of readBytes(call.messages)) socket.write(bytes);
   socket.end();
 }
