@@ -72,7 +72,11 @@ export class ByteSource {
     const room = Math.min(this.buffer.length - this.end, this.remaining);
     if (room === 0) return false;
     const count = this.read(this.buffer, this.end, room, this.position);
-    if (count === 0) return false;
+    if (count === 0) {
+      // For good: what reads in a descriptor's place may have something else behind the end.
+      this.remaining = 0;
+      return false;
+    }
     this.onRead?.(this.buffer.subarray(this.end, this.end + count));
     this.end += count;
     this.remaining -= count;

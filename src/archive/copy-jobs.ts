@@ -35,13 +35,13 @@ export interface CopyScanJob extends CopyScanRequest {
   root: string;
 }
 
-/** Throws Docker's words for what is not there. The tree must not change as long as scans of it are asked for. */
+/** Throws Docker's words for what is not there. */
 export function copyScan({ root, ...request }: CopyScanJob): CopyScan {
   enterRoot(root);
   return scan(request, contentsOf(root));
 }
 
-/** Digests of contents by inode. */
+/** Digests of contents by inode and the time of its last change: a tree may be asked for again when files of it have been replaced. */
 type Contents = Map<string, string>;
 
 /** Of files that several requests ask for, each is read once. */
@@ -112,8 +112,9 @@ function digestItem(
 
 const chunk = Buffer.allocUnsafeSlow(1 << 20);
 
-function contentDigest(path: string, { inode, deviceMajor, deviceMinor }: files.FileStat, contents: Contents): string {
-  const key = `${deviceMajor}:${deviceMinor}:${inode}`;
+function contentDigest(path: string, stat: files.FileStat, contents: Contents): string {
+  const { inode, deviceMajor, deviceMinor, size, ctime, ctimeNanos } = stat;
+  const key = [deviceMajor, deviceMinor, inode, size, ctime, ctimeNanos].join(":");
   const known = contents.get(key);
   if (known !== undefined) return known;
   const hash = new Bun.CryptoHasher("sha256");

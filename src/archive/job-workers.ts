@@ -59,7 +59,9 @@ export class JobWorkers implements AsyncDisposable {
     this.all.add(worker);
     void worker.ended.then(() => {
       this.all.delete(worker);
-      if (this.idle?.worker === worker) this.idle = undefined;
+      if (this.idle?.worker !== worker) return;
+      clearTimeout(this.idle.timer);
+      this.idle = undefined;
     });
     return worker;
   }
@@ -91,6 +93,10 @@ class Worker {
   private readonly answers: AsyncGenerator<string>;
   private readonly input: number;
   private complaint = "";
+  /** The process takes no more. */
+  private gone = false;
+  /** Settles when nothing is being written to the process. */
+  private writing = Promise.resolve();
   readonly ended: Promise<unknown>;
 
   constructor(verb: ChildVerb) {
@@ -100,7 +106,12 @@ class Worker {
     this.input = writeEnd;
     this.answers = lines(this.child.stdout as Bytes);
     void this.listen();
-    this.ended = this.child.exited.then(() => closeSync(writeEnd));
+    this.ended = this.child.exited.then(async () => {
+      // A descriptor that is closed may be another file's the next moment: who still has something to write must know before.
+      this.gone = true;
+      await this.writing;
+      closeSync(writeEnd);
+    });
   }
 
   async run(job: object, { input, signal }: JobOptions): Promise<unknown> {
@@ -131,24 +142,27 @@ class Worker {
 
   /** Rejects with an error of the stream; one of the process shows in its answer. */
   private async send(job: object, input: Bytes | undefined): Promise<void> {
-    let gone = false;
-    const write = async (chunk: Uint8Array) => {
-      const length = Buffer.alloc(4);
-      length.writeUInt32LE(chunk.length);
-      await writeAll(this.input, [length, chunk]).catch(() => {
-        gone = true;
-      });
-    };
-    await write(Buffer.from(JSON.stringify(job)));
+    await this.write(Buffer.from(JSON.stringify(job)));
     if (!input) return;
-    let writing = Promise.resolve();
     for await (const chunk of input) {
-      await writing;
-      if (gone) return;
-      if (chunk.length > 0) writing = write(chunk);
+      await this.writing;
+      if (this.gone) return;
+      // Not waited for: the next chunk may come meanwhile.
+      if (chunk.length > 0) void this.write(chunk);
     }
-    await writing;
-    if (!gone) await write(new Uint8Array());
+    await this.writing;
+    await this.write(new Uint8Array());
+  }
+
+  /** One frame; nothing once the process is gone. Never rejects. */
+  private write(chunk: Uint8Array): Promise<void> {
+    if (this.gone) return Promise.resolve();
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(chunk.length);
+    this.writing = writeAll(this.input, [length, chunk]).catch(() => {
+      this.gone = true;
+    });
+    return this.writing;
   }
 
   private async listen(): Promise<void> {

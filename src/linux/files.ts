@@ -200,6 +200,9 @@ export interface FileStat {
   /** Seconds since 1970, and nanoseconds of the fraction. */
   mtime: number;
   mtimeNanos: number;
+  /** As mtime: when the inode was last changed, which nobody can set. */
+  ctime: number;
+  ctimeNanos: number;
   deviceMajor: number;
   deviceMinor: number;
   /** Of a device node. */
@@ -267,6 +270,8 @@ function readStatx(): FileStat {
     inode: at.getBigUint64(32, true),
     mtime: Number(at.getBigInt64(112, true)),
     mtimeNanos: at.getUint32(120, true),
+    ctime: Number(at.getBigInt64(96, true)),
+    ctimeNanos: at.getUint32(104, true),
     rdevMajor: at.getUint32(128, true),
     rdevMinor: at.getUint32(132, true),
     deviceMajor: at.getUint32(136, true),

@@ -9,7 +9,9 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -202,4 +204,15 @@ test("--parents: the directories on the way keep their modes, `/./` says where t
   expect(lstatSync(join(target, "p/dir")).mode & 0o777).toBe(0o710);
   expect(readFileSync(join(target, "q/deep/d"), "utf8")).toBe("d");
   expect(readFileSync(join(target, "r/dir/deep/d"), "utf8")).toBe("d");
+});
+
+test("a file that took another one's place has a digest of its own, even with the same inode, size and time", async () => {
+  const digest = async () => (await prepareCopy(request(["a"], "/x"), workers)).digest;
+  const before = await digest();
+  const path = join(root, "a");
+  const { ino, mtimeMs } = statSync(path);
+  writeFileSync(path, "b");
+  utimesSync(path, mtimeMs / 1000, mtimeMs / 1000);
+  expect(statSync(path).ino).toBe(ino);
+  expect(await digest()).not.toBe(before);
 });
