@@ -5,14 +5,15 @@
 import type { ContainerCreateRequest } from "../api/containers.ts";
 import { invalidArgument } from "../base/errors.ts";
 import { goQuote } from "../base/go-quote.ts";
+import { changeEndpoint, firstNetwork } from "./create-endpoint.ts";
 
 const driverOption = "com.docker.network.endpoint.sysctls";
 
 /** Edits the request, whose first network's interface is eth0. Throws `invalid-argument` with dockerd's words. */
 export function moveInterfaceSysctls(request: ContainerCreateRequest, version: number): void {
   const host = request.HostConfig ?? {};
-  const network = host.NetworkMode || "default";
-  if (/^(none|host|container:)/.test(network)) return;
+  const network = firstNetwork(request);
+  if (network === undefined) return;
   const moved: string[] = [];
   for (const [name, value] of Object.entries(host.Sysctls ?? {})) {
     const match = /^net\.(ipv4|ipv6|mpls)\.([^.]+)\.(eth\d+)\.(.+)$/.exec(name);
@@ -35,9 +36,8 @@ export function moveInterfaceSysctls(request: ContainerCreateRequest, version: n
 }
 
 function addSysctls(request: ContainerCreateRequest, network: string, sysctls: string[]): void {
-  const endpoints = { ...request.NetworkingConfig?.EndpointsConfig };
-  const own = endpoints[network] ?? {};
-  const all = [own.DriverOpts?.[driverOption], ...sysctls].filter(Boolean).join(",");
-  endpoints[network] = { ...own, DriverOpts: { ...own.DriverOpts, [driverOption]: all } };
-  request.NetworkingConfig = { ...request.NetworkingConfig, EndpointsConfig: endpoints };
+  changeEndpoint(request, network, (own) => {
+    const all = [own.DriverOpts?.[driverOption], ...sysctls].filter(Boolean).join(",");
+    return { ...own, DriverOpts: { ...own.DriverOpts, [driverOption]: all } };
+  });
 }

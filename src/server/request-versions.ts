@@ -8,6 +8,7 @@ import type { ContainerCreateRequest, ExecCreateRequest } from "../api/container
 import type { EndpointSettings, NetworkCreateRequest } from "../api/networks.ts";
 import type { Filters } from "../api/system.ts";
 import { invalidArgument } from "../base/errors.ts";
+import { changeEndpoint, firstNetwork } from "./create-endpoint.ts";
 import { moveInterfaceSysctls } from "./interface-sysctls.ts";
 import { type Change, shape } from "./version-change.ts";
 
@@ -102,12 +103,11 @@ export function upgradeCreate(request: ContainerCreateRequest, version: number):
   if (typeof host.PidsLimit === "number" && host.PidsLimit <= 0) delete host.PidsLimit;
   moveInterfaceSysctls(request, version);
   // 1.44 moved the address to the endpoint: older clients give it for the container.
-  if (version >= 44 || !request.MacAddress) return request;
-  const network = host.NetworkMode && host.NetworkMode !== "default" ? host.NetworkMode : "default";
-  if (/^(none|host|container:)/.test(network)) return request;
-  const endpoints = { ...request.NetworkingConfig?.EndpointsConfig };
-  endpoints[network] = { MacAddress: request.MacAddress, ...endpoints[network] };
-  request.NetworkingConfig = { ...request.NetworkingConfig, EndpointsConfig: endpoints };
+  const { MacAddress } = request;
+  const network = firstNetwork(request);
+  if (version < 44 && MacAddress && network !== undefined) {
+    changeEndpoint(request, network, (own) => ({ MacAddress, ...own }));
+  }
   return request;
 }
 

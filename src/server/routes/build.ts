@@ -45,7 +45,11 @@ async function build(
   }
   const canceled = new AbortController();
   const id = query.text("buildid");
-  if (id !== "") running.set(id, canceled);
+  if (id !== "") {
+    running.set(id, canceled);
+    // Every request's signal is aborted in the end, however it is answered.
+    request.signal.addEventListener("abort", () => running.delete(id), { once: true });
+  }
   const signal = AbortSignal.any([request.signal, canceled.signal]);
   if (query.text("version") === "2") return await buildWithBuildkit(buildkit, context, signal);
   const remote = query.text("remote");
@@ -69,12 +73,8 @@ async function build(
   };
   const quiet = query.bool("q");
   return progressStream(async (progress) => {
-    try {
-      if (quiet) await buildQuietly(builder, wanted, progress);
-      else await builder.build(wanted, progress);
-    } finally {
-      running.delete(id);
-    }
+    if (quiet) await buildQuietly(builder, wanted, progress);
+    else await builder.build(wanted, progress);
   });
 }
 

@@ -7,7 +7,7 @@ import { empty, json, jsonStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
 
 const pingHeaders = {
-  // 1: the classic builder; 2 would promise BuildKit.
+  // BuildKit, for clients that have a choice.
   "Builder-Version": "2",
   "Cache-Control": "no-cache, no-store, must-revalidate",
   "Content-Type": "text/plain; charset=utf-8",
