@@ -18,6 +18,7 @@ import {
 import { isUrl, remoteFiles } from "./context/remote-files.ts";
 import { resolveOwner } from "./owner.ts";
 import type { StageBuild } from "./stage-build.ts";
+import { isNumber } from "./stages.ts";
 
 export class CopyStep {
   private readonly build: StageBuild;
@@ -111,7 +112,7 @@ export class CopyStep {
     const common = { paths, literal: false, extract: name === "ADD" && copy.unpack !== false };
     if (copy.from === undefined) return { ...common, root: (await scope.context()).directory, preserve: false };
     const from = copy.from;
-    if (/^\d+$/.test(from) && !scope.stage(from)) {
+    if (isNumber(from) && !scope.stage(from)) {
       throw invalidArgument(`invalid from flag value ${from}: index out of bounds`);
     }
     const tree = await prefixed(`invalid from flag value ${from}: `, () => build.treeOf(from));

@@ -61,7 +61,9 @@ export class ImageSteps implements StepKeeper {
     await build.reach([state.image ?? "scratch", ...key], {
       description,
       work: () => work((layer) => this.keep(state, config, layer)),
-      otherwise: async () => this.fromGivenImages(state, description) ?? (await this.fromHistories(state, config)),
+      ...(this.cacheFrom.length > 0 && {
+        otherwise: async () => this.fromGivenImages(state, description) ?? (await this.fromHistories(state, config)),
+      }),
     });
   }
 

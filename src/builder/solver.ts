@@ -10,7 +10,7 @@ import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { BuildArgs } from "./build-args.ts";
 import type { BuildReport } from "./report.ts";
 import { type BuildScope, StageBuild, type StageState } from "./stage-build.ts";
-import { checkStageNames, neededStages, stageIndex, targetStage } from "./stages.ts";
+import { baseStage, checkStageNames, neededStages, stageIndex, targetStage } from "./stages.ts";
 
 export interface Solve extends Omit<BuildScope, "signal" | "escape" | "stage" | "ignoresCache" | "platform"> {
   dockerfile: Dockerfile;
@@ -77,7 +77,7 @@ export function baseImages(
   return needed.flatMap((index) => {
     const stage = stageOf(build.dockerfile, index);
     const name = base(stage);
-    const isImage = name !== "" && name !== "scratch" && stageIndex(stages.slice(0, index), name) === undefined;
+    const isImage = name !== "" && name !== "scratch" && baseStage(stages.slice(0, index), name) === undefined;
     return isImage ? [{ name, stage }] : [];
   });
 }

@@ -23,6 +23,7 @@ import type { ImageSources } from "./image-sources.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
 import type { StageReport } from "./report.ts";
 import { RunStep } from "./run-step.ts";
+import { isNumber } from "./stages.ts";
 import { cacheKey, type StepCache } from "./step-cache.ts";
 import type { StepKeeper } from "./step-keeper.ts";
 
@@ -154,7 +155,7 @@ export class StageBuild {
     const { scope, state } = this;
     if (base === "") throw invalidArgument(`base name (${this.stage.base}) should not be blank`);
     // A number is an image's name here.
-    const earlier = /^\d+$/.test(base) ? undefined : scope.stage(base);
+    const earlier = isNumber(base) ? undefined : scope.stage(base);
     if (earlier) scope.steps.startFromStage(state, await earlier);
     else if (base !== "scratch") {
       scope.steps.startFromImage(state, await scope.sources.image(base, this.report, this.stage.platform));

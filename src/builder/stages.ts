@@ -23,12 +23,17 @@ export function stageIndex(stages: readonly Stage[], name: string): number | und
   const wanted = name.toLowerCase();
   const named = stages.findLastIndex((stage) => stage.name?.toLowerCase() === wanted);
   if (named >= 0) return named;
-  return /^\d+$/.test(name) && Number(name) < stages.length ? Number(name) : undefined;
+  return isNumber(name) && Number(name) < stages.length ? Number(name) : undefined;
 }
 
 /** What FROM means by a name: a number there is an image's name. */
 export function baseStage(stages: readonly Stage[], name: string): number | undefined {
-  return /^\d+$/.test(name) ? undefined : stageIndex(stages, name);
+  return isNumber(name) ? undefined : stageIndex(stages, name);
+}
+
+/** Whether a name can only be a stage's number. */
+export function isNumber(name: string): boolean {
+  return /^\d+$/.test(name);
 }
 
 /** Indexes of the stages that the target needs, itself last. */

@@ -30,7 +30,7 @@ async function carriedPath(name: Carried, directory: string): Promise<string> {
     : fileURLToPath(new URL(`../../build/${name}`, import.meta.url));
   if (existsSync(beside)) return beside;
   const carried = Bun.embeddedFiles.find((file) => "name" in file && String(file.name).startsWith(name));
-  if (!carried) throw unavailable(`the shim is missing: no ${beside} (build it with: make shim)`);
+  if (!carried) throw unavailable(`${name} is missing: no ${beside} (build it with: make shim)`);
   return writeOut(name, new Uint8Array(await carried.arrayBuffer()), directory);
 }
 

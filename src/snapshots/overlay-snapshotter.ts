@@ -76,7 +76,7 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   mount(key: string): string {
-    const { upper, layers } = this.upperJob("usage", key);
+    const { upper, layers } = this.trees(key);
     const target = this.rootfs(key);
     if (this.isMounted(key)) return target;
     mountOverlay({ lower: layers, upper, work: join(this.directory, key, "work"), target });
@@ -89,7 +89,7 @@ export class OverlaySnapshotter implements Snapshotter {
 
   /** What `docker inspect` shows as GraphDriver.Data. */
   directories(key: string): { LowerDir: string; MergedDir: string; UpperDir: string; WorkDir: string } {
-    const { upper, layers } = this.upperJob("usage", key);
+    const { upper, layers } = this.trees(key);
     return {
       LowerDir: layers.join(":"),
       MergedDir: this.rootfs(key),
@@ -124,15 +124,18 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async changes(key: string): Promise<FilesystemChange[]> {
-    return (await runChild("__snapshot", this.upperJob("changes", key))) as FilesystemChange[];
+    return (await runChild("__snapshot", {
+      verb: "changes",
+      ...this.trees(key),
+    } satisfies UpperJob)) as FilesystemChange[];
   }
 
   async usage(key: string): Promise<number> {
-    return (await runChild("__snapshot", this.upperJob("usage", key))) as number;
+    return (await runChild("__snapshot", { verb: "usage", ...this.trees(key) } satisfies UpperJob)) as number;
   }
 
   async commit(key: string, { signal, consume, mountPoints = [], run = runOnce }: CommitOptions = {}): Promise<Layer> {
-    const { upper, layers } = this.upperJob("usage", key);
+    const { upper, layers } = this.trees(key);
     using place = this.layers.newDirectory();
     const job = {
       verb: consume ? "adopt-upper" : "copy-upper",
@@ -178,7 +181,8 @@ export class OverlaySnapshotter implements Snapshotter {
     return release;
   }
 
-  private upperJob(verb: UpperJob["verb"], key: string): UpperJob {
+  /** Its upper directory, and the layers below, the topmost first. */
+  private trees(key: string): Omit<UpperJob, "verb"> {
     const path = join(this.directory, key);
     let text: string;
     try {
@@ -191,6 +195,6 @@ export class OverlaySnapshotter implements Snapshotter {
     const diffIds = new Set(text.split("\n").filter(Boolean).reverse());
     const layers = [...diffIds].map((diffId) => this.layers.path(diffId));
     if (!existsSync(join(path, "plain"))) layers.push(this.initLayer);
-    return { verb, upper: join(path, "upper"), layers: layers.length > 0 ? layers : [this.emptyLayer] };
+    return { upper: join(path, "upper"), layers: layers.length > 0 ? layers : [this.emptyLayer] };
   }
 }

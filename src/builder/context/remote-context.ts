@@ -4,7 +4,7 @@ import { peek } from "../../archive/read-archive.ts";
 import { runChild } from "../../archive/run-child.ts";
 import { blockSize } from "../../archive/tar-entry.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import type { Bytes } from "../../base/streams.ts";
+import { type Bytes, collect } from "../../base/streams.ts";
 import { connectionProblem } from "../../remote/connection-problem.ts";
 import { type BuildContext, type ContextOptions, makeContext, readDockerfile, receiveContext } from "./context.ts";
 import { checkOut, type GitSource, parseGitUrl } from "./git.ts";
@@ -41,14 +41,12 @@ function detect(head: Uint8Array): string {
 }
 
 async function readText(body: Bytes, url: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size > maxDockerfile) throw invalidArgument(`the Dockerfile at ${url} is too long`);
+  try {
+    return Buffer.from(await collect(body, maxDockerfile)).toString();
+  } catch (cause) {
+    if (cause instanceof RangeError) throw invalidArgument(`the Dockerfile at ${url} is too long`, { cause });
+    throw cause;
   }
-  return Buffer.concat(chunks).toString();
 }
 
 async function gitContext(source: GitSource, options: ContextOptions): Promise<BuildContext> {

@@ -6,7 +6,7 @@ import type { ProgressMessage } from "../../api/system.ts";
 import { errorKind } from "../../base/errors.ts";
 import type { NamedContexts } from "../../builder/image-sources.ts";
 import type { BuildPlan, BuildReport, PlannedStage, StageReport } from "../../builder/report.ts";
-import { stageIndex } from "../../builder/stages.ts";
+import { baseStage } from "../../builder/stages.ts";
 import type { Instruction, Location, Stage } from "../../dockerfile/instructions.ts";
 import type { Lookup } from "../../dockerfile/shell-words.ts";
 import { type Digest, isSha256 } from "../../oci/digest.ts";
@@ -39,16 +39,12 @@ export class VertexReport implements BuildReport {
 
   stage(place: number): StageReport {
     const planned = this.plan.stages[place] as PlannedStage;
-    const earlier = this.plan.stages.slice(0, place);
+    const earlier = this.plan.stages.slice(0, place).map(({ stage }) => stage);
     return new VertexStage(this.progress, planned.stage, {
       name: stageName(this.plan, planned),
       fromVertices: this.fromVertices,
       namedImage: (base) => this.named?.image(base),
-      isStage: (base) =>
-        stageIndex(
-          earlier.map(({ stage }) => stage),
-          base,
-        ) !== undefined,
+      isStage: (base) => baseStage(earlier, base) !== undefined,
       failed: (error, location) => {
         const isFirst = this.failure === undefined;
         this.failure ??= { error, location };

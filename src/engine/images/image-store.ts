@@ -98,12 +98,12 @@ export class ImageStore {
     const hex = prefix.replace(/^sha256:/, "");
     if (!/^[a-f0-9]{1,64}$/.test(hex)) return undefined;
     const rows = this.database.all<{ id: Digest; doc: string }>(
-      "SELECT id, doc FROM images WHERE id >= ? AND id < ?",
+      "SELECT id, doc FROM images WHERE id >= ? AND id < ? AND doc ->> '$.hidden' IS NULL LIMIT 2",
       `sha256:${hex}`,
       `sha256:${hex}g`,
     );
-    const [only, second] = rows.map((row) => toRecord(row.id, row.doc)).filter(({ hidden }) => !hidden);
-    return second ? undefined : only;
+    const [only] = rows;
+    return only && rows.length === 1 ? toRecord(only.id, only.doc) : undefined;
   }
 
   /** Images whose parent this is. */
