@@ -55,8 +55,13 @@ export class Progress {
   }
 }
 
+/** Bytes of one step's output that are kept and told, as in BuildKit: all of a build is, until its client has had time to ask. */
+const maxLog = 2 << 20;
+const clipped = Buffer.from("\n[output clipped, log limit 2MiB reached]\n");
+
 export class VertexProgress {
   readonly vertex: Vertex;
+  private logged = 0;
   private readonly progress: Progress;
 
   constructor(progress: Progress, vertex: Vertex) {
@@ -88,8 +93,13 @@ export class VertexProgress {
   }
 
   log(stream: "stdout" | "stderr", bytes: Uint8Array): void {
-    const entry = { vertex: this.digest, timestamp: now(), stream: stream === "stdout" ? 1 : 2, msg: bytes };
-    this.progress.say({ logs: [entry] });
+    const room = maxLog - this.logged;
+    if (room <= 0) return;
+    this.logged += bytes.length;
+    const msg = bytes.length < room ? bytes : Buffer.concat([bytes.subarray(0, room), clipped]);
+    this.progress.say({
+      logs: [{ vertex: this.digest, timestamp: now(), stream: stream === "stdout" ? 1 : 2, msg }],
+    });
   }
 
   warn(warning: Omit<VertexWarning, "vertex" | "level">): void {
