@@ -3,7 +3,7 @@
  * Needs a Debian mirror that both this host and a container behind NAT reach.
  */
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { aptProxy, debianArchive } from "./lib/debian.ts";
@@ -109,6 +109,72 @@ test(
     expect(await docker("rmi", "author/redis")).toContain("Untagged: author/redis:latest");
     expect(await docker("rmi", "debian")).toContain("Untagged: debian:latest");
     expect(await docker("images", "-aq")).toBe("");
+  },
+  15 * minutes,
+);
+
+/** Its third step is broken at first. */
+const redisDockerfile = (port: string) => `FROM debian
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y redis-server
+RUN sed -i 's/^protected-mode .*/protected-mode no/; s/^bind .*/bind 0.0.0.0/' /etc/redis/${port === "" ? "missing" : "redis"}.conf
+EXPOSE 6379${port}
+ENTRYPOINT ["/usr/bin/redis-server"]
+CMD ["/etc/redis/redis.conf", "--daemonize", "no"]
+`;
+
+test(
+  "the same from a Dockerfile, mended in its third step",
+  async () => {
+    const { host, root } = target();
+    const docker = (...args: string[]) => target().must(...args);
+    await must(["sh", "-c", `exec docker import - debian <${await debianArchive()}`], { env: target().cliEnvironment });
+    const directory = join(root, "redis");
+    const build = (text: string) => {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, "Dockerfile"), text);
+      return target().dockerWith({ env: { DOCKER_BUILDKIT: "0" } }, "build", "-t", "author/redis", directory);
+    };
+    const withProxy = (text: string, proxy: string) =>
+      text.replace("RUN apt-get", `RUN echo '${proxy}' >/etc/apt/apt.conf.d/99proxy; apt-get`);
+    const proxy = (await aptProxy()).replaceAll("\n", " ");
+
+    const broken = await build(withProxy(redisDockerfile(""), proxy));
+    expect(broken.code).toBe(2);
+    expect(broken.stderr).toMatch(/The command '\/bin\/sh -c sed .*missing.conf' returned a non-zero code: 2/);
+    const mended = await build(withProxy(redisDockerfile("/tcp"), proxy));
+    expect(mended.code).toBe(0);
+    const record = mended.stdout.split("\n").filter((line) => /^Step|Using cache|Successfully/.test(line.trim()));
+    expect(record.map((line) => line.trim().split(" ").slice(0, 2).join(" "))).toEqual(
+      ["Step 1/6", "Step 2/6", "---> Using", "Step 3/6", "Step 4/6", "Step 5/6", "Step 6/6"].concat([
+        "Successfully built",
+        "Successfully tagged",
+      ]),
+    );
+
+    // The history is the record of the build, and its sizes are those of the layers.
+    const history = (
+      await docker("history", "--human=false", "--no-trunc", "--format", "{{.Size}}|{{.CreatedBy}}", "author/redis")
+    )
+      .split("\n")
+      .map((line) => ({ size: Number(line.slice(0, line.indexOf("|"))), by: line.slice(line.indexOf("|") + 1) }));
+    expect(history.map(({ by }) => by.replace(/^\/bin\/sh -c (#\(nop\) +)?/, "").split(" ")[0])).toEqual([
+      "CMD",
+      "ENTRYPOINT",
+      "EXPOSE",
+      "sed",
+      "echo",
+      "",
+    ]);
+    expect(history.map(({ size }) => size > 1_000_000)).toEqual([false, false, false, false, true, true]);
+    expect(history[3]?.size).toBeGreaterThan(0);
+    const whole = Number(await docker("inspect", "-f", "{{.Size}}", "author/redis"));
+    expect(history.reduce((sum, { size }) => sum + size, 0)).toBe(whole);
+
+    const redis = await docker("run", "-d", "-p", "6379:6379", "author/redis");
+    expect(await until("PONG", () => ask(host.address, "PING\r\n"))).toBe("+PONG\r\n");
+    await docker("rm", "-f", redis);
+    await docker("rmi", "author/redis", "debian");
+    await docker("image", "prune", "-f");
   },
   15 * minutes,
 );
