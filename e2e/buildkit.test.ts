@@ -147,6 +147,59 @@ onGantry("archives of images: OCI and Docker, which load takes", async () => {
   expect((await docker(["run", "--rm", "docker:1"])).stdout).toBe("oci\n");
 });
 
+onGantry("SOURCE_DATE_EPOCH: the same files give the same image, whenever they are built", async () => {
+  await begin();
+  await write({
+    "dated/Dockerfile":
+      "FROM busybox\nRUN rm /bin/wget && mkdir /d && echo x > /d/f && ln /d/f /d/g\nCOPY Dockerfile /c/\nENV A=1\n",
+  });
+  const build = async (...flags: string[]) => {
+    const args = ["build", "-q", "--no-cache", "--build-arg", "SOURCE_DATE_EPOCH=1000000000", ...flags, "dated"];
+    const { code, stdout, stderr } = await docker(args);
+    if (code !== 0) throw new Error(stderr);
+    return stdout.trim();
+  };
+  const image = ["-o", "type=image,name=dated,rewrite-timestamp=true"];
+  const first = await build(...image);
+  await Bun.sleep(1100);
+  expect(await build(...image)).toBe(first);
+  const inspected = await docker(["inspect", "-f", "{{.Created}} {{len .RootFS.Layers}}", "dated"]);
+  expect(inspected.stdout).toBe("2001-09-09T01:46:40Z 3\n");
+  const seen = "stat -c '%n %Y %h' /d /d/f /d/g /c/Dockerfile; test -e /bin/wget || echo gone; stat -c %Y /bin/busybox";
+  const [busybox, ...lines] = (await docker(["run", "--rm", "dated", "sh", "-c", seen])).stdout
+    .trim()
+    .split("\n")
+    .reverse();
+  expect(lines.reverse()).toEqual([
+    "/d 1000000000 2",
+    "/d/f 1000000000 2",
+    "/d/g 1000000000 2",
+    "/c/Dockerfile 1000000000 1",
+    "gone",
+  ]);
+  // The layers of the base stay what they are.
+  expect(busybox).toBe((await docker(["run", "--rm", "busybox", "stat", "-c", "%Y", "/bin/busybox"])).stdout.trim());
+
+  // In other outputs, everything has that time.
+  await build("-o", "type=tar,dest=dated.tar");
+  await build("-o", "dated.d");
+  const work = join(target().root, "work");
+  const listed = await run(["tar", "--utc", "--full-time", "-tvf", join(work, "dated.tar")]);
+  expect(
+    new Set(
+      listed.stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/ +/)[3]),
+    ),
+  ).toEqual(new Set(["2001-09-09"]));
+  const found = await run(["find", join(work, "dated.d/d"), join(work, "dated.d/bin"), "-newermt", "@1000000001"]);
+  expect(found.stdout).toBe("");
+  expect((await docker(["build", "--build-arg", "SOURCE_DATE_EPOCH=soon", "dated"])).stderr).toContain(
+    "invalid SOURCE_DATE_EPOCH",
+  );
+});
+
 withBuildx("only what has changed of a context is sent again", async () => {
   await begin();
   await write({ "big/Dockerfile": "FROM scratch\nCOPY . /\n", "big/gone": "x", "big/d/old": "x" });

@@ -193,7 +193,7 @@ function createBuildkit(
     images,
     snapshots,
     inspectRemote: (name, credentials, signal) => registries.inspect(name, credentials, signal),
-    exportTree: (directory, signal) => tree.exportTree(directory, signal),
+    exportTree: (directory, signal, times) => tree.exportTree(directory, signal, times),
     directory: join(config.dataRoot, "buildkit"),
     engineId: id,
     version,

@@ -2,6 +2,7 @@
 import type { ContainerPathStat } from "../api/containers.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { ContainerTree, PutOptions, TreeRoot } from "./container-tree.ts";
+import type { PackedTimes } from "./pack.ts";
 import { readArchive } from "./read-archive.ts";
 import { runChild, startChild } from "./run-child.ts";
 
@@ -28,7 +29,7 @@ export class ChildContainerTree implements ContainerTree {
     );
   }
 
-  async exportTree(rootfs: string, signal: AbortSignal): Promise<Bytes> {
-    return startChild("__archive", { verb: "tree-export", rootfs }, { stdout: "stream", signal }).output;
+  async exportTree(rootfs: string, signal: AbortSignal, times?: PackedTimes): Promise<Bytes> {
+    return startChild("__archive", { verb: "tree-export", rootfs, times }, { stdout: "stream", signal }).output;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { ContainerPathStat } from "../api/containers.ts";
 import type { Bytes } from "../base/streams.ts";
+import type { PackedTimes } from "./pack.ts";
 
 export interface TreeBind {
   source: string;
@@ -38,5 +39,5 @@ export interface ContainerTree {
    */
   putArchive(root: TreeRoot, path: string, archive: Bytes, options: PutOptions): Promise<void>;
   /** The whole rootfs without what is mounted in it. `rootfs` must be mounted. */
-  exportTree(rootfs: string, signal: AbortSignal): Promise<Bytes>;
+  exportTree(rootfs: string, signal: AbortSignal, times?: PackedTimes): Promise<Bytes>;
 }

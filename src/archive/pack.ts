@@ -21,17 +21,28 @@ export interface DirectoryAttributes {
   mtime: number;
 }
 
+/** Times that archives get, in seconds since 1970. */
+export interface PackedTimes {
+  /** Later ones become this. */
+  notAfter?: number | undefined;
+  /** All become this. */
+  always?: number | undefined;
+}
+
 export class Packer {
   private readonly sink: EntrySink;
+  private readonly times: PackedTimes;
   /** Names in the archive of files with several links, by inode. */
   private readonly links = new Map<string, string>();
 
-  constructor(sink: EntrySink) {
+  constructor(sink: EntrySink, times: PackedTimes = {}) {
     this.sink = sink;
+    this.times = times;
   }
 
   /** Adds what is at `path` under `name` (without a trailing slash), owner and mode as `stat` says. Sockets, and what has vanished meanwhile, are left out. */
-  add(path: string, name: string, stat: files.FileStat): void {
+  add(path: string, name: string, given: files.FileStat): void {
+    const stat = { ...given, mtime: this.time(given.mtime) };
     const type = entryTypes[stat.mode & files.fileType.mask];
     if (!type) return;
     try {
@@ -44,12 +55,17 @@ export class Packer {
 
   /** An empty file: a whiteout. */
   addEmpty(name: string, mtime: number): void {
-    this.sink.add({ ...emptyEntry, name, mtime });
+    this.sink.add({ ...emptyEntry, name, mtime: this.time(mtime) });
   }
 
   /** A directory that need not be there. */
   addDirectory(name: string, { mode, uid, gid, mtime }: DirectoryAttributes): void {
-    this.sink.add({ ...emptyEntry, mode, uid, gid, mtime, name: `${name}/`, type: "directory" });
+    this.sink.add({ ...emptyEntry, mode, uid, gid, mtime: this.time(mtime), name: `${name}/`, type: "directory" });
+  }
+
+  private time(mtime: number): number {
+    const { always, notAfter = Number.POSITIVE_INFINITY } = this.times;
+    return always ?? Math.min(mtime, notAfter);
   }
 
   private addFile(path: string, name: string, stat: files.FileStat): void {
@@ -64,7 +80,7 @@ export class Packer {
     try {
       const now = files.statOf(descriptor);
       if (!files.isRegular(now)) return;
-      const shown = { ...now, uid: stat.uid, gid: stat.gid, mode: stat.mode };
+      const shown = { ...now, uid: stat.uid, gid: stat.gid, mode: stat.mode, mtime: this.time(now.mtime) };
       this.sink.addFile(toEntry(path, name, "file", shown, ""), descriptor, now.blocks);
     } finally {
       closeSync(descriptor);

@@ -7,7 +7,7 @@ import { ByteSource } from "./byte-source.ts";
 import { reportHead } from "./child-protocol.ts";
 import { enterRoot } from "./confine.ts";
 import type { PutOptions, TreeRoot } from "./container-tree.ts";
-import { Packer } from "./pack.ts";
+import { type PackedTimes, Packer } from "./pack.ts";
 import { TarReader } from "./tar-reader.ts";
 import { TarWriter } from "./tar-writer.ts";
 import { absolutePath, baseName, fileNotFound, followLinks, statIn, toPathStat } from "./tree-path.ts";
@@ -91,13 +91,14 @@ function isWithin(path: string, directory: string): boolean {
 export interface TreeExportJob {
   verb: "tree-export";
   rootfs: string;
+  times?: PackedTimes | undefined;
 }
 
 /** The whole tree, names without a leading slash. */
-export function treeExport({ rootfs }: TreeExportJob): void {
+export function treeExport({ rootfs, times }: TreeExportJob): void {
   enterRoot(rootfs);
   const writer = new TarWriter(new ByteSink(1));
-  const packer = new Packer(writer);
+  const packer = new Packer(writer, times);
   for (const name of files.listNames("/").sort()) {
     const stat = files.lstat(`/${name}`);
     if (stat) packTree(packer, `/${name}`, name, stat, new Set());

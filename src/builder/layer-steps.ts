@@ -31,6 +31,7 @@ export class LayerSteps implements StepKeeper {
     state.history = structuredClone(config.history ?? []);
     state.author = config.author ?? "";
     state.variant = config.variant;
+    state.baseLayers = record.layers.length;
   }
 
   startFromStage(state: StageState, earlier: StageState): void {
@@ -39,6 +40,7 @@ export class LayerSteps implements StepKeeper {
     state.history = structuredClone(earlier.history);
     state.author = earlier.author;
     state.variant = earlier.variant;
+    state.baseLayers = earlier.baseLayers;
   }
 
   recordedArguments({ args }: StageState): string[] {

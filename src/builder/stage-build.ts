@@ -69,6 +69,8 @@ export interface StageState {
   history: ImageHistory[];
   /** CPU variant of the base image. */
   variant: string | undefined;
+  /** So many layers were there before the build: those of the image that the first stage of the line began with. */
+  baseLayers: number;
 }
 
 /** What is done when a step is not in the cache. */
@@ -104,6 +106,7 @@ export class StageBuild {
       author: "",
       history: [],
       variant: undefined,
+      baseLayers: 0,
     };
   }
 

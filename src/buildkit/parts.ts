@@ -1,12 +1,14 @@
 /** What BuildKit's face needs of the rest. The engine's classes satisfy these by shape; they meet in src/daemon/. */
 
 import type { ProgressMessage } from "../api/system.ts";
+import type { PackedTimes } from "../archive/pack.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { Builder } from "../builder/builder.ts";
 import type { BuilderImages, BuilderSnapshots } from "../builder/parts.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
+import type { Snapshotter } from "../snapshots/snapshotter.ts";
 
 export interface BuildkitImages extends BuilderImages {
   saveAs(id: Digest, names: Reference[], options: { signal: AbortSignal }): Promise<Bytes>;
@@ -24,11 +26,11 @@ export interface BuildkitImages extends BuilderImages {
 export interface BuildkitDependencies {
   builder: Builder;
   images: BuildkitImages;
-  snapshots: BuilderSnapshots;
+  snapshots: BuilderSnapshots & Pick<Snapshotter, "retime">;
   /** Rejects in the registry's words when it has no such image. */
   inspectRemote: (name: string, credentials: Credentials, signal: AbortSignal) => Promise<unknown>;
   /** An archive of everything below a directory. */
-  exportTree: (directory: string, signal: AbortSignal) => Promise<Bytes>;
+  exportTree: (directory: string, signal: AbortSignal, times?: PackedTimes) => Promise<Bytes>;
   /** This object's alone, on the disk of the layers: what clients have sent. */
   directory: string;
   /** Of the engine: the worker's id. */

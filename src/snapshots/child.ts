@@ -5,7 +5,7 @@ import { type Jobs, runJob } from "../archive/child-protocol.ts";
 import { enterRoot } from "../archive/confine.ts";
 import { contentSize, type UnpackLayerResult } from "../archive/layer-files.ts";
 import { LayerKeeper, LayerMaker } from "../archive/layer-maker.ts";
-import { Packer } from "../archive/pack.ts";
+import { type PackedTimes, Packer } from "../archive/pack.ts";
 import { fromRaw, openFlags } from "../linux/files.ts";
 import { isShown, type MountPoint, tidyMountPoints, tidyUpper } from "./tidy-upper.ts";
 import { type UpperChange, upperChanges } from "./upper-changes.ts";
@@ -23,6 +23,8 @@ export interface UpperLayerJob extends Omit<UpperJob, "verb"> {
   /** An empty directory, the layer's. */
   directory: string;
   mountPoints: readonly MountPoint[];
+  /** For `copy-upper` alone. */
+  times?: PackedTimes | undefined;
 }
 
 const kinds = { modified: 0, added: 1, deleted: 2 } as const;
@@ -37,11 +39,11 @@ function changes({ upper, layers }: UpperJob): FilesystemChange[] {
     .map(({ path, kind }) => ({ Path: fromRaw(path), Kind: kinds[kind] }));
 }
 
-function copyUpper({ upper, layers, directory, mountPoints }: UpperLayerJob): UnpackLayerResult {
+function copyUpper({ upper, layers, directory, mountPoints, times }: UpperLayerJob): UnpackLayerResult {
   return withLayers(layers, (descriptors) => {
     using maker = new LayerMaker(directory, upper);
     tidyMountPoints(mountPoints, descriptors);
-    pack(new Packer(maker), upperChanges(descriptors, { purpose: "layer" }));
+    pack(new Packer(maker, times), upperChanges(descriptors, { purpose: "layer" }));
     maker.end();
     return maker.result();
   });

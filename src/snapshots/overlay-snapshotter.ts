@@ -24,7 +24,7 @@ import type { DirectoryLayerStore } from "./directory-layer-store.ts";
 import { makeInitLayer } from "./init-layer.ts";
 import type { Layer } from "./layer-store.ts";
 import { isMountPoint } from "./mount-point.ts";
-import type { CommitOptions, Snapshotter } from "./snapshotter.ts";
+import type { CommitOptions, LayerJobOptions, Snapshotter } from "./snapshotter.ts";
 import type { Trash } from "./trash.ts";
 
 /** A process for this job alone. */
@@ -147,6 +147,26 @@ export class OverlaySnapshotter implements Snapshotter {
     const { diffId, size } = (await run(job, { signal })) as UnpackLayerResult;
     // A daemon that dies here leaves a snapshot without upper directory and a layer without row: the next start removes both.
     if (consume && !this.layers.has(diffId)) renameSync(upper, join(place.path, "diff"));
+    return this.layers.adopt(place.path, { diffId, size });
+  }
+
+  async retime(
+    layers: readonly string[],
+    notAfter: number,
+    { signal, run = runOnce }: LayerJobOptions = {},
+  ): Promise<Layer> {
+    const [upper, ...below] = layers.map((diffId) => this.layers.path(this.layers.get(diffId).diffId)).reverse();
+    if (upper === undefined) throw notFound("there is no layer to make another one of");
+    using place = this.layers.newDirectory();
+    const job = {
+      verb: "copy-upper",
+      upper,
+      layers: below.length > 0 ? below : [this.emptyLayer],
+      directory: place.path,
+      mountPoints: [],
+      times: { notAfter },
+    } as const;
+    const { diffId, size } = (await run(job, { signal })) as UnpackLayerResult;
     return this.layers.adopt(place.path, { diffId, size });
   }
 

@@ -20,16 +20,19 @@ import type { UpperLayerJob } from "./child.ts";
 import type { Layer } from "./layer-store.ts";
 import type { MountPoint } from "./tidy-upper.ts";
 
-export interface CommitOptions {
+export interface LayerJobOptions {
   signal?: AbortSignal | undefined;
+  /** Runs the job in a process that the caller has at hand. */
+  run?: (job: UpperLayerJob, options: { signal: AbortSignal | undefined }) => Promise<unknown>;
+}
+
+export interface CommitOptions extends LayerJobOptions {
   /**
    * The upper directory becomes the layer, without being copied: the snapshot is of no use any more but to be removed, also when this
    * fails. Nobody may be writing to it.
    */
   consume?: boolean;
   mountPoints?: readonly MountPoint[];
-  /** Runs the job in a process that the caller has at hand. */
-  run?: (job: UpperLayerJob, options: { signal: AbortSignal | undefined }) => Promise<unknown>;
 }
 
 export interface Snapshotter {
@@ -54,6 +57,11 @@ export interface Snapshotter {
   usage(key: string): Promise<number>;
   /** Makes a layer of the upper directory; unless it is consumed, the snapshot stays as it is. Throws `not-found`. */
   commit(key: string, options?: CommitOptions): Promise<Layer>;
+  /**
+   * Makes another layer of the topmost one, with no time later than `notAfter` (seconds since 1970). `layers`: those that it lies on,
+   * base first, and itself. Throws `not-found`.
+   */
+  retime(layers: readonly string[], notAfter: number, options?: LayerJobOptions): Promise<Layer>;
   /**
    * After a restart: removes every snapshot whose key is not in `known`, unmounts nothing of the others, and goes on with the
    * deletions that were under way.

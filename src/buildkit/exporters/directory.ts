@@ -1,16 +1,22 @@
 /** The result's files into a directory of the client's. Source: moby/buildkit session/filesync; tonistiigi/fsutil send.go. */
 import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from "node:fs";
 import { invalidArgument } from "../../base/errors.ts";
+import type { Epoch } from "../epoch.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import type { ClientCall } from "../grpc/client.ts";
-import { packet, packetTypes, type Stat } from "../protocol/messages.ts";
+import { type Exporter, packet, packetTypes, type Stat } from "../protocol/messages.ts";
 import { goMode } from "../session/file-stat.ts";
+import { epochOf } from "./dated.ts";
 import { type ExportResponse, type ExportScope, withTree } from "./export.ts";
 import { sendMethod } from "./send.ts";
 
 const pieceSize = 32 * 1024;
 
-export async function exportDirectory(result: BuiltResult, scope: ExportScope): Promise<ExportResponse> {
+export async function exportDirectory(
+  exporter: Exporter,
+  result: BuiltResult,
+  scope: ExportScope,
+): Promise<ExportResponse> {
   const { progress, index, signal } = scope;
   await progress.vertex("exporting to client directory").around((vertex) =>
     withTree(result, scope, async (directory) => {
@@ -19,7 +25,7 @@ export async function exportDirectory(result: BuiltResult, scope: ExportScope): 
       const copying = vertex.status("copying files");
       const call = session.client.open(sendMethod, { "buildkit-attachable-exporter-id": String(index) }, signal);
       try {
-        copying.complete(await new Sender(call, directory).run());
+        copying.complete(await new Sender(call, directory, epochOf(exporter, result)).run());
       } finally {
         call.cancel();
       }
@@ -32,14 +38,17 @@ export async function exportDirectory(result: BuiltResult, scope: ExportScope): 
 class Sender {
   private readonly call: ClientCall;
   private readonly root: string | undefined;
+  /** The time of all files. */
+  private readonly epoch: Epoch;
   /** By the numbers of the list. */
   private readonly paths: Buffer[] = [];
   /** Inode → first path, of files with several links. */
   private readonly linked = new Map<string, Buffer>();
   private sent = 0;
 
-  constructor(call: ClientCall, root: string | undefined) {
+  constructor(call: ClientCall, root: string | undefined, epoch: Epoch) {
     this.call = call;
+    this.epoch = epoch;
     this.root = root;
   }
 
@@ -87,7 +96,7 @@ class Sender {
       uid: stats.uid,
       gid: stats.gid,
       size: stats.isFile() ? stats.size : 0,
-      modTime: Math.round(stats.mtimeMs * 1e6),
+      modTime: this.epoch === undefined ? Math.round(stats.mtimeMs * 1e6) : this.epoch * 1e9,
       linkname: this.linkOf(path, whole, stats),
       devmajor: stats.rdev >> 8,
       devminor: stats.rdev & 0xff,

@@ -26,7 +26,7 @@ const known = ["moby", "image", "local", "tar", "oci", "docker"];
 /** Throws for exporters that nobody serves: before anything is built. */
 export function checkExporter({ Type, Attrs }: Exporter): void {
   if (!known.includes(Type)) throw invalidArgument(`exporter "${Type}" could not be found`);
-  for (const name of ["rewrite-timestamp", "push-by-digest", "unpack", "store"]) {
+  for (const name of ["push-by-digest", "unpack", "store"]) {
     if (Attrs[name] !== undefined && Attrs[name] !== "false") {
       throw notImplemented(`the option ${name} of the exporter ${Type} is not supported`);
     }
@@ -43,9 +43,9 @@ export async function exportResult(
     case "image":
       return exportImage(exporter, result, scope);
     case "local":
-      return exportDirectory(result, scope);
+      return exportDirectory(exporter, result, scope);
     case "tar":
-      return exportTar(result, scope);
+      return exportTar(exporter, result, scope);
     default:
       return exportArchive(exporter, result, scope);
   }

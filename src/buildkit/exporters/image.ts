@@ -7,17 +7,22 @@ import type { BuiltResult } from "../frontend/frontend.ts";
 import type { VertexProgress } from "../progress.ts";
 import type { Exporter } from "../protocol/messages.ts";
 import { credentialsOf } from "../session/services.ts";
+import { datedConfig } from "./dated.ts";
 import type { ExportResponse, ExportScope } from "./export.ts";
 
 export async function exportImage(
-  { Attrs }: Exporter,
-  { config }: BuiltResult,
+  exporter: Exporter,
+  result: BuiltResult,
   scope: ExportScope,
 ): Promise<ExportResponse> {
+  const { Attrs } = exporter;
   const names = namesOf(Attrs["name"]);
   const { deps, progress } = scope;
+  using _held = deps.images.hold();
   return await progress.vertex("exporting to image").around(async (vertex) => {
-    if (config.rootfs.diff_ids.length > 0) vertex.status("exporting layers").complete();
+    const exporting = vertex.status("exporting layers");
+    const config = await datedConfig(exporter, result, scope);
+    if (config.rootfs.diff_ids.length > 0) exporting.complete();
     const expected = digestOf(encodeImageConfig(config));
     const writing = vertex.status(`writing image ${expected}`);
     const id = await deps.images.createBuilt(config);

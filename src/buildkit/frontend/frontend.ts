@@ -14,6 +14,7 @@ import { type Digest, isSha256 } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { hostPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
 import { parseReference } from "../../oci/reference.ts";
+import { atEpoch, type Epoch } from "../epoch.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress, VertexProgress } from "../progress.ts";
 import type { LocalSources } from "../session/local-sources.ts";
@@ -54,6 +55,10 @@ export interface BuiltResult {
   /** Its layers; undefined: it has none. */
   tree: Digest | undefined;
   config: ImageConfig;
+  /** So many of the layers, from the base, are not of this build. */
+  baseLayers: number;
+  /** Of SOURCE_DATE_EPOCH. */
+  epoch: Epoch;
 }
 
 export class DockerfileFrontend {
@@ -145,9 +150,8 @@ export class DockerfileFrontend {
 
   private result(state: StageState, platform: Platform, options: FrontendOptions): BuiltResult {
     const layers = (state.image && this.deps.images.find(state.image)?.layers) || [];
-    const epoch = options.args["SOURCE_DATE_EPOCH"];
-    const config = imageConfigOf(state, { layers, platform, epoch: epoch === undefined ? undefined : Number(epoch) });
-    return { tree: state.image, config };
+    const config = atEpoch(imageConfigOf(state, { layers, platform }), options.epoch);
+    return { tree: state.image, config, baseLayers: state.baseLayers, epoch: options.epoch };
   }
 
   private solveRequest({ session, signal }: FrontendRequest, options: FrontendOptions): SolveRequest {

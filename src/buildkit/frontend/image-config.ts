@@ -4,13 +4,12 @@ import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig, ImageHistory, ImageRunConfig } from "../../oci/image-config.ts";
 import type { Platform } from "../../oci/platform.ts";
 
-/** `epoch`: seconds since 1970 that stand for every time this build adds (SOURCE_DATE_EPOCH). */
 export function imageConfigOf(
   state: StageState,
-  { layers, platform, epoch }: { layers: readonly Digest[]; platform: Platform; epoch: number | undefined },
+  { layers, platform }: { layers: readonly Digest[]; platform: Platform },
 ): ImageConfig {
-  const history = withTimes(state.history, epoch);
-  const created = history.findLast((entry) => entry.created)?.created ?? epochTime(epoch);
+  const history = withTimes(state.history);
+  const created = history.findLast((entry) => entry.created)?.created;
   const variant = state.variant ?? platform.variant;
   return {
     architecture: platform.architecture,
@@ -25,7 +24,7 @@ export function imageConfigOf(
 }
 
 /** Entries of steps that changed no file get the time of the first new layer, or of the layer before. */
-function withTimes(history: readonly ImageHistory[], epoch: number | undefined): ImageHistory[] {
+function withTimes(history: readonly ImageHistory[]): ImageHistory[] {
   const entries = history.map((entry) => ({ ...entry }));
   const firstNew = entries.findIndex(({ created }) => !created);
   const next = firstNew < 0 ? undefined : entries.slice(firstNew).find(({ created }) => created);
@@ -38,13 +37,8 @@ function withTimes(history: readonly ImageHistory[], epoch: number | undefined):
       seen = true;
       entry.created = last;
     }
-    if (epoch !== undefined && Date.parse(entry.created) > epoch * 1000) entry.created = epochTime(epoch) as string;
   }
   return entries;
-}
-
-function epochTime(epoch: number | undefined): string | undefined {
-  return epoch === undefined ? undefined : new Date(epoch * 1000).toISOString().replace(".000Z", "Z");
 }
 
 /** Without what says nothing. */

@@ -2,6 +2,7 @@
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import { splitOnce } from "../../base/text.ts";
+import { type Epoch, parseEpoch } from "../epoch.ts";
 
 export interface FrontendOptions {
   /** Path of the Dockerfile in its source. */
@@ -13,6 +14,8 @@ export interface FrontendOptions {
   target: string;
   platform: string | undefined;
   args: Record<string, string>;
+  /** Of the build argument SOURCE_DATE_EPOCH. */
+  epoch: Epoch;
   labels: Record<string, string>;
   /** As in SolveRequest. */
   noCache: boolean | string[];
@@ -46,13 +49,15 @@ export function parseOptions(given: Readonly<Record<string, string>>): FrontendO
   const noCache = take("no-cache");
   const platform = take("platform");
   if (platform?.includes(",")) throw notImplemented("building for several platforms at once is not supported");
+  const args = Object.fromEntries(prefixed("build-arg:"));
   const options: FrontendOptions = {
     filename: take("filename") || "Dockerfile",
     dockerfileSource: take("dockerfilekey"),
     remote: take("context") || undefined,
     target: take("target") ?? "",
     platform: platform || undefined,
-    args: Object.fromEntries(prefixed("build-arg:")),
+    args,
+    epoch: parseEpoch(args["SOURCE_DATE_EPOCH"]),
     labels: Object.fromEntries(prefixed("label:")),
     noCache: noCache === undefined ? false : noCache === "" || noCache.split(","),
     pull: rest.get("image-resolve-mode") === "pull",
