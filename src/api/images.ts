@@ -1,6 +1,31 @@
 /** Engine API wire types: images. Source: Docker Engine API 1.51. */
 import type { ContainerConfig } from "./container-config.ts";
 
+export interface OciPlatform {
+  os: string;
+  architecture: string;
+  variant?: string;
+}
+
+export interface OciDescriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  platform?: OciPlatform;
+  annotations?: Record<string, string>;
+}
+
+/** One manifest behind an image; of an index also those that are not here. Since 1.47. */
+export interface ImageManifestSummary {
+  ID: string;
+  Descriptor: OciDescriptor;
+  Available: boolean;
+  Size: { Content: number; Total: number };
+  Kind: "image" | "attestation" | "unknown";
+  ImageData?: { Platform: OciPlatform; Size: { Unpacked: number }; Containers: string[] | null };
+  AttestationData?: { For: string };
+}
+
 export interface ImageSummary {
   Id: string;
   ParentId: string;
@@ -13,6 +38,8 @@ export interface ImageSummary {
   VirtualSize?: number;
   Labels: Record<string, string> | null;
   Containers: number;
+  Descriptor?: OciDescriptor;
+  Manifests?: ImageManifestSummary[];
 }
 
 export interface ImageInspect {
@@ -32,6 +59,8 @@ export interface ImageInspect {
   GraphDriver: { Name: string; Data: Record<string, string> | null };
   RootFS: { Type: string; Layers?: string[] };
   Metadata: { LastTagTime: string };
+  Descriptor?: OciDescriptor;
+  Manifests?: ImageManifestSummary[];
   Config: ContainerConfig | null;
   Container?: string;
   ContainerConfig?: ContainerConfig | null;

@@ -3,8 +3,9 @@
  *
  *   containers    id → name (unique) · doc (ContainerRecord)
  *   images        id (config digest) → created · doc (ImageRecord: config, layers, parent, size …)
- *   tags          reference (normalised `docker.io/library/debian:12`) → image id
+ *   tags          reference (normalised `docker.io/library/debian:12`) → image id · target: digest of the manifest or index, if one is known
  *   digests       reference (`docker.io/library/debian@sha256:…`) → image id
+ *   manifests     (target, digest of one of its manifests) → image id: which platforms of an index are here
  *   layers        diff_id → size · state: `unpacking` (intent) | `ready` | `removing`
  *   layer_blobs   (diff_id, digest, repository) → size · seen: gzipped forms of a layer, and where a registry had them
  *   blobs         digest → size · media type
@@ -55,4 +56,10 @@ export const migrations: readonly string[] = [
   // Ports lead to one endpoint per version of IP.
   "UPDATE endpoints SET doc = json_set(doc, '$.publishes', json('[4]')) WHERE json_extract(doc, '$.publishes') = 1",
   "UPDATE endpoints SET doc = json_set(doc, '$.publishes', json('[]')) WHERE json_extract(doc, '$.publishes') = 0",
+  `
+  ALTER TABLE tags ADD COLUMN target TEXT;
+  CREATE TABLE manifests (
+    target TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (target, digest)) STRICT;
+  CREATE INDEX manifests_by_image ON manifests (image);
+  `,
 ];

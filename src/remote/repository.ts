@@ -43,16 +43,19 @@ const uploadAttempts = 3;
 export class Repository {
   readonly endpoint: Endpoint;
   readonly name: string;
+  private readonly options: RepositoryOptions;
   private readonly transport: Transport;
   private readonly auth: Authenticator;
   private readonly actions: string;
   private readonly extraScopes = new Set<string>();
 
-  constructor({ endpoint, name, credentials, purpose, certificates }: RepositoryOptions) {
+  constructor(options: RepositoryOptions, auth?: Authenticator) {
+    const { endpoint, name, credentials, purpose, certificates } = options;
+    this.options = options;
     this.endpoint = endpoint;
     this.name = name;
     this.transport = new Transport(endpoint, certificates);
-    this.auth = new Authenticator(this.transport, credentials);
+    this.auth = auth ?? new Authenticator(this.transport, credentials);
     this.actions = purpose === "push" ? "pull,push" : "pull";
   }
 
@@ -77,6 +80,19 @@ export class Repository {
       throw invalidArgument(`manifest verification failed for digest ${wanted}`);
     }
     return { digest, mediaType: response.headers.get("Content-Type")?.split(";")[0]?.trim() ?? "", bytes };
+  }
+
+  async hasManifest(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    const response = await this.ask(`/manifests/${digest}`, { method: "HEAD", headers: { Accept: accepted }, signal });
+    await response.body?.cancel();
+    if (response.ok) return true;
+    if (response.status === 404) return false;
+    throw await toRegistryError(response);
+  }
+
+  /** Another repository of the same registry, to read from. */
+  beside(name: string): Repository {
+    return new Repository({ ...this.options, name, purpose: "pull" }, this.auth);
   }
 
   async putManifest(reference: string, mediaType: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {

@@ -121,14 +121,26 @@ export interface ExecBackend {
 export type Progress = (message: S.ProgressMessage) => void;
 
 export interface ImageBackend {
-  list(options: { all: boolean; digests: boolean; sharedSize: boolean; filters: S.Filters }): Promise<I.ImageSummary[]>;
-  inspect(name: string, options: { platform?: string | undefined }): Promise<I.ImageInspect>;
+  list(options: {
+    all: boolean;
+    digests: boolean;
+    sharedSize: boolean;
+    manifests: boolean;
+    filters: S.Filters;
+  }): Promise<I.ImageSummary[]>;
+  inspect(name: string, options: { platform?: string | undefined; manifests: boolean }): Promise<I.ImageInspect>;
   history(name: string, options: { platform?: string | undefined }): Promise<I.ImageHistoryItem[]>;
   tag(name: string, repo: string, tag: string): Promise<void>;
-  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<I.ImageDeleteItem[]>;
+  remove(
+    name: string,
+    options: { force: boolean; noPrune: boolean; platforms: string[] },
+  ): Promise<I.ImageDeleteItem[]>;
   prune(filters: S.Filters): Promise<I.PruneImagesResponse>;
   /** `POST /images/load`; an EngineError after progress has begun becomes the stream's last message. */
-  load(archive: Bytes, options: { quiet: boolean; progress: Progress; signal: AbortSignal }): Promise<void>;
+  load(
+    archive: Bytes,
+    options: { quiet: boolean; platform?: string | undefined; progress: Progress; signal: AbortSignal },
+  ): Promise<void>;
   /** `POST /images/create?fromImage=`; an error before the first progress is a status. */
   pull(
     name: string,
@@ -150,7 +162,7 @@ export interface ImageBackend {
       signal: AbortSignal;
     },
   ): Promise<void>;
-  save(names: string[], options: { signal: AbortSignal }): Promise<Bytes>;
+  save(names: string[], options: { platform?: string | undefined; signal: AbortSignal }): Promise<Bytes>;
   /** `POST /images/create?fromSrc=`; `source` is `-` with a body, or a URL. Reports the new image's id as progress. */
   import(
     source: string,

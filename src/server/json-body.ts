@@ -66,7 +66,7 @@ function parse(text: string): unknown {
 /**
  * Go's words for what is wrong with a text that is not JSON, found by scanning it. `trailing`: a whole value with something behind.
  */
-function goComplaint(text: string): string {
+export function goComplaint(text: string): string {
   const scanner = new GoScanner(text);
   const complaint = scanner.value();
   if (complaint !== undefined) return complaint;

@@ -46,8 +46,14 @@ export function publishImageEvent(context: ImageContext, action: string, id: Dig
 }
 
 /** Gives a name to an image, with dockerd's event. Returns the image that had it before. */
-export function tagImage(context: ImageContext, reference: Reference, id: Digest, now: string): Digest | undefined {
-  const previous = context.store.setReference(reference, id);
+export function tagImage(
+  context: ImageContext,
+  reference: Reference,
+  id: Digest,
+  now: string,
+  target?: Digest,
+): Digest | undefined {
+  const previous = context.store.setReference(reference, id, target);
   context.store.update(id, { lastTagged: now });
   publishImageEvent(context, "tag", id, familiarString(reference));
   return previous;

@@ -9,17 +9,20 @@ import type { Digest } from "../../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../../oci/image-config.ts";
 import { mediaTypes } from "../../oci/manifest.ts";
 import { formatReference, parseReference, type Reference, withDefaultTag, withDigest } from "../../oci/reference.ts";
+import { ImageManifests } from "./image-manifests.ts";
 import { createdNanos, type ImageRecord } from "./image-record.ts";
 
 export class ImageStore {
   private readonly database: Database;
   private readonly content: ContentStore;
+  readonly manifests: ImageManifests;
   /** Configs never change, so that parsing each once is enough. */
   private readonly configs = new Map<Digest, ImageConfig>();
 
   constructor(database: Database, content: ContentStore) {
     this.database = database;
     this.content = content;
+    this.manifests = new ImageManifests(database);
   }
 
   /** Stores an image and its config; idempotent: an image that exists keeps its record. */
@@ -75,6 +78,7 @@ export class ImageStore {
     this.database.transaction(() => {
       this.database.run("DELETE FROM tags WHERE image = ?", id);
       this.database.run("DELETE FROM digests WHERE image = ?", id);
+      this.manifests.forgetImage(id);
       this.database.run("DELETE FROM images WHERE id = ?", id);
     });
     this.configs.delete(id);
@@ -156,14 +160,50 @@ export class ImageStore {
     return rows.map((row) => ({ reference: parseReference(row.reference), image: row.image }));
   }
 
-  /** Gives the name to this image, whoever had it before. Returns the previous owner if that is another image. */
-  setReference(reference: Reference, id: Digest): Digest | undefined {
+  /** The manifest or index that a name stands for; undefined for an image that was made here. */
+  targetOf(reference: Reference): Digest | undefined {
+    if (reference.digest !== undefined) return reference.digest;
+    const key = formatReference(withDefaultTag(reference));
+    return (
+      this.database.get<{ target: Digest | null }>("SELECT target FROM tags WHERE reference = ?", key)?.target ??
+      undefined
+    );
+  }
+
+  /** The repositories that had a manifest or index. */
+  repositoriesOf(target: Digest): string[] {
+    const rows = this.database.all<{ reference: string }>(
+      "SELECT reference FROM digests WHERE reference LIKE '%@' || ? ORDER BY reference",
+      target,
+    );
+    return rows.map((row) => row.reference.slice(0, row.reference.indexOf("@")));
+  }
+
+  /** The names that lead to the image with `--platform`, beside its own. */
+  variantReferences(id: Digest): Reference[] {
+    const rows = this.manifests
+      .targetsOf(id)
+      .flatMap((target) =>
+        this.database.all<{ reference: string }>(
+          "SELECT reference FROM tags WHERE target = ?1 AND image <> ?2 UNION SELECT reference FROM digests WHERE reference LIKE '%@' || ?1 AND image <> ?2 ORDER BY reference",
+          ...[target, id],
+        ),
+      );
+    return rows.map((row) => parseReference(row.reference));
+  }
+
+  /**
+   * Gives the name to this image, whoever had it before; `target` is what a tag stands for. Returns the previous owner if that is
+   * another image.
+   */
+  setReference(reference: Reference, id: Digest, target?: Digest): Digest | undefined {
     const [table, key] = keyOf(reference);
     return this.database.transaction(() => {
       // Whoever removed the image meanwhile must not leave a name that leads nowhere.
       if (!this.find(id)) throw internal(`No such image: ${id}`);
       const previous = this.findByReference(reference);
-      if (table === "tags") this.database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)", key, id, Date.now());
+      if (table === "tags")
+        this.database.run("INSERT OR REPLACE INTO tags VALUES (?, ?, ?, ?)", key, id, Date.now(), target ?? null);
       else this.database.run("INSERT OR REPLACE INTO digests VALUES (?, ?)", key, id);
       return previous === id ? undefined : previous;
     });
@@ -173,12 +213,6 @@ export class ImageStore {
   removeReference(reference: Reference): boolean {
     const [table, key] = keyOf(reference);
     return this.database.run(`DELETE FROM ${table} WHERE reference = ?`, key) > 0;
-  }
-
-  /** Digests that names refer to: the manifests that must be kept. */
-  namedDigests(): Digest[] {
-    const rows = this.database.all<{ reference: string }>("SELECT reference FROM digests");
-    return rows.map((row) => row.reference.slice(row.reference.indexOf("@") + 1));
   }
 }
 

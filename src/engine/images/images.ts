@@ -34,7 +34,7 @@ import { LayerCollector } from "./layer-collector.ts";
 import { type ListOptions, listImages } from "./list.ts";
 import { pruneImages } from "./prune.ts";
 import { type RemoveOptions, removeImage } from "./remove.ts";
-import { resolveImage } from "./resolve.ts";
+import { resolveImage, targetOf } from "./resolve.ts";
 import { Downloads } from "./transfer/downloads.ts";
 import { LayerBlobs } from "./transfer/layer-blobs.ts";
 import { type PullOptions, pullImage } from "./transfer/pull.ts";
@@ -86,6 +86,7 @@ export class Images {
   async reconcile(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
     await rm(this.context.spoolDirectory, { recursive: true, force: true });
     this.context.blobs.reconcile();
+    this.context.store.manifests.reconcile();
     return this.context.collector.sweep();
   }
 
@@ -188,8 +189,9 @@ export class Images {
     return listImages(this.context, options);
   }
 
-  async inspect(name: string, options: { platform?: string | undefined }): Promise<ImageInspect> {
-    return inspectImage(this.context, this.resolve(name, options.platform));
+  async inspect(name: string, options: { platform?: string | undefined; manifests?: boolean }): Promise<ImageInspect> {
+    const { platform, manifests = false } = options;
+    return inspectImage(this.context, this.resolve(name, platform), { manifests });
   }
 
   async history(name: string, options: { platform?: string | undefined }): Promise<ImageHistoryItem[]> {
@@ -200,7 +202,7 @@ export class Images {
     const record = this.resolve(name);
     const reference = targetReference(repo, tag);
     if (!reference) throw invalidArgument("invalid reference format");
-    tagImage(this.context, reference, record.id, nowRfc3339Nano());
+    tagImage(this.context, reference, record.id, nowRfc3339Nano(), targetOf(this.context.store, name));
   }
 
   remove(name: string, options: RemoveOptions): Promise<ImageDeleteItem[]> {
@@ -215,7 +217,7 @@ export class Images {
     return loadImages(this.context, archive, options);
   }
 
-  async save(names: string[], options: { signal: AbortSignal }): Promise<Bytes> {
+  async save(names: string[], options: { platform?: string | undefined; signal: AbortSignal }): Promise<Bytes> {
     return saveImages(this.context, names, options);
   }
 

@@ -7,10 +7,15 @@ import { type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { familiarString } from "../../oci/reference.ts";
 import type { ImageContext } from "./context.ts";
 import type { ImageRecord } from "./image-record.ts";
+import { manifestsOf } from "./manifest-list.ts";
 
-export function inspectImage(context: ImageContext, record: ImageRecord): ImageInspect {
+export function inspectImage(
+  context: ImageContext,
+  record: ImageRecord,
+  options: { manifests: boolean },
+): ImageInspect {
   const config = context.store.config(record.id);
-  const references = context.store.references(record.id);
+  const references = [...context.store.references(record.id), ...context.store.variantReferences(record.id)];
   return {
     Id: record.id,
     RepoTags: references.filter((name) => name.tag !== undefined).map(familiarString),
@@ -27,6 +32,7 @@ export function inspectImage(context: ImageContext, record: ImageRecord): ImageI
     GraphDriver: { Name: "overlay2", Data: graphData(context, record) },
     RootFS: { Type: "layers", ...(record.layers.length > 0 ? { Layers: record.layers } : {}) },
     Metadata: { LastTagTime: record.lastTagged ?? zeroTime },
+    ...(options.manifests ? manifestsOf(context, record, references) : {}),
     Config: withoutEmptyFields(config.config ?? {}),
     ...legacyFields(config),
   };

@@ -57,7 +57,7 @@ export class LayerCollector {
 
   /** Mark and sweep, for the start of the daemon: call when the containers are known. Returns what was removed. */
   async sweep(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
-    const marked = new Set([...this.store.listAll().map((record) => record.id), ...this.store.namedDigests()]);
+    const marked = new Set([...this.store.listAll().map((record) => record.id), ...this.store.manifests.kept()]);
     const blobs = this.holds > 0 ? [] : this.content.list().filter((blob) => !marked.has(blob.digest));
     const used = this.usedLayers();
     const layers = this.layers.list().filter((layer) => !used.has(layer.diffId));

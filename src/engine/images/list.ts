@@ -8,6 +8,7 @@ import { familiarName, familiarString, type Reference } from "../../oci/referenc
 import type { ImageContext } from "./context.ts";
 import { booleanFilter, checkFilterNames, matchPath, untilFilter } from "./image-filters.ts";
 import { createdNanos, type ImageRecord } from "./image-record.ts";
+import { manifestsOf } from "./manifest-list.ts";
 import { resolveImage } from "./resolve.ts";
 
 export interface ListOptions {
@@ -15,6 +16,8 @@ export interface ListOptions {
   digests: boolean;
   sharedSize: boolean;
   filters: Filters;
+  /** With the manifests of each image. */
+  manifests?: boolean;
 }
 
 const acceptedFilters = ["dangling", "label", "before", "since", "reference", "until"];
@@ -27,18 +30,24 @@ export function listImages(context: ImageContext, options: ListOptions): ImageSu
   const matchesTime = timeFilter(context, filters);
   const references = store.allReferences();
   const parents = store.parents();
+  const variants = store.manifests.variants();
   const shared = options.sharedSize ? sharedSizes(context) : undefined;
   const summaries: ImageSummary[] = [];
   for (const record of store.list()) {
+    // Other platforms of a name: their name's row stands for them.
+    const variant = variants.has(record.id);
+    if (variant && (!options.all || dangling === true)) continue;
     if (!matchesTime(record)) continue;
     if (filters["label"] && !labelsMatch(filters, store.config(record.id).config?.Labels)) continue;
-    const all = references.get(record.id) ?? [];
+    const own = references.get(record.id) ?? [];
+    const all = variant ? store.variantReferences(record.id).filter((name) => name.digest !== undefined) : own;
     const shown = filters["reference"] ? all.filter((name) => matchesAny(filters["reference"] ?? [], name)) : all;
     if (shown.length === 0) {
       const intermediate = !options.all && parents.has(record.id);
       if (filters["reference"] || intermediate || dangling === false) continue;
     } else if (dangling === true && shown.some((name) => name.tag !== undefined)) continue;
-    summaries.push(toSummary(context, record, shown, shared?.get(record.id) ?? -1));
+    const summary = toSummary(context, record, shown, shared?.get(record.id) ?? -1);
+    summaries.push(options.manifests ? { ...summary, ...manifestsOf(context, record, shown) } : summary);
   }
   return summaries;
 }

@@ -18,7 +18,9 @@ export async function pruneImages(context: ImageContext, filters: Filters): Prom
   const danglingOnly = booleanFilter(filters, "dangling") ?? true;
   const until = untilFilter(filters);
   const { store } = context;
+  const variants = store.manifests.variants();
   const candidates = store.list().filter((record) => {
+    if (danglingOnly && variants.has(record.id)) return false;
     if (until !== undefined && createdNanos(record) > until) return false;
     if (!labelsMatch(filters, store.config(record.id).config?.Labels)) return false;
     return context.usage().usingImage(record.id).length === 0;

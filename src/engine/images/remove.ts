@@ -12,12 +12,14 @@ import {
   withDigest,
 } from "../../oci/reference.ts";
 import { type ImageContext, publishImageEvent } from "./context.ts";
-import { isIdPrefix, resolveImage } from "./resolve.ts";
+import { isIdPrefix, resolveImage, variantsOf } from "./resolve.ts";
 
 export interface RemoveOptions {
   force: boolean;
   /** Keep parents that nothing else needs. */
   noPrune: boolean;
+  /** Only these platforms of the name; empty: all. */
+  platforms?: readonly string[];
 }
 
 export async function removeImage(
@@ -25,6 +27,50 @@ export async function removeImage(
   name: string,
   options: RemoveOptions,
 ): Promise<ImageDeleteItem[]> {
+  const { platforms = [] } = options;
+  if (platforms.length > 0) return removePlatforms(context, name, platforms, options);
+  const { manifests } = context.store;
+  const variants = manifests.variants();
+  const removed = await removeNamed(context, name, options);
+  // The other platforms of a name go with it.
+  const left = manifests.variants();
+  for (const id of variants) {
+    const orphan = !left.has(id) && context.store.find(id) && context.store.references(id).length === 0;
+    if (orphan) await deleteImage(context, id, removed, { ...options, force: false, quiet: true });
+  }
+  return removed;
+}
+
+/** The name stays as long as one of its platforms does. */
+async function removePlatforms(
+  context: ImageContext,
+  name: string,
+  platforms: readonly string[],
+  options: RemoveOptions,
+): Promise<ImageDeleteItem[]> {
+  const { store } = context;
+  const doomed = new Set(platforms.map((platform) => resolveImage(store, name, platform).id));
+  const rest = variantsOf(store, name).filter(({ id }) => !doomed.has(id));
+  const [next] = rest;
+  if (!next) return removeImage(context, name, { ...options, platforms: [] });
+  const removed: ImageDeleteItem[] = [];
+  for (const id of doomed) {
+    refuse(context, id, { ...softConflicts(options.force), references: false });
+    for (const reference of store.references(id)) {
+      const target = store.targetOf(reference);
+      const other = target === undefined ? undefined : rest.find((record) => leadsTo(context, target, record.id));
+      if (other) store.setReference(reference, other.id, target);
+    }
+    await deleteImage(context, id, removed, { ...options, quiet: false });
+  }
+  return removed;
+}
+
+function leadsTo({ store }: ImageContext, target: Digest, id: Digest): boolean {
+  return store.manifests.of(target).some(({ image }) => image === id);
+}
+
+async function removeNamed(context: ImageContext, name: string, options: RemoveOptions): Promise<ImageDeleteItem[]> {
   const { id } = resolveImage(context.store, name);
   const removed: ImageDeleteItem[] = [];
   let untagged = false;

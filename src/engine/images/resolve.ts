@@ -1,7 +1,7 @@
 /** From a name, id or unique id prefix to an image, with dockerd's words for what is not there. */
 import { type EngineError, errorKind, notFound } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { formatPlatform, matchesPlatform, parsePlatform } from "../../oci/platform.ts";
+import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, parseAnyReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { type ImageRecord, platformOf } from "./image-record.ts";
 import type { ImageStore } from "./image-store.ts";
@@ -12,10 +12,31 @@ export function resolveImage(store: ImageStore, name: string, platform?: string)
   if (platform === undefined || platform === "") return record;
   const wanted = parsePlatform(platform);
   const offered = platformOf(store.config(record.id));
-  if (matchesPlatform(wanted, offered)) return record;
+  const variant = chooseVariant(store, [record, ...variantsOf(store, name)], wanted);
+  if (variant) return variant;
   throw notFound(
     `image with reference ${name} was found but its platform (${formatPlatform(offered)}) does not match the specified platform (${formatPlatform(wanted)})`,
   );
+}
+
+/** The manifest or index that a name stands for; undefined for ids, and for images that were made here. */
+export function targetOf(store: ImageStore, name: string): Digest | undefined {
+  const parsed = parseAnyReference(name);
+  if ("id" in parsed || store.findByReference(parsed.reference) === undefined) return undefined;
+  return store.targetOf(parsed.reference);
+}
+
+/** The images that a name leads to, one per platform that is here. */
+export function variantsOf(store: ImageStore, name: string): ImageRecord[] {
+  const target = targetOf(store, name);
+  if (target === undefined) return [];
+  return store.manifests.of(target).flatMap(({ image }) => store.find(image) ?? []);
+}
+
+/** The very variant before one that will do. */
+function chooseVariant(store: ImageStore, records: ImageRecord[], wanted: Platform): ImageRecord | undefined {
+  const suitable = records.filter((record) => matchesPlatform(wanted, platformOf(store.config(record.id))));
+  return suitable.find((record) => platformOf(store.config(record.id)).variant === wanted.variant) ?? suitable[0];
 }
 
 function resolveAnyPlatform(store: ImageStore, name: string): ImageRecord {

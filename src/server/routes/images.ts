@@ -16,19 +16,22 @@ const listFilters = ["before", "dangling", "label", "label!", "reference", "sinc
 export function imageRoutes(images: ImageBackend, containers: ContainerBackend): Route[] {
   return [
     route("GET", "/images/json", ({ query, version }) => list(images, query, version)),
-    route("GET", "/images/get", ({ query, request }) => save(images, query.all("names"), request.signal)),
-    route("GET", "/images/{name}/get", ({ params, request }) =>
-      save(images, [params["name"] as string], request.signal),
-    ),
+    route("GET", "/images/get", (context) => save(images, context.query.all("names"), context)),
+    route("GET", "/images/{name}/get", (context) => save(images, [context.params["name"] as string], context)),
     route("GET", "/images/{name}/json", async ({ params, query, request, version }) => {
-      const found = await images.inspect(params["name"] as string, platformOption(query, version));
+      const manifests = version >= 48 && query.bool("manifests");
+      const { platform } = platformOption(query, version, 49);
+      if (manifests && platform !== undefined)
+        throw invalidArgument("conflicting options: manifests and platform options cannot both be set");
+      const found = await images.inspect(params["name"] as string, { platform, manifests });
       return json(downgradeImageInspect(found, version, request.headers.get("user-agent")));
     }),
     route("GET", "/images/{name}/history", async ({ params, query, version }) =>
-      json(await images.history(params["name"] as string, platformOption(query, version))),
+      json(await images.history(params["name"] as string, platformOption(query, version, 48))),
     ),
-    route("POST", "/images/load", ({ query, request }) => {
-      const options = { quiet: query.bool("quiet", true), signal: request.signal };
+    route("POST", "/images/load", ({ query, request, version }) => {
+      const { platform } = platformOption(query, version, 48);
+      const options = { quiet: query.bool("quiet", true), platform, signal: request.signal };
       return progressStream((progress) => images.load(request.body, { ...options, progress }), { always: true });
     }),
     route("POST", "/images/create", (context) =>
@@ -42,18 +45,23 @@ export function imageRoutes(images: ImageBackend, containers: ContainerBackend):
       await images.tag(params["name"] as string, query.text("repo"), query.text("tag"));
       return empty(201);
     }),
-    route("DELETE", "/images/{name}", async ({ params, query }) => {
+    route("DELETE", "/images/{name}", async ({ params, query, version }) => {
       const name = params["name"] as string;
       if (name.trim() === "") throw invalidArgument("image name cannot be blank");
-      return json(await images.remove(name, { force: query.bool("force"), noPrune: query.bool("noprune") }));
+      const platforms = version >= 50 ? query.all("platforms").map(platformText) : [];
+      const options = { force: query.bool("force"), noPrune: query.bool("noprune"), platforms };
+      return json(await images.remove(name, options));
     }),
     route("POST", "/commit", (context) => commit(containers, context)),
   ];
 }
 
-/** 1.49: inspect can choose a platform; 1.48: history. */
-function platformOption(query: Query, version: number): { platform?: string | undefined } {
-  return { platform: version >= 48 ? query.optional("platform") : undefined };
+/** `platform`, as JSON, that a route knows since API 1.`since`. Only one: an archive of several platforms has them all without. */
+function platformOption(query: Query, version: number, since: number): { platform?: string | undefined } {
+  if (version < since) return {};
+  const given = query.all("platform").filter((text) => text !== "");
+  if (given.length > 1) throw invalidArgument("multiple platform parameters not supported");
+  return { platform: given[0] === undefined ? undefined : platformText(given[0]) };
 }
 
 async function list(images: ImageBackend, query: Query, version: number): Promise<HttpResponse> {
@@ -65,14 +73,19 @@ async function list(images: ImageBackend, query: Query, version: number): Promis
     digests: query.bool("digests"),
     // 1.42 brought shared-size.
     sharedSize: version >= 42 && query.bool("shared-size"),
+    manifests: version >= 47 && query.bool("manifests"),
     filters,
   });
   return json(found.map((image) => downgradeImage(image, version)));
 }
 
-async function save(images: ImageBackend, names: string[], signal: AbortSignal): Promise<HttpResponse> {
+async function save(
+  images: ImageBackend,
+  names: string[],
+  { query, request: { signal }, version }: RouteContext,
+): Promise<HttpResponse> {
   if (names.length === 0) throw invalidArgument("no images to save");
-  return bytes("application/x-tar", await images.save(names, { signal }));
+  return bytes("application/x-tar", await images.save(names, { ...platformOption(query, version, 48), signal }));
 }
 
 async function pull(images: ImageBackend, { query, request, version }: RouteContext): Promise<HttpResponse> {
@@ -89,7 +102,7 @@ async function pull(images: ImageBackend, { query, request, version }: RouteCont
 async function push(images: ImageBackend, { params, query, request, version }: RouteContext): Promise<HttpResponse> {
   const options = {
     tag: query.optional("tag"),
-    platform: version >= 46 ? platformText(query.optional("platform")) : undefined,
+    ...platformOption(query, version, 46),
     credentials: decodeCredentials(request.headers.get("x-registry-auth")),
     signal: request.signal,
   };

@@ -3,6 +3,7 @@ import { invalidArgument } from "../../base/errors.ts";
 import { collectText } from "../../base/streams.ts";
 import type { RegistryBackend, RegistryCredentials } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
+import { goComplaint } from "../json-body.ts";
 import { json } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
 
@@ -65,9 +66,10 @@ export function decodeCredentials(header: string | undefined): RegistryCredentia
 }
 
 /** `{"os":"linux","architecture":"arm64"}` → `linux/arm64`. */
-export function platformText(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
+export function platformText(text: string): string {
+  if (!isJson(text)) throw invalidArgument(`failed to parse platform: ${goComplaint(text)}`);
   const { os, architecture, variant } = parseObject(text);
+  if (!textOf(os) || !textOf(architecture)) throw invalidArgument("both OS and Architecture must be provided");
   return [os, architecture, variant].map(textOf).filter(Boolean).join("/");
 }
 
@@ -98,6 +100,15 @@ function toCredentials(value: Record<string, unknown>): RegistryCredentials {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function parseObject(text: string): Record<string, unknown> {

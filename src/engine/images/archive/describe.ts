@@ -2,19 +2,20 @@
 import { invalidArgument } from "../../../base/errors.ts";
 import { digestOf, isSha256 } from "../../../oci/digest.ts";
 import { asArray, asObject, asString, asStrings, optional, parseJson } from "../../../oci/json.ts";
+import type { Platform } from "../../../oci/platform.ts";
 import { parseReference, type Reference } from "../../../oci/reference.ts";
 import type { ArchivedImage } from "./archived-image.ts";
 import type { ArchiveContents } from "./contents.ts";
 import { describeLegacy } from "./legacy.ts";
-import { describeLayout } from "./oci-layout.ts";
+import { describeLayout, holdsIndexes } from "./oci-layout.ts";
 
 const maxIndexSize = 8 << 20;
 
 /** Throws `invalid-argument` for an archive that is none of these, or that is inconsistent. */
-export function describeArchive(contents: ArchiveContents): ArchivedImage[] {
+export function describeArchive(contents: ArchiveContents, wanted?: Platform): ArchivedImage[] {
   const manifest = contents.find("manifest.json");
-  if (manifest) return describeDockerArchive(contents, manifest);
-  if (contents.find("index.json")) return describeLayout(contents);
+  if (manifest && !holdsIndexes(contents)) return describeDockerArchive(contents, manifest);
+  if (contents.find("index.json")) return describeLayout(contents, wanted);
   if (contents.find("repositories")) return describeLegacy(contents);
   throw invalidArgument("invalid archive: it has no manifest.json, index.json or repositories");
 }

@@ -1,14 +1,15 @@
 /** `docker load`: images from an archive, taken in while it streams in. */
 import type { ProgressMessage } from "../../../api/system.ts";
-import { invalidArgument } from "../../../base/errors.ts";
+import { invalidArgument, notFound } from "../../../base/errors.ts";
 import { shortId } from "../../../base/ids.ts";
 import type { Bytes } from "../../../base/streams.ts";
-import { digestOf } from "../../../oci/digest.ts";
+import { type Digest, digestOf } from "../../../oci/digest.ts";
 import { parseImageConfig } from "../../../oci/image-config.ts";
+import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from "../../../oci/platform.ts";
 import { familiarString } from "../../../oci/reference.ts";
 import type { Layer } from "../../../snapshots/layer-store.ts";
 import { type ImageContext, publishImageEvent } from "../context.ts";
-import { toRecord } from "../image-record.ts";
+import { platformOf, toRecord } from "../image-record.ts";
 import type { ArchivedImage } from "./archived-image.ts";
 import { ArchiveContents, type LayerProgress } from "./contents.ts";
 import { decompressed } from "./decompress.ts";
@@ -18,6 +19,8 @@ import { Spool } from "./spool.ts";
 
 export interface LoadOptions {
   quiet: boolean;
+  /** Only this platform. */
+  platform?: string | undefined;
   progress: (message: ProgressMessage) => void;
   signal: AbortSignal;
 }
@@ -35,7 +38,9 @@ export async function loadImages(context: ImageContext, archive: Bytes, options:
     const progress = options.quiet ? () => {} : layerProgress(options.progress);
     await contents.takeIn(await decompressed(archive, signal), { layers: context.layers, spool, progress, signal });
     const loaded: { image: ArchivedImage; id: string }[] = [];
-    for (const image of describeArchive(contents)) {
+    const wanted = options.platform ? parsePlatform(options.platform) : undefined;
+    for (const image of describeArchive(contents, wanted)) {
+      checkPlatform(image, wanted);
       loaded.push({ image, id: await storeImage(context, contents, image, options) });
     }
     for (const { image, id } of loaded) {
@@ -66,15 +71,38 @@ async function storeImage(
   const size = layers.reduce((sum, layer) => sum + layer.size, 0);
   await context.store.create(toRecord(id, config, size), bytes);
   const say = (line: string) => options.progress({ stream: `${line}\n` });
+  const target = await storeTargets(context, image, id);
   for (const tag of image.tags) {
     const name = familiarString(tag);
-    const previous = context.store.setReference(tag, id);
+    const previous = context.store.setReference(tag, id, target);
     if (previous) say(`The image ${name} already exists, renaming the old one with ID ${previous} to empty string`);
     say(`Loaded image: ${name}`);
   }
-  if (image.tags.length === 0) say(`Loaded image ID: ${id}`);
+  if (image.tags.length === 0 && !image.variant) say(`Loaded image ID: ${id}`);
   publishImageEvent(context, "load", id);
   return id;
+}
+
+/** Keeps the indexes that name the image; returns the one that its tags stand for. */
+async function storeTargets(
+  context: ImageContext,
+  { targets = [] }: ArchivedImage,
+  id: Digest,
+): Promise<Digest | undefined> {
+  for (const { top, manifest } of targets) {
+    for (const { bytes, mediaType } of [top, manifest]) await context.content.put(bytes, mediaType);
+    context.store.manifests.add(top.digest, { digest: manifest.digest, image: id });
+  }
+  return targets[0]?.top.digest;
+}
+
+function checkPlatform({ config }: ArchivedImage, wanted: Platform | undefined): void {
+  if (!wanted || !("bytes" in config)) return;
+  const offered = platformOf(parseImageConfig(config.bytes));
+  if (matchesPlatform(wanted, offered)) return;
+  throw notFound(
+    `requested platform (${formatPlatform(wanted)}) is not in the archive: the image's is ${formatPlatform(offered)}`,
+  );
 }
 
 function checkLayers(expected: string[], layers: Layer[]): void {

@@ -4,17 +4,24 @@
  */
 import type { Bytes } from "../../../base/streams.ts";
 import { type Digest, digestOf, hexOf } from "../../../oci/digest.ts";
-import { mediaTypes } from "../../../oci/manifest.ts";
+import { type Descriptor, mediaTypes } from "../../../oci/manifest.ts";
 import { familiarName, familiarString, formatReference, type Reference } from "../../../oci/reference.ts";
 import { type ImageContext, publishImageEvent } from "../context.ts";
-import type { ImageRecord } from "../image-record.ts";
-import { createdNanos } from "../image-record.ts";
+import { createdNanos, type ImageRecord, platformOf } from "../image-record.ts";
 import { selectImages } from "./select.ts";
 import { tarDirectory, tarEnd, tarHeader, tarPadding } from "./tar-write.ts";
 
 export interface SelectedImage {
   record: ImageRecord;
   tags: Reference[];
+  /** Where a name has several platforms: all of them, with `record` as the one that clients get who know no indexes. */
+  variants?: ImageRecord[];
+}
+
+export interface SaveOptions {
+  /** Only this platform of each name. */
+  platform?: string | undefined;
+  signal: AbortSignal;
 }
 
 interface Blob {
@@ -25,12 +32,16 @@ interface Blob {
 }
 
 /** Throws `not-found` and `invalid-argument` at once, so that they can be a response's status; the stream comes after. */
-export function saveImages(context: ImageContext, names: string[], options: { signal: AbortSignal }): Bytes {
-  return saveSelected(context, selectImages(context.store, names), options);
+export function saveImages(context: ImageContext, names: string[], options: SaveOptions): Bytes {
+  return saveSelected(context, selectImages(context.store, names, options.platform), options);
 }
 
 /** As `saveImages`, with the names that the images have in the archive. */
-export function saveSelected(context: ImageContext, images: SelectedImage[], options: { signal: AbortSignal }): Bytes {
+export function saveSelected(
+  context: ImageContext,
+  images: SelectedImage[],
+  options: Pick<SaveOptions, "signal">,
+): Bytes {
   const hold = context.collector.hold();
   // A stream that nobody ever reads has no end: the request's has.
   options.signal.addEventListener("abort", () => hold[Symbol.dispose](), { once: true });
@@ -76,7 +87,7 @@ async function* stream(
 
 function planArchive(context: ImageContext, images: SelectedImage[], signal: AbortSignal): Plan {
   const blobs = new Map<Digest, Blob>();
-  const manifests = images.map((image) => planImage(context, image, blobs, signal));
+  const manifests = images.map((image) => planName(context, image, blobs, signal));
   const index = manifests.flatMap(({ descriptor, tags }) =>
     tags.length === 0 ? [descriptor] : tags.map((tag) => ({ ...descriptor, annotations: annotationsOf(tag) })),
   );
@@ -93,12 +104,26 @@ function planArchive(context: ImageContext, images: SelectedImage[], signal: Abo
   return { blobs, mtime: Math.max(0, ...images.map(({ record }) => secondsOf(record))), files };
 }
 
-function planImage(
+function planName(
   context: ImageContext,
-  { record, tags }: SelectedImage,
+  { record, tags, variants = [] }: SelectedImage,
   blobs: Map<Digest, Blob>,
   signal: AbortSignal,
-): { descriptor: object; tags: Reference[] } {
+): { descriptor: Descriptor; tags: Reference[] } {
+  if (variants.length === 0) return { descriptor: planImage(context, record, blobs, signal), tags };
+  const manifests = variants.map((variant) => ({
+    ...planImage(context, variant, blobs, signal),
+    platform: platformOf(context.store.config(variant.id)),
+  }));
+  return { descriptor: addBytes(blobs, mediaTypes.ociIndex, { manifests }), tags };
+}
+
+function planImage(
+  context: ImageContext,
+  record: ImageRecord,
+  blobs: Map<Digest, Blob>,
+  signal: AbortSignal,
+): Descriptor {
   const mtime = secondsOf(record);
   const config = context.store.configBytes(record.id);
   const add = (digest: Digest, blob: Blob) => blobs.has(digest) || blobs.set(digest, blob);
@@ -107,15 +132,17 @@ function planImage(
     const size = context.layers.tarSize(diffId);
     add(diffId, { size, mtime, content: () => context.layers.openTar(diffId, signal) });
   }
-  const manifest = encode({
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
+  return addBytes(blobs, mediaTypes.ociManifest, {
     config: { mediaType: mediaTypes.ociConfig, digest: record.id, size: config.length },
     layers: record.layers.map((diffId) => layerDescriptor(context, diffId)),
   });
-  const digest = digestOf(manifest);
-  add(digest, { size: manifest.length, mtime: 0, content: () => [manifest] });
-  return { descriptor: { mediaType: mediaTypes.ociManifest, digest, size: manifest.length }, tags };
+}
+
+function addBytes(blobs: Map<Digest, Blob>, mediaType: string, fields: object): Descriptor {
+  const bytes = encode({ schemaVersion: 2, mediaType, ...fields });
+  const digest = digestOf(bytes);
+  blobs.set(digest, { size: bytes.length, mtime: 0, content: () => [bytes] });
+  return { mediaType, digest, size: bytes.length };
 }
 
 /** manifest.json, which every Docker since 1.10 reads. */

@@ -16,6 +16,10 @@ export class FakeRegistry implements AsyncDisposable {
   readonly asked: Asked[] = [];
   /** Bytes of blobs that were sent. */
   sent = 0;
+  /** Bytes that uploads said they would bring. */
+  received = 0;
+  private sessions = 0;
+  private readonly uploads = new Map<string, Buffer>();
   /** Answers instead of the registry. */
   intercept: (request: Request, path: string) => Response | Promise<Response> | undefined = () => undefined;
   /** After how many bytes the connection of a blob breaks; undefined: never. */
@@ -34,6 +38,16 @@ export class FakeRegistry implements AsyncDisposable {
     const bytes = Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", config: {}, rootfs, ...config }));
     const described = this.addBlob(bytes, mediaTypes.dockerConfig);
     return this.addManifest(tag, { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config: described, layers });
+  }
+
+  /** An index of one image per architecture, each with a layer of its own on a common one; returns its digest. */
+  addIndex(tag: string, architectures: string[]): string {
+    const manifests = architectures.map((architecture) => {
+      const digest = this.addImage(architecture, ["common", architecture], { architecture });
+      const size = this.manifests.get(digest)?.bytes.length;
+      return { mediaType: mediaTypes.dockerManifest, digest, size, platform: { os: "linux", architecture } };
+    });
+    return this.addManifest(tag, { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests });
   }
 
   addBlob(bytes: Uint8Array, mediaType: string) {
@@ -64,8 +78,32 @@ export class FakeRegistry implements AsyncDisposable {
     const [, kind, name = ""] = path.split("/");
     if (kind === "tags")
       return Response.json({ name: "x", tags: [...this.manifests.keys()].filter((key) => !key.includes(":")) });
-    if (kind === "manifests") return this.manifest(name);
+    if (kind === "manifests") return request.method === "PUT" ? this.takeManifest(name, request) : this.manifest(name);
+    if (name === "uploads") return this.upload(request);
     return this.blob(name, range);
+  }
+
+  private async takeManifest(name: string, request: Request): Promise<Response> {
+    const bytes = await request.bytes();
+    const type = request.headers.get("Content-Type") ?? "";
+    for (const key of [name, digestOf(bytes)]) this.manifests.set(key, { type, bytes });
+    return new Response("", { status: 201 });
+  }
+
+  /** One upload at a time for each session, which the query names. */
+  private async upload(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const session = url.searchParams.get("session") ?? `${this.sessions++}`;
+    const taken = Buffer.concat([this.uploads.get(session) ?? Buffer.alloc(0), await request.bytes()]);
+    this.uploads.set(session, taken);
+    this.received += request.method === "PATCH" ? Number(request.headers.get("Content-Length")) : 0;
+    const digest = url.searchParams.get("digest");
+    const headers = { Location: `${url.pathname}?session=${session}`, Range: `0-${Math.max(0, taken.length - 1)}` };
+    if (request.method !== "PUT" || !digest) return new Response("", { status: 202, headers });
+    if (digestOf(taken) !== digest)
+      return refuse(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+    this.blobs.set(digest, taken);
+    return new Response("", { status: 201, headers });
   }
 
   private manifest(name: string): Response {

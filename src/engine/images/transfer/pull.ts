@@ -97,15 +97,16 @@ async function pullOne(
   progress({ status: `Pulling from ${repository.name}`, id: version });
   using _hold = context.collector.hold();
   const target = platform ? parsePlatform(platform) : hostPlatform();
-  const manifest = await chooseManifest(repository, top, target, reference, signal);
+  const { found, manifest } = await chooseManifest(repository, top, target, reference, signal);
   const id = manifest.config.digest;
   if (!context.store.find(id)) await fetchImage(context, repository, manifest, reference, options);
   // Beside the names: whoever asks for the manifest gets the very bytes that the digest names.
-  await context.content.put(top.bytes, top.mediaType);
+  for (const { bytes, mediaType } of [top, found]) await context.content.put(bytes, mediaType);
   progress({ status: `Digest: ${top.digest}` });
   const before = context.store.findByReference(reference);
+  context.store.manifests.add(top.digest, { digest: found.digest, image: id });
   context.store.setReference(withDigest(reference, top.digest), id);
-  if (reference.digest === undefined) context.store.setReference(reference, id);
+  if (reference.digest === undefined) context.store.setReference(reference, id, top.digest);
   if (platform) warnOfPlatform(context, id, reference, target, progress);
   return before !== id;
 }
@@ -132,12 +133,12 @@ async function chooseManifest(
   platform: Platform,
   reference: Reference,
   signal: AbortSignal,
-): Promise<Manifest> {
+): Promise<{ found: RemoteManifest; manifest: Manifest }> {
   let found = top;
   for (let depth = 0; depth < maxIndexDepth; depth++) {
     if (schema1.test(found.mediaType)) throw schema1Removed(reference);
     const parsed = parseManifest(found.bytes);
-    if ("manifest" in parsed) return checked(parsed.manifest);
+    if ("manifest" in parsed) return { found, manifest: checked(parsed.manifest) };
     found = await repository.manifest(chooseEntry(parsed.index, platform).digest, signal);
   }
   throw invalidArgument(`indexes are nested more than ${maxIndexDepth} deep`);
