@@ -3,6 +3,7 @@
 import { type Jobs, runJob } from "./child-protocol.ts";
 import { ignoreContext, unpackContext } from "./context-jobs.ts";
 import { copyPack } from "./copy-jobs.ts";
+import { directoryPack, directoryUnpack } from "./directory-jobs.ts";
 import { assembleLayer, pass, unpackLayer } from "./layer-jobs.ts";
 import { treeExport, treeGet, treePut, treeStat } from "./tree-jobs.ts";
 
@@ -17,6 +18,8 @@ const jobs: Jobs = {
   "unpack-context": unpackContext,
   "ignore-context": ignoreContext,
   "copy-pack": copyPack,
+  "directory-pack": directoryPack,
+  "directory-unpack": directoryUnpack,
 };
 
 export function archiveMain(argv: string[]): Promise<number> {

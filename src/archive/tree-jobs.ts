@@ -43,7 +43,7 @@ function archiveName(path: string): string {
 }
 
 /** Directories in `foreign` are packed without their content, unless they are what was asked for. */
-function packTree(
+export function packTree(
   packer: Packer,
   path: string,
   name: string,

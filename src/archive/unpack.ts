@@ -19,6 +19,8 @@ export interface UnpackTarget {
   /** Turn whiteouts into overlayfs's. Otherwise they are files like others. */
   whiteouts: boolean;
   noOverwriteDirNonDir: boolean;
+  /** What the archive says of its own root (`./`) goes for `base`. Otherwise that keeps what it has. */
+  ownBase?: boolean;
   /** Owner of everything; undefined: as the archive says. */
   chown?: { uid: number; gid: number } | undefined;
   /** Told of each stretch of content that `run` wrote to a file. */
@@ -71,7 +73,10 @@ export class Unpacker {
       );
     }
     if (path === base) {
-      if (entry.type === "directory") return;
+      if (entry.type === "directory") {
+        if (this.target.ownBase) this.createDirectory(path, entry);
+        return;
+      }
       throw invalidArgument(`cannot overwrite directory ${JSON.stringify(files.fromRaw(path))} with non-directory`);
     }
     const slash = path.lastIndexOf("/");

@@ -29,19 +29,21 @@ import { Remover } from "../engine/containers/remove.ts";
 import { restoreContainers, startByPolicy } from "../engine/containers/restore.ts";
 import { Updater } from "../engine/containers/update.ts";
 import { ContainerViews } from "../engine/containers/views/views.ts";
+import { VolumeHolder } from "../engine/containers/volume-holder.ts";
 import type { EventBus } from "../engine/events/event-bus.ts";
 import { Execs } from "../engine/exec/execs.ts";
 import { Images, type TransferLimits } from "../engine/images/images.ts";
 import { linkStats } from "../engine/networks/link-stats.ts";
 import type { NetworkConfig } from "../engine/networks/network-config.ts";
 import { NetworkManager } from "../engine/networks/network-manager.ts";
+import { openVolumeCopies, type VolumeCopies } from "../engine/volumes/copies.ts";
 import { bindsFor, toMountPoints } from "../engine/volumes/mount-plan.ts";
 import { ContainerMounts } from "../engine/volumes/mounts.ts";
 import { VolumeStore } from "../engine/volumes/volume-store.ts";
 import { Volumes } from "../engine/volumes/volumes.ts";
 import { applyResources } from "../linux/cgroup-resources.ts";
 import { readCgroupStats } from "../linux/cgroup-stats.ts";
-import { cgroupPids, freeze, removeEmptyCgroup, thaw } from "../linux/cgroups.ts";
+import { cgroupPids, freeze, removeEmptyCgroup, thaw, thawIfFrozen } from "../linux/cgroups.ts";
 import type { HostFacts } from "../linux/host-facts.ts";
 import { Database } from "../metadata/database.ts";
 import { engineId } from "../metadata/engine-id.ts";
@@ -83,6 +85,7 @@ export interface Engine {
   images: Images;
   registries: Registries;
   volumes: Volumes;
+  volumeCopies: VolumeCopies;
   networks: NetworkManager;
   store: ContainerStore;
   views: ContainerViews;
@@ -141,6 +144,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await volumes.store.recover();
   const base = assembleBase({ options, database, store, snapshotter, images, volumes });
   const engine = assemble(base);
+  const volumeCopies = await openVolumeCopies({
+    ...{ volumes, database, registries, log },
+    holder: new VolumeHolder({ store, freezer: base.freezer, locks: volumes.locks }),
+    directory: join(dataRoot, "volume-snapshots"),
+  });
   const builder = new Builder({
     images,
     containers: engine.parts.containers,
@@ -159,13 +167,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await engine.reconcileNetworks(live);
   await images.reconcile();
   builder.reconcile();
+  volumeCopies.backups.start();
   return {
     ...engine.parts,
     builder,
+    volumeCopies,
     snapshots: snapshotter,
     registries,
     startByPolicy: engine.startByPolicy,
     close: async () => {
+      await volumeCopies.backups.close();
       await builder.close();
       await closeEngine(base, engine.lifecycle, layers);
     },
@@ -272,7 +283,8 @@ function assemble(base: Base) {
   });
   const connector = new NetworkConnector({ store, networks, paths, log });
   networks.catalog.useConnector(connector);
-  const restoring = { store, lifecycle, launcher, remover, paths, log };
+  const thawLeft = (container: Container) => thawIfFrozen(host, cgroupPath(container));
+  const restoring = { store, lifecycle, launcher, remover, paths, log, thaw: thawLeft };
   return {
     lifecycle,
     parts: { containers, execs, images, volumes: base.volumes, networks, store, views, database: base.database },

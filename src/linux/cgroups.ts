@@ -99,6 +99,15 @@ export async function thaw(layout: CgroupLayout, path: string): Promise<void> {
   await setFrozen(layout, path, false);
 }
 
+/** Lets the processes of a cgroup go on if they stand still; does nothing where there is no freezer, or no such cgroup. */
+export async function thawIfFrozen(layout: CgroupLayout, path: string): Promise<void> {
+  const directory = cgroupDirectory(layout, "freezer", path);
+  if (directory === undefined) return;
+  const v2 = layout.cgroupMode === "v2";
+  const state = readIfThere(join(directory, v2 ? "cgroup.freeze" : "freezer.state"))?.trim();
+  if (state !== undefined && state !== (v2 ? "0" : "THAWED")) await thaw(layout, path);
+}
+
 async function setFrozen(layout: CgroupLayout, path: string, frozen: boolean): Promise<void> {
   const directory = cgroupDirectory(layout, "freezer", path);
   if (directory === undefined) throw internal("the freezer cgroup is not mounted");

@@ -18,6 +18,7 @@ const calls = lazySymbols({
   symlink: { args: [pointer, pointer], returns: i32 },
   rename: { args: [pointer, pointer], returns: i32 },
   renameat: { args: [i32, pointer, i32, pointer], returns: i32 },
+  renameat2: { args: [i32, pointer, i32, pointer, u32], returns: i32 },
   unlink: { args: [pointer], returns: i32 },
   rmdir: { args: [pointer], returns: i32 },
   lchown: { args: [pointer, u32, u32], returns: i32 },
@@ -138,6 +139,13 @@ export function makeNode(path: string, mode: number, major = 0, minor = 0): void
 
 export function rename(from: string, to: string): void {
   check(calls.rename(first.set(from, "rename"), second.set(to, "rename")), "rename", from);
+}
+
+/** Swaps two entries of one file system: at no time is either missing. */
+export function exchange(one: string, other: string): void {
+  const swap = 2;
+  const result = calls.renameat2(atFdcwd, first.set(one, "rename"), atFdcwd, second.set(other, "rename"), swap);
+  check(result, "renameat2", one);
 }
 
 /** Renames `from` to the entry `name` of an open directory. */

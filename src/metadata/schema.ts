@@ -10,6 +10,8 @@
  *   layer_blobs   (diff_id, digest, repository) → size · seen: gzipped forms of a layer, and where a registry had them
  *   blobs         digest → size · media type
  *   volumes       name → doc (VolumeRecord)
+ *   volume_snapshots  name → volume · created (ms since 1970) · doc (SnapshotRecord)
+ *   volume_backups    name → doc (BackupRecord)
  *   networks      id → name · doc (NetworkRecord)
  *   endpoints     (network id, container id) → ipv4 (unique per network) · ipv6 · mac · doc
  *   ports         (protocol, host ip, host port) → container id · container port
@@ -61,5 +63,9 @@ export const migrations: readonly string[] = [
   CREATE TABLE manifests (
     target TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (target, digest)) STRICT;
   CREATE INDEX manifests_by_image ON manifests (image);
+  `,
+  `
+  CREATE TABLE volume_snapshots (name TEXT PRIMARY KEY, volume TEXT NOT NULL, created INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
+  CREATE TABLE volume_backups (name TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;
   `,
 ];

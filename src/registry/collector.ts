@@ -2,7 +2,7 @@
  * Garbage collection while pushes go on. Order: stale uploads, untagged manifests (if wanted), links without lease that no manifest needs,
  * blobs without link (row first, then bytes), bytes without row (a commit that was cut short). Each step may be cut off anywhere.
  */
-import type { KeyLocks } from "./key-locks.ts";
+import type { KeyLocks } from "../base/key-locks.ts";
 import type { BlobIndex, LinkCursor } from "./metadata/blob-index.ts";
 import type { ManifestIndex } from "./metadata/manifest-index.ts";
 import type { UploadIndex } from "./metadata/upload-index.ts";

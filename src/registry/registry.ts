@@ -1,6 +1,7 @@
 /** The registry put together: `handler` answers requests without a socket, `collect` is one garbage collection. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { KeyLocks } from "../base/key-locks.ts";
 import { Logger } from "../base/log.ts";
 import { type Access, anonymousAccess, HtpasswdAccess } from "./access.ts";
 import type { AccessLog } from "./access-log.ts";
@@ -8,7 +9,6 @@ import type { RegistryParts } from "./call.ts";
 import { type Collected, Collector } from "./collector.ts";
 import type { RegistryConfig } from "./config.ts";
 import { errorResponse, RegistryError, toRegistryError } from "./http-error.ts";
-import { KeyLocks } from "./key-locks.ts";
 import { BlobIndex } from "./metadata/blob-index.ts";
 import { RegistryDatabase } from "./metadata/database.ts";
 import { ManifestIndex } from "./metadata/manifest-index.ts";

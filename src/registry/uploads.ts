@@ -4,9 +4,10 @@
  *
  * Requests to one upload run one after another, and so do those that make or remove one digest's bytes (the collector's included).
  */
+
+import type { KeyLocks } from "../base/key-locks.ts";
 import { type Digest, Digester } from "../oci/digest.ts";
 import { RegistryError } from "./http-error.ts";
-import type { KeyLocks } from "./key-locks.ts";
 import type { BlobIndex } from "./metadata/blob-index.ts";
 import type { UploadIndex } from "./metadata/upload-index.ts";
 import { type ByteRange, checkUploadId } from "./names.ts";

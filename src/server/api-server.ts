@@ -17,6 +17,7 @@ import { networkRoutes } from "./routes/networks.ts";
 import { notBuiltRoutes } from "./routes/not-built.ts";
 import { registryRoutes } from "./routes/registries.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { volumeCopyRoutes } from "./routes/volume-copies.ts";
 import { volumeRoutes } from "./routes/volumes.ts";
 
 export interface ApiServerOptions {
@@ -41,6 +42,7 @@ export function apiRoutes(backends: Backends): Route[] {
     ...registryRoutes(backends.registries),
     ...imageRoutes(backends.images, backends.containers),
     ...volumeRoutes(backends.volumes),
+    ...volumeCopyRoutes(backends.volumeCopies),
     ...networkRoutes(backends.networks),
     ...systemRoutes(backends.system),
   ];

@@ -234,6 +234,45 @@ export interface VolumeBackend {
   prune(filters: S.Filters): Promise<V.PruneVolumesResponse>;
 }
 
+/** Where data is put: `replace` takes away what is there. */
+export interface VolumePlacing {
+  replace: boolean;
+  labels?: Record<string, string> | null;
+}
+
+export interface VolumeTransfer {
+  credentials: RegistryCredentials;
+  progress: (message: S.ProgressMessage) => void;
+  signal: AbortSignal;
+}
+
+/** Gantry's own: volumes as wholes. Until the last moment of a change, the volume is as it was. */
+export interface VolumeCopiesBackend {
+  snapshots: {
+    create(volume: string, request: V.VolumeSnapshotRequest, signal: AbortSignal): Promise<V.VolumeSnapshot>;
+    list(filters: S.Filters): Promise<V.VolumeSnapshot[]>;
+    inspect(name: string): Promise<V.VolumeSnapshot>;
+    remove(name: string): Promise<void>;
+    restore(name: string, volume: string | undefined, place: VolumePlacing, signal: AbortSignal): Promise<V.Volume>;
+    clone(volume: string, name: string, labels: VolumePlacing["labels"], signal: AbortSignal): Promise<V.Volume>;
+  };
+  archives: {
+    export(volume: string, signal: AbortSignal): Promise<Bytes>;
+    import(volume: string, archive: Bytes, place: VolumePlacing, signal: AbortSignal): Promise<V.Volume>;
+  };
+  artifacts: {
+    push(volume: string, reference: string, options: VolumeTransfer): Promise<string>;
+    pull(volume: string, reference: string, place: VolumePlacing, options: VolumeTransfer): Promise<V.Volume>;
+  };
+  backups: {
+    create(request: V.VolumeBackupRequest): Promise<V.VolumeBackup>;
+    list(): Promise<V.VolumeBackup[]>;
+    inspect(name: string): Promise<V.VolumeBackup>;
+    remove(name: string): Promise<void>;
+    run(name: string): Promise<V.VolumeBackup>;
+  };
+}
+
 export interface NetworkBackend {
   list(filters: S.Filters): Promise<N.NetworkInspect[]>;
   inspect(id: string, options: { scope?: string | undefined; verbose: boolean }): Promise<N.NetworkInspect>;
@@ -267,6 +306,7 @@ export interface Backends {
   images: ImageBackend;
   registries: RegistryBackend;
   volumes: VolumeBackend;
+  volumeCopies: VolumeCopiesBackend;
   networks: NetworkBackend;
   system: SystemBackend;
 }

@@ -16,6 +16,7 @@ export function fakeBackends(fakes: FakeBackends): Backends {
     images: refusing("images", fakes.images),
     registries: refusing("registries", fakes.registries),
     volumes: refusing("volumes", fakes.volumes),
+    volumeCopies: refusing("volumeCopies", fakes.volumeCopies),
     networks: refusing("networks", fakes.networks),
     system: refusing("system", fakes.system),
   };

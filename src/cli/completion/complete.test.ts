@@ -51,7 +51,7 @@ test("commands and nouns, without the hidden ones", async () => {
   expect(await complete("im")).toEqual(["images", "image", "import"]);
   expect(await complete("image pr")).toEqual(["prune"]);
   expect(await complete("__")).toEqual([]);
-  expect(await complete("-H tcp://x:1 volume i")).toEqual(["inspect"]);
+  expect(await complete("-H tcp://x:1 volume ins")).toEqual(["inspect"]);
 });
 
 test("flags of the command, or the global ones", async () => {

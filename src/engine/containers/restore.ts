@@ -23,6 +23,8 @@ export interface RestoreDependencies {
   launcher: Launcher;
   remover: Remover;
   paths: ContainerPaths;
+  /** Lets its processes go on, if they stand still. */
+  thaw(container: Container): Promise<void>;
   log: Logger;
 }
 
@@ -65,6 +67,8 @@ async function restore(container: Container, deps: RestoreDependencies): Promise
   const pid = await shim?.started.catch(() => undefined);
   if (shim && pid !== undefined) {
     await lifecycle.adopt(container, shim, pid);
+    // The daemon was killed while it copied what the container writes to.
+    if (!container.isPaused) await deps.thaw(container);
     return;
   }
   if (record.removing) {

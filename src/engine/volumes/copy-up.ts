@@ -3,6 +3,7 @@ import { chmodSync, lchownSync, mkdirSync, readdirSync, renameSync, rmSync, stat
 import { dirname, join } from "node:path";
 import { errorCode, internal } from "../../base/errors.ts";
 import { resolveInRoot } from "../../linux/resolve.ts";
+import { copyTree } from "./copy-tree.ts";
 
 export interface CopyUp {
   /** Root of the image, mounted. */
@@ -29,11 +30,12 @@ export async function copyUp({ rootfs, path, target, shared }: CopyUp): Promise<
     chmodSync(target, mode & 0o7777);
     return;
   }
-  if (shared) return copyTree(source, target);
+  const failure = "error while filling the volume";
+  if (shared) return copyTree(source, target, { failure });
   const staging = join(dirname(target), "_copy");
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging, { mode: 0o700 });
-  await copyTree(source, staging);
+  await copyTree(source, staging, { failure });
   // Over an empty directory, rename is atomic.
   renameSync(staging, target);
 }
@@ -49,15 +51,4 @@ function findDirectory(rootfs: string, path: string): string | undefined {
   }
   if (statSync(found).isDirectory()) return found;
   throw internal(`cannot mount volume over existing file, file exists ${found}`);
-}
-
-/** coreutils' cp keeps all that a tree has, holes and reflinks too, and works outside of this process. */
-async function copyTree(source: string, target: string): Promise<void> {
-  const child = Bun.spawn(["cp", "-a", "-T", "--reflink=auto", "--", source, target], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  const [message, code] = await Promise.all([child.stderr.text(), child.exited]);
-  if (code !== 0) throw internal(`error while filling the volume: ${message.trim() || `cp exited with ${code}`}`);
 }

@@ -2,7 +2,6 @@
 import { closeSync, mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, errorMessage, internal } from "../../base/errors.ts";
-import { Mutex } from "../../base/mutex.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import { mount, mountFlags, unmountIfMounted } from "../../linux/mount.ts";
 import { openFlags, openInRoot, withPathInRoot } from "../../linux/resolve.ts";
@@ -27,8 +26,6 @@ export interface ContainerMountsDependencies {
 
 export class ContainerMounts {
   private readonly deps: ContainerMountsDependencies;
-  /** A volume is filled by one start at a time. */
-  private readonly filling = new Map<string, { mutex: Mutex; users: number }>();
 
   constructor(deps: ContainerMountsDependencies) {
     this.deps = deps;
@@ -74,7 +71,13 @@ export class ContainerMounts {
    * file would make the volume look filled.
    */
   async fillVolumes(plans: readonly MountPlan[], rootfs: string, containerId: string): Promise<void> {
-    for (const plan of plans) if (plan.type === "volume" && plan.copyData) await this.fill(plan, rootfs, containerId);
+    for (const plan of plans) {
+      if (plan.type !== "volume") continue;
+      // Whoever copies or replaces the volume keeps a start waiting here, whether it has something to fill or not.
+      await this.deps.volumes.locks.run(plan.name ?? "", async () => {
+        if (plan.copyData) await this.fill(plan, rootfs, containerId);
+      });
+    }
   }
 
   /** At the end of a task. Idempotent but for the events. */
@@ -159,16 +162,9 @@ export class ContainerMounts {
 
   private async fill(plan: MountPlan, rootfs: string, containerId: string): Promise<void> {
     const name = plan.name ?? "";
-    const entry = this.filling.get(name) ?? { mutex: new Mutex(), users: 0 };
-    this.filling.set(name, entry);
-    entry.users++;
-    try {
-      mkdirSync(plan.source, { recursive: true });
-      const shared = this.deps.usage.usingVolume(name).some((id) => id !== containerId);
-      await entry.mutex.run(() => copyUp({ rootfs, path: plan.destination, target: plan.source, shared }));
-    } finally {
-      if (--entry.users === 0) this.filling.delete(name);
-    }
+    mkdirSync(plan.source, { recursive: true });
+    const shared = this.deps.usage.usingVolume(name).some((id) => id !== containerId);
+    await copyUp({ rootfs, path: plan.destination, target: plan.source, shared });
   }
 
   private publishMount(plan: MountPlan, containerId: string): void {

@@ -1,12 +1,14 @@
 /**
  * Volumes of the driver `local`: a record in the database and a directory `<root>/<name>/_data`. The directory comes before the
  * record and goes, by a rename, before it: a crash leaves at most a directory that nobody names, which `recover` clears.
+ * Data that is copied or unpacked gathers beside the volumes (`stage`) and becomes a volume's by one rename (`adopt`, `replaceData`).
  */
-import { mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errorCode, internal, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import { conflict, errorCode, internal, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
+import * as files from "../../linux/files.ts";
 import type { Database } from "../../metadata/database.ts";
 
 export interface VolumeRecord {
@@ -16,6 +18,16 @@ export interface VolumeRecord {
   labels: Record<string, string> | null;
   /** RFC 3339, seconds. */
   createdAt: string;
+  /** Until its directory has its name: the directory beside the volumes that holds the data. */
+  staged?: string;
+}
+
+/** A directory to fill, beside the volumes. Disposing removes what is left of it; idempotent. */
+export interface Staging extends AsyncDisposable {
+  /** What becomes the volume's `_data`. */
+  readonly path: string;
+  /** Name of the directory that holds it. */
+  readonly entry: string;
 }
 
 export interface VolumeRequest {
@@ -30,6 +42,7 @@ export interface VolumeRequest {
 export const anonymousLabel = "com.docker.volume.anonymous";
 
 const removedPrefix = ".removed-";
+const stagedPrefix = ".staged-";
 
 export class VolumeStore {
   /** Directory that holds one per volume. */
@@ -44,8 +57,14 @@ export class VolumeStore {
 
   /** Finishes removals and clears empty directories without a record, both left by a crash. */
   async recover(): Promise<void> {
+    for (const record of this.list()) {
+      if (record.staged === undefined) continue;
+      if (existsSync(join(this.root, record.staged))) this.settle(record);
+      else this.settled(record);
+    }
     for (const entry of readdirSync(this.root)) {
-      if (entry.startsWith(removedPrefix)) await rm(join(this.root, entry), { recursive: true, force: true });
+      const left = entry.startsWith(removedPrefix) || entry.startsWith(stagedPrefix);
+      if (left) await rm(join(this.root, entry), { recursive: true, force: true });
       else if (this.find(entry) === undefined) removeEmpty(join(this.root, entry));
     }
     for (const { name } of this.list()) mkdirSync(this.dataPath(name), { recursive: true });
@@ -73,18 +92,54 @@ export class VolumeStore {
 
   /** Idempotent: a volume that is there already is returned as it is, whatever labels are asked for, as in Docker. */
   create(request: VolumeRequest): { record: VolumeRecord; created: boolean } {
-    const anonymous = !request.name;
     const name = request.name || newId();
     checkRequest(name, request);
     const existing = this.find(name);
     if (existing !== undefined) return { record: existing, created: false };
-    const labels = anonymous ? { ...request.labels, [anonymousLabel]: "" } : (request.labels ?? null);
-    const createdAt = `${new Date().toISOString().slice(0, 19)}Z`;
-    const record: VolumeRecord = { name, driver: "local", labels, createdAt };
+    const record = newRecord(name, request);
     makeDirectory(join(this.root, name), 0o701, name);
     makeDirectory(this.dataPath(name), 0o755, name);
     this.database.run("INSERT INTO volumes VALUES (?, ?)", name, JSON.stringify(record));
     return { record, created: true };
+  }
+
+  stage(): Staging {
+    const entry = `${stagedPrefix}${newId()}`;
+    const directory = join(this.root, entry);
+    mkdirSync(directory, { mode: 0o701 });
+    const path = join(directory, "_data");
+    mkdirSync(path, { mode: 0o755 });
+    return { entry, path, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+  }
+
+  /** Makes a volume of staged data. From its record on it is there, whatever happens. Throws `conflict` when the name is taken. */
+  adopt(request: VolumeRequest & { name: string }, { entry }: Staging): VolumeRecord {
+    const { name } = request;
+    checkRequest(name, request);
+    if (this.find(name) !== undefined) throw conflict(`create ${name}: a volume of this name exists already`);
+    removeEmpty(join(this.root, name));
+    if (existsSync(join(this.root, name))) {
+      throw conflict(`create ${name}: ${join(this.root, name)} holds data that no volume knows: move it away first`);
+    }
+    const record = newRecord(name, request);
+    this.database.run("INSERT INTO volumes VALUES (?, ?)", name, JSON.stringify({ ...record, staged: entry }));
+    this.settle({ ...record, staged: entry });
+    return record;
+  }
+
+  /** Puts staged data in the place of a volume's own, at once; that goes with the staging. */
+  replaceData(name: string, { path }: Staging): void {
+    files.exchange(files.toRaw(path), files.toRaw(this.dataPath(name)));
+  }
+
+  /** Gives the staged directory of a new volume its name. */
+  private settle(record: VolumeRecord): void {
+    renameSync(join(this.root, record.staged ?? ""), join(this.root, record.name));
+    this.settled(record);
+  }
+
+  private settled({ staged: _, ...record }: VolumeRecord): void {
+    this.database.run("UPDATE volumes SET doc = ? WHERE name = ?", JSON.stringify(record), record.name);
   }
 
   /** Forgets a volume at once; resolves when its data is gone. Whether it is in use is the caller's to know. */
@@ -101,7 +156,13 @@ export class VolumeStore {
   }
 }
 
-function checkRequest(name: string, { driver = "local", options }: VolumeRequest): void {
+function newRecord(name: string, request: VolumeRequest): VolumeRecord {
+  const labels = request.name ? (request.labels ?? null) : { ...request.labels, [anonymousLabel]: "" };
+  return { name, driver: "local", labels, createdAt: `${new Date().toISOString().slice(0, 19)}Z` };
+}
+
+/** Throws for what cannot be a volume, in dockerd's words. */
+export function checkRequest(name: string, { driver = "local", options }: VolumeRequest): void {
   const fail = (reason: string) => `create ${name}: ${reason}`;
   if (driver !== "" && driver !== "local") {
     throw notFound(fail(`error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`));

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import type { Filters } from "../../api/system.ts";
 import type { PruneVolumesResponse, Volume, VolumeCreateRequest, VolumeListResponse } from "../../api/volumes.ts";
 import { conflict, errorCode } from "../../base/errors.ts";
+import { KeyLocks } from "../../base/key-locks.ts";
 import { checkListFilters, matchesList, parsePruneFilters } from "./volume-filters.ts";
-import type { VolumeRecord, VolumeRequest, VolumeStore } from "./volume-store.ts";
+import type { Staging, VolumeRecord, VolumeRequest, VolumeStore } from "./volume-store.ts";
 
 /** Which containers refer to a volume, running or not. */
 export interface ContainerUsage {
@@ -16,7 +17,7 @@ export interface ContainerUsage {
 
 export interface VolumeEvent {
   type: "volume";
-  action: "create" | "mount" | "unmount" | "destroy" | "prune";
+  action: "create" | "mount" | "unmount" | "destroy" | "prune" | "snapshot" | "restore";
   id: string;
   attributes: Record<string, string>;
 }
@@ -29,6 +30,8 @@ export interface VolumesDependencies {
 
 export class Volumes {
   readonly store: VolumeStore;
+  /** By volume: held while it is filled, mounted for a start, copied, replaced or removed. */
+  readonly locks = new KeyLocks();
   private readonly deps: VolumesDependencies;
 
   constructor(deps: VolumesDependencies) {
@@ -62,6 +65,13 @@ export class Volumes {
     return record;
   }
 
+  /** A new volume of data that was gathered beside the volumes. */
+  adopt(request: VolumeRequest & { name: string }, staging: Staging): VolumeRecord {
+    const record = this.store.adopt(request, staging);
+    this.publish("create", record.name, { driver: record.driver });
+    return record;
+  }
+
   async inspect(name: string): Promise<Volume> {
     return this.toApiVolume(this.store.get(name));
   }
@@ -69,6 +79,10 @@ export class Volumes {
   async remove(name: string, { force }: { force: boolean }): Promise<void> {
     if (force && this.store.find(name) === undefined) return;
     this.store.get(name);
+    await this.locks.run(name, () => this.removeLocked(name));
+  }
+
+  private async removeLocked(name: string): Promise<void> {
     const users = this.deps.usage.usingVolume(name);
     if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(", ")}]`);
     await this.store.remove(name);
@@ -84,9 +98,7 @@ export class Volumes {
       if (!selected(record) || this.deps.usage.usingVolume(record.name).length > 0) continue;
       const size = await directorySize(this.store.dataPath(record.name));
       // Measuring took time: a container may have come, or another prune.
-      if (this.deps.usage.usingVolume(record.name).length > 0 || this.store.find(record.name) === undefined) continue;
-      await this.store.remove(record.name);
-      this.publish("destroy", record.name, { driver: record.driver });
+      if (!(await this.removeIfUnused(record.name))) continue;
       deleted.push(record.name);
       reclaimed += size;
     }
@@ -96,11 +108,16 @@ export class Volumes {
 
   /** Removes anonymous volumes of a removed container, except those that another one uses. */
   async removeUnused(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      if (this.store.find(name) === undefined || this.deps.usage.usingVolume(name).length > 0) continue;
+    for (const name of names) await this.removeIfUnused(name);
+  }
+
+  private removeIfUnused(name: string): Promise<boolean> {
+    return this.locks.run(name, async () => {
+      if (this.store.find(name) === undefined || this.deps.usage.usingVolume(name).length > 0) return false;
       await this.store.remove(name);
       this.publish("destroy", name, { driver: "local" });
-    }
+      return true;
+    });
   }
 
   /** All volumes with their size and number of containers, for `system df`. */

@@ -1,5 +1,5 @@
 /** One fair lock per key, made on demand and forgotten when nobody holds or awaits it. */
-import { Mutex } from "../base/mutex.ts";
+import { Mutex } from "./mutex.ts";
 
 export class KeyLocks {
   private readonly locks = new Map<string, { mutex: Mutex; users: number }>();
