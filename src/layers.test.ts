@@ -8,6 +8,7 @@ const ranks: Record<string, number> = {
   oci: 10,
   api: 11,
   dockerfile: 12,
+  "buildkit-api": 12,
   linux: 20,
   archive: 30,
   metadata: 31,
@@ -35,7 +36,7 @@ const ranks: Record<string, number> = {
 
 /** These know the engine only through the Engine API. */
 const apiOnly: Record<string, string[]> = {
-  cli: ["base", "api", "oci", "dockerfile"],
+  cli: ["base", "api", "oci", "dockerfile", "buildkit-api"],
   compose: ["base", "api"],
   console: ["base", "api"],
 };

@@ -5,11 +5,11 @@
 import type { ProgressMessage } from "../api/system.ts";
 import { canceled, notFound } from "../base/errors.ts";
 import type { Bytes } from "../base/streams.ts";
+import { type Exporter, statusResponse } from "../buildkit-api/protocol/messages.ts";
 import { Arrivals } from "./arrivals.ts";
 import { solve } from "./control/control.ts";
 import type { GatewayScope } from "./control/gateway.ts";
 import { uploadUrl } from "./frontend/dockerfile-source.ts";
-import { type Exporter, statusResponse } from "./protocol/messages.ts";
 
 export interface ApiBuildRequest {
   /** The client's; "": none. */

@@ -4,13 +4,13 @@
  */
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
+import { type Methods, serveGrpc } from "../buildkit-api/grpc/server.ts";
 import { ApiBuilds } from "./api-build.ts";
 import { controlMethods } from "./control/control.ts";
 import type { GatewayScope } from "./control/gateway.ts";
 import { Results } from "./control/results.ts";
 import { Solves } from "./control/solves.ts";
 import { DockerfileFrontend } from "./frontend/frontend.ts";
-import { type Methods, serveGrpc } from "./grpc/server.ts";
 import type { BuildkitDependencies } from "./parts.ts";
 import { LocalSources } from "./session/local-sources.ts";
 import { Sessions } from "./session/session.ts";

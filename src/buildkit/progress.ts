@@ -1,6 +1,7 @@
 /** What a build has said so far and goes on to say, as BuildKit's clients are told it: vertices, their logs, statuses and warnings. */
+
+import type { StatusResponse, Timestamp, Vertex, VertexWarning } from "../buildkit-api/protocol/messages.ts";
 import { digestOf } from "../oci/digest.ts";
-import type { StatusResponse, Timestamp, Vertex, VertexWarning } from "./protocol/messages.ts";
 
 export function now(): Timestamp {
   const millis = performance.timeOrigin + performance.now();

@@ -1,5 +1,5 @@
 /** The build cache as BuildKit's clients see it: `docker buildx du`, `docker buildx prune`. */
-import type { PruneRequest, Timestamp, UsageRecord } from "../protocol/messages.ts";
+import type { PruneRequest, Timestamp, UsageRecord } from "../../buildkit-api/protocol/messages.ts";
 import type { GatewayScope } from "./gateway.ts";
 
 export function diskUsage({ deps }: GatewayScope, filters: readonly string[]): UsageRecord[] {

@@ -1,9 +1,6 @@
 /** The service `Control`. Source: moby/buildkit api/services/control/control.proto, control/control.go. */
 import { notImplemented } from "../../base/errors.ts";
-import { checkExporter, exportResult } from "../exporters/export.ts";
-import { checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
-import type { Call, Method, Methods } from "../grpc/server.ts";
-import type { Progress } from "../progress.ts";
+import type { Call, Method, Methods } from "../../buildkit-api/grpc/server.ts";
 import {
   type ControlSolveRequest,
   controlSolveRequest,
@@ -19,7 +16,10 @@ import {
   statusRequest,
   statusResponse,
   usageRecord,
-} from "../protocol/messages.ts";
+} from "../../buildkit-api/protocol/messages.ts";
+import { checkExporter, exportResult } from "../exporters/export.ts";
+import { checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
+import type { Progress } from "../progress.ts";
 import { tunnel } from "../session/tunnel.ts";
 import { diskUsage, prune } from "./cache.ts";
 import { type GatewayScope, gatewayMethods } from "./gateway.ts";

@@ -2,11 +2,8 @@
 
 import { invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
-import { encodeImageConfig } from "../../oci/image-config.ts";
-import { checkFrontend, type DockerfileFrontend } from "../frontend/frontend.ts";
-import type { Call, Method } from "../grpc/server.ts";
-import { GrpcError, withoutCode } from "../grpc/status.ts";
-import type { BuildkitDependencies } from "../parts.ts";
+import type { Call, Method } from "../../buildkit-api/grpc/server.ts";
+import { GrpcError, withoutCode } from "../../buildkit-api/grpc/status.ts";
 import {
   evaluateRequest,
   type GatewaySolveRequest,
@@ -19,7 +16,10 @@ import {
   readFileRequest,
   readFileResponse,
   returnRequest,
-} from "../protocol/messages.ts";
+} from "../../buildkit-api/protocol/messages.ts";
+import { encodeImageConfig } from "../../oci/image-config.ts";
+import { checkFrontend, type DockerfileFrontend } from "../frontend/frontend.ts";
+import type { BuildkitDependencies } from "../parts.ts";
 import type { LocalSources } from "../session/local-sources.ts";
 import type { Sessions } from "../session/session.ts";
 import { readInRoot } from "./read-file.ts";

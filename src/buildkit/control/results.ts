@@ -3,10 +3,10 @@
  * only operation names the result, and sends it back.
  */
 import { invalidArgument, notFound } from "../../base/errors.ts";
+import { type Definition, op } from "../../buildkit-api/protocol/messages.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import type { BuildkitImages } from "../parts.ts";
-import { type Definition, op } from "../protocol/messages.ts";
 
 const scheme = "gantry-result://";
 

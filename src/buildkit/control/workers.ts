@@ -1,7 +1,8 @@
 /** What clients are told of the one worker that this daemon is. Source: moby/buildkit api/types/worker.proto; moby builder-next/worker. */
+
+import type { WorkerRecord } from "../../buildkit-api/protocol/messages.ts";
 import { hostPlatform } from "../../oci/platform.ts";
 import type { BuildkitDependencies } from "../parts.ts";
-import type { WorkerRecord } from "../protocol/messages.ts";
 
 export function buildkitVersion({ version }: BuildkitDependencies): WorkerRecord["BuildkitVersion"] {
   return { package: "gantry", version: `v${version}`, revision: "" };

@@ -1,7 +1,7 @@
 /** Results as archives that the client gets: the tree (`tar`), or the image (`oci`, `docker`). */
 import { notImplemented } from "../../base/errors.ts";
+import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
-import type { Exporter } from "../protocol/messages.ts";
 import { datedConfig, epochOf } from "./dated.ts";
 import { type ExportResponse, type ExportScope, withTree } from "./export.ts";
 import { namesOf } from "./image.ts";

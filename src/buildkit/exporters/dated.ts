@@ -1,9 +1,10 @@
 /** Results dated to SOURCE_DATE_EPOCH. Source: moby/buildkit exporter/util/epoch; exporter/containerimage, `rewrite-timestamp`. */
+
+import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { atEpoch, type Epoch, parseEpoch } from "../epoch.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
-import type { Exporter } from "../protocol/messages.ts";
 import type { ExportScope } from "./export.ts";
 
 /** What the output says comes before what the build was given. */

@@ -1,10 +1,10 @@
 /** What becomes of a result: an image of the engine's, archives and directories that the client gets. Source: moby/buildkit exporter/. */
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress } from "../progress.ts";
-import type { Exporter } from "../protocol/messages.ts";
 import type { Session } from "../session/session.ts";
 import { exportArchive, exportTar } from "./archives.ts";
 import { exportDirectory } from "./directory.ts";

@@ -1,11 +1,11 @@
 /** The result as an image of the engine's, named, and pushed where that is asked for. */
 import { invalidArgument } from "../../base/errors.ts";
+import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
 import { familiarName, formatReference, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import type { VertexProgress } from "../progress.ts";
-import type { Exporter } from "../protocol/messages.ts";
 import { credentialsOf } from "../session/services.ts";
 import { datedConfig } from "./dated.ts";
 import type { ExportResponse, ExportScope } from "./export.ts";

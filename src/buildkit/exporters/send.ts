@@ -2,7 +2,7 @@
 
 import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
-import { writeBytes } from "../grpc/bytes.ts";
+import { writeBytes } from "../../buildkit-api/grpc/bytes.ts";
 import type { Session } from "../session/session.ts";
 
 export const sendMethod = "/moby.filesync.v1.FileSend/DiffCopy";

@@ -1,7 +1,8 @@
 /** Errors and warnings that point at lines of the Dockerfile. Source: moby/buildkit solver/errdefs, util/grpcerrors. */
+
+import { GrpcError, withoutCode } from "../../buildkit-api/grpc/status.ts";
+import type { Range, SourceInfo } from "../../buildkit-api/protocol/messages.ts";
 import type { Location } from "../../dockerfile/instructions.ts";
-import { GrpcError, withoutCode } from "../grpc/status.ts";
-import type { Range, SourceInfo } from "../protocol/messages.ts";
 
 export interface DockerfileSource {
   /** As the client knows it. */

@@ -3,9 +3,9 @@ import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlink
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Method, serveGrpc } from "../grpc/server.ts";
+import { type Method, serveGrpc } from "../../buildkit-api/grpc/server.ts";
+import { packet, packetTypes } from "../../buildkit-api/protocol/messages.ts";
 import { Progress } from "../progress.ts";
-import { packet, packetTypes } from "../protocol/messages.ts";
 import { receiveFiles, syncStore } from "./file-sync.ts";
 import { Session } from "./session.ts";
 

@@ -18,10 +18,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { errorCode, internal, invalidArgument } from "../../base/errors.ts";
-import type { ClientCall, Metadata } from "../grpc/client.ts";
+import { kindOf, permissionsOf } from "../../buildkit-api/files/file-stat.ts";
+import type { ClientCall, Metadata } from "../../buildkit-api/grpc/client.ts";
+import { packet, packetTypes, type Stat } from "../../buildkit-api/protocol/messages.ts";
 import type { StatusProgress } from "../progress.ts";
-import { packet, packetTypes, type Stat } from "../protocol/messages.ts";
-import { kindOf, permissionsOf } from "./file-stat.ts";
 import type { Session } from "./session.ts";
 
 const method = "/moby.filesync.v1.FileSync/DiffCopy";

@@ -1,15 +1,15 @@
 /** What a build asks of its client beside files. Source: moby/buildkit session/auth, session/secrets, session/sshforward. */
 import { createServer, type Socket } from "node:net";
-import type { Credentials } from "../../remote/auth.ts";
-import { readBytes, writeBytes } from "../grpc/bytes.ts";
-import { codes, GrpcError } from "../grpc/status.ts";
+import { readBytes, writeBytes } from "../../buildkit-api/grpc/bytes.ts";
+import { codes, GrpcError } from "../../buildkit-api/grpc/status.ts";
 import {
   checkAgentRequest,
   credentialsRequest,
   credentialsResponse,
   secretRequest,
   secretResponse,
-} from "../protocol/messages.ts";
+} from "../../buildkit-api/protocol/messages.ts";
+import type { Credentials } from "../../remote/auth.ts";
 import type { Session } from "./session.ts";
 
 const methods = {

@@ -1,8 +1,8 @@
 /** A client's session: a connection on which the client serves what a build needs of it, its files, logins, secrets and SSH agent. */
 import type { Duplex } from "node:stream";
 import { notFound, unavailable } from "../../base/errors.ts";
+import { GrpcClient } from "../../buildkit-api/grpc/client.ts";
 import { Arrivals } from "../arrivals.ts";
-import { GrpcClient } from "../grpc/client.ts";
 
 /** Header names in lower case. Source: moby/buildkit session/grpc.go */
 const headerNames = {

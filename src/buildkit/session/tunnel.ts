@@ -1,7 +1,7 @@
 /** A connection inside a call: its bytes are the call's messages. Clients that share a session between builds open it so. */
 import { Duplex } from "node:stream";
-import { readBytes, writeBytes } from "../grpc/bytes.ts";
-import type { Call } from "../grpc/server.ts";
+import { readBytes, writeBytes } from "../../buildkit-api/grpc/bytes.ts";
+import type { Call } from "../../buildkit-api/grpc/server.ts";
 
 export function tunnel({ messages, signal }: Call): Duplex {
   const duplex = new Duplex({

@@ -1,7 +1,7 @@
 /** `POST /build?version=2`: the query's parameters as the options of BuildKit's frontend. Spec: Docker Engine API, "Build an image". */
 import type { Ulimit } from "../../api/container-config.ts";
 import { ApiBuilds } from "../../buildkit/api-build.ts";
-import type { Exporter } from "../../buildkit/protocol/messages.ts";
+import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { BuildkitBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import type { Query } from "../query.ts";
