@@ -27,7 +27,7 @@ SCRIPT
 cat > ../bin/bx <<'SCRIPT'
 #!/bin/bash
 docker build --progress=plain "$@" > bx.out 2>&1; code=$?
-sed -E 's/sha256:[0-9a-f]{64}/DIGEST/g; s/[0-9a-f-]{36}::[a-z0-9]{25}/REF/g; s/^(#[0-9]+ )[0-9]+\\.[0-9]+ /\\1 T /; s/DONE [0-9.]+s/DONE/
+sed -E 's/\\x1b\\[[0-9;]*m//g; s/sha256:[0-9a-f]{64}/DIGEST/g; s/[0-9a-f-]{36}::[a-z0-9]{25}/REF/g; s/^(#[0-9]+ )[0-9]+\\.[0-9]+ /\\1 T /; s/DONE [0-9.]+s/DONE/
   s/ [0-9.]+s done/ done/; s/(transferring [a-z]+): [0-9.]+[kMG]?B( done)?/\\1/; s/^[0-9]+\\.[0-9]+ /T /; s/(copying files) .*/\\1/
   s/ [0-9.]+s$//; /^#[0-9]+ \\.\\.\\.$/d; /transferring .*:$/d; s/^#[0-9]+ /# /' bx.out |
   grep -vE '^# (CACHED|DONE)$|exporting layers|^# DIGEST|^# (writing image DIGEST|naming to [^ ]+)$|inline document|^$' | LC_ALL=C sort -u

@@ -1,8 +1,9 @@
-/** gRPC calls over a connection on which the other side serves: a client's session. Source: grpc/doc/PROTOCOL-HTTP2.md. */
+/** gRPC calls over a connection on which the other side serves. Source: grpc/doc/PROTOCOL-HTTP2.md. */
 import type { Duplex } from "node:stream";
 import { Http2Connection } from "../http2/connection.ts";
 import { errorCodes } from "../http2/frames.ts";
 import type { HeaderList } from "../http2/hpack.ts";
+import { status } from "../protocol/messages.ts";
 import { codes, GrpcError } from "./status.ts";
 import { MessageStream } from "./stream.ts";
 
@@ -34,7 +35,7 @@ export class GrpcClient {
 
   /** Opens a call. Its messages end when the other side's status is OK, and fail with its error otherwise. */
   open(path: string, metadata: Metadata = {}, signal?: AbortSignal): ClientCall {
-    if (this.closed) throw new GrpcError(codes.unavailable, "the client's session has ended");
+    if (this.closed) throw new GrpcError(codes.unavailable, "the connection has ended");
     const fields = Object.entries(metadata).flatMap(([name, values]) =>
       [values].flat().map((value): [string, string] => [name, value]),
     );
@@ -75,5 +76,7 @@ function requestHeaders(path: string): HeaderList {
 function failureOf(headers: Map<string, string>): GrpcError | undefined {
   const code = headers.get("grpc-status");
   if (code === undefined || Number(code) === codes.ok) return undefined;
-  return new GrpcError(Number(code), decodeURIComponent(headers.get("grpc-message") ?? ""));
+  const details = headers.get("grpc-status-details-bin");
+  const typed = details === undefined ? [] : status.decode(Buffer.from(details, "base64")).details;
+  return new GrpcError(Number(code), decodeURIComponent(headers.get("grpc-message") ?? ""), typed);
 }

@@ -3,15 +3,14 @@ import type { Duplex } from "node:stream";
 import { Http2Connection } from "../http2/connection.ts";
 import { errorCodes } from "../http2/frames.ts";
 import type { HeaderList } from "../http2/hpack.ts";
-import type { Http2Stream } from "../http2/stream.ts";
+import type { HeaderFields, Http2Stream } from "../http2/stream.ts";
 import { status } from "../protocol/messages.ts";
 import { codes, GrpcError, toGrpcError } from "./status.ts";
 import { MessageStream } from "./stream.ts";
 
 export interface Call {
   readonly messages: MessageStream;
-  /** Request headers; names in lower case. */
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: HeaderFields;
   /** Aborted when the client cancels the call or goes away. */
   readonly signal: AbortSignal;
 }
@@ -34,7 +33,7 @@ export async function serveGrpc(connection: Duplex, methods: Methods): Promise<v
   await closed;
 }
 
-async function serveCall(stream: Http2Stream, headers: Map<string, string>, methods: Methods): Promise<void> {
+async function serveCall(stream: Http2Stream, headers: HeaderFields, methods: Methods): Promise<void> {
   const aborted = new AbortController();
   const messages = new MessageStream(stream, { closed: () => aborted.abort() });
   const path = headers.get(":path") ?? "";

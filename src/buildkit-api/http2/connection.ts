@@ -5,7 +5,7 @@
 import type { Duplex } from "node:stream";
 import { defaults, errorCodes, flags, frameHeaderSize, frameTypes, maxWindow, preface, settings } from "./frames.ts";
 import { encodeHeaders, HeaderDecoder, type HeaderList } from "./hpack.ts";
-import { Http2Stream, toMap, uint32 } from "./stream.ts";
+import { HeaderFields, Http2Stream, uint32 } from "./stream.ts";
 
 /** How much of a stream may come before it is read. */
 const streamWindow = 1 << 20;
@@ -26,7 +26,7 @@ class ProtocolError extends Error {
 }
 
 /** Told of each stream that the other side opens. */
-export type StreamHandler = (stream: Http2Stream, headers: Map<string, string>) => void;
+export type StreamHandler = (stream: Http2Stream, headers: HeaderFields) => void;
 
 export class Http2Connection {
   private readonly socket: Duplex;
@@ -250,7 +250,7 @@ export class Http2Connection {
     }
     const stream = new Http2Stream(this, id, this.peerWindow);
     this.streams.set(id, stream);
-    this.onStream(stream, toMap(list));
+    this.onStream(stream, new HeaderFields(list));
     if (end) stream.receiveData(Buffer.alloc(0), true);
   }
 

@@ -6,7 +6,7 @@ import { encodeHeaders, type HeaderList } from "./hpack.ts";
 /** What happens on a stream; each is told at most in this order, `closed` always last and once. */
 export interface StreamEvents {
   /** The answer's headers, or trailers. */
-  headers(headers: Map<string, string>): void;
+  headers(headers: HeaderFields): void;
   data(chunk: Buffer): void;
   /** The other side sends no more. */
   end(): void;
@@ -90,7 +90,7 @@ export class Http2Stream {
   // What the connection tells.
 
   receiveHeaders(headers: HeaderList, end: boolean): void {
-    this.events?.headers(toMap(headers));
+    this.events?.headers(new HeaderFields(headers));
     if (end) this.finishRemote();
   }
 
@@ -141,12 +141,21 @@ export function uint32(value: number): Buffer {
   return bytes;
 }
 
-/** Values of one name are joined. */
-export function toMap(headers: HeaderList): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const [name, value] of headers) {
-    const before = found.get(name);
-    found.set(name, before === undefined ? value : `${before},${value}`);
+/** Names in lower case; values of one name are joined. */
+export class HeaderFields extends Map<string, string> {
+  private readonly list: HeaderList;
+
+  constructor(list: HeaderList) {
+    super();
+    this.list = list;
+    for (const [name, value] of list) {
+      const before = this.get(name);
+      this.set(name, before === undefined ? value : `${before},${value}`);
+    }
   }
-  return found;
+
+  /** The values of one name, each for itself. */
+  all(wanted: string): string[] {
+    return this.list.flatMap(([name, value]) => (name === wanted ? [value] : []));
+  }
 }

@@ -20,7 +20,7 @@ export const imageCommands: readonly CommandEntry[] = [
     "build",
     "Build an image from a Dockerfile",
     "image build, build",
-    async () => (await import("./build.ts")).command,
+    async () => (await import("../build/build.ts")).command,
   ),
   entry(
     "history",

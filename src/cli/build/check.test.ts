@@ -1,6 +1,6 @@
 /** Expected: what buildx 0.29 printed for `docker build --check` on dockerd 28.5. */
 import { expect, test } from "bun:test";
-import { checkDockerfile } from "./build-check.ts";
+import { checkDockerfile } from "./check.ts";
 
 const check = (text: string) => checkDockerfile({ name: "Dockerfile", text, args: {}, target: "" });
 

@@ -1,4 +1,4 @@
-/** What `build` sends: a folder without what its ignore file leaves out, standard input, or only the address of a context elsewhere. */
+/** What `build` sends to the classic builder: a folder without what its ignore file leaves out, standard input, or only the address of a context elsewhere. */
 import { readFileSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type { Bytes } from "../../base/streams.ts";
@@ -14,44 +14,41 @@ export interface BuildInput {
   dockerfile: string;
 }
 
-export function contextOf(context: CliContext, source: string, file: string): BuildInput {
-  if (/^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(source)) {
-    return { body: undefined, remote: source, dockerfile: file || "Dockerfile" };
-  }
-  if (source === "-") {
-    if (file === "-") throw new CliError("invalid argument: can't use stdin for both build context and dockerfile");
-    return { body: standardInput(context.stdin.stream()), remote: "", dockerfile: file || "Dockerfile" };
-  }
-  return localContext(source, file);
+export async function contextOf(context: CliContext, source: string, file: string): Promise<BuildInput> {
+  if (isRemote(source)) return { body: undefined, remote: source, dockerfile: file || "Dockerfile" };
+  if (source !== "-") return localContext(source, file);
+  if (file === "-") throw new CliError("invalid argument: can't use stdin for both build context and dockerfile");
+  const { archive, text } = await standardInput(context.stdin.stream());
+  const end = (async function* () {
+    yield Buffer.alloc(1024);
+  })();
+  return { body: archive ?? packText("Dockerfile", text, end), remote: "", dockerfile: file || "Dockerfile" };
 }
 
-/** A tar archive of any compression as it is; anything else is a Dockerfile without a context. */
-async function* standardInput(input: Bytes): AsyncGenerator<Uint8Array> {
+/** Whether the daemon fetches it. */
+export function isRemote(source: string): boolean {
+  return /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(source);
+}
+
+/** A tar archive of any compression; anything else is a Dockerfile without a context. */
+export async function standardInput(
+  input: Bytes,
+): Promise<{ archive: Bytes; text?: undefined } | { archive?: undefined; text: Buffer }> {
+  const iterator = input[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
-  let isArchive: boolean | undefined;
-  for await (const chunk of input) {
-    if (isArchive) {
-      yield chunk;
-      continue;
-    }
-    chunks.push(chunk);
-    if (isArchive === false) continue;
-    const head = Buffer.concat(chunks);
-    if (head.length >= 512) isArchive = looksLikeArchive(head);
-    if (isArchive) yield head;
+  let next = await iterator.next();
+  let size = 0;
+  for (; !next.done && size < 512; next = await iterator.next()) {
+    chunks.push(next.value);
+    size += next.value.length;
   }
-  if (isArchive) return;
-  const whole = Buffer.concat(chunks);
-  if (whole.length === 0) throw new CliError("failed to peek context header from STDIN: EOF");
-  if (looksLikeArchive(whole)) yield whole;
-  else
-    yield* packText(
-      "Dockerfile",
-      whole,
-      (async function* () {
-        yield Buffer.alloc(1024);
-      })(),
-    );
+  if (size === 0) throw new CliError("failed to peek context header from STDIN: EOF");
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    yield* chunks;
+    for (; !next.done; next = await iterator.next()) yield next.value;
+  }
+  if (looksLikeArchive(Buffer.concat(chunks))) return { archive: whole() };
+  return { text: Buffer.concat(await Array.fromAsync(whole())) };
 }
 
 function looksLikeArchive(head: Buffer): boolean {

@@ -1,9 +1,10 @@
 /** `build --check`: what a Dockerfile's text alone says about mistakes, shown as buildx shows it. Nothing is built, no daemon is asked. */
 import { errorMessage } from "../../base/errors.ts";
-import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
+import type { Dockerfile } from "../../dockerfile/instructions.ts";
 import { lintDockerfile } from "../../dockerfile/lint.ts";
 import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
 import { CliError } from "../command.ts";
+import { excerpt } from "./excerpt.ts";
 
 export interface CheckInput {
   /** As it is named in messages. */
@@ -39,28 +40,4 @@ function parse(name: string, text: string): Dockerfile {
     const shown = location ? `\n${excerpt(name, text, location)}` : "";
     throw new CliError(`ERROR: ${message}${shown}`);
   }
-}
-
-/** The lines with some around them. buildkit: solver/errdefs/source.go */
-function excerpt(name: string, text: string, { startLine, endLine }: Location): string {
-  const lines = text.split("\n");
-  const wanted = startLine === endLine ? 4 : 2;
-  let [from, to] = [startLine, endLine];
-  for (let added = 0; added < wanted; added++) {
-    if (from > 1) {
-      from--;
-      added++;
-    }
-    if (to < lines.length) {
-      to++;
-      added++;
-    }
-  }
-  const rule = "-".repeat(20);
-  const shown = lines.slice(from - 1, to).map((line, index) => {
-    const number = from + index;
-    const mark = number >= startLine && number <= endLine ? ">>> " : "    ";
-    return `${String(number).padStart(4)} | ${mark}${line}\n`;
-  });
-  return `${name}:${startLine}\n${rule}\n${shown.join("")}${rule}\n`;
 }
