@@ -36,7 +36,8 @@ const ranks: Record<string, number> = {
 
 /** These know the engine only through the Engine API. */
 const apiOnly: Record<string, string[]> = {
-  cli: ["base", "api", "oci", "dockerfile", "buildkit-api"],
+  // `manifest` speaks to registries itself, as docker's does.
+  cli: ["base", "api", "oci", "dockerfile", "buildkit-api", "remote"],
   compose: ["base", "api"],
   console: ["base", "api"],
 };

@@ -114,7 +114,7 @@ async function runPath(context: CliContext, words: readonly string[]): Promise<n
 async function nounUsage(context: CliContext, entry: CommandEntry, path: string[], asked: boolean): Promise<number> {
   const { nounHelp } = await import("./usage.ts");
   const fullPath = [context.program, ...path].join(" ");
-  const text = nounHelp(fullPath, entry.summary, entry.children ?? [], helpColumns(context));
+  const text = nounHelp(fullPath, entry.description ?? entry.summary, entry.children ?? [], helpColumns(context));
   (asked ? context.stdout : context.stderr).write(text);
   return 0;
 }

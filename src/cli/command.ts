@@ -45,6 +45,8 @@ export type CommandGroup = "common" | "management" | "swarm";
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
+  /** Of a noun: what its help says in place of the summary. */
+  readonly description?: string;
   /** Other last words of the path: `["remove"]` for `container rm`. */
   readonly aliases?: readonly string[];
   /** The full list of paths help shows under "Aliases:", without the program's name: `["container run", "run"]`. */

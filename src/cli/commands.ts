@@ -3,6 +3,7 @@ import type { CommandEntry } from "./command.ts";
 import { containerCommands, topLevel } from "./container/table.ts";
 import { contextCommands } from "./context/table.ts";
 import { imageCommands, topImage } from "./image/table.ts";
+import { manifestCommands, manifestDescription } from "./manifest/table.ts";
 import { networkCommands } from "./network/table.ts";
 import { systemCommands, topSystem } from "./system/table.ts";
 import { volumeCommands } from "./volume/table.ts";
@@ -69,6 +70,12 @@ export const commandTable: readonly CommandEntry[] = [
   { name: "container", summary: "Manage containers", children: [...containerCommands, list, inspectContainer] },
   { name: "context", summary: "Manage contexts", children: contextCommands },
   { name: "image", summary: "Manage images", children: imageCommands },
+  {
+    name: "manifest",
+    summary: "Manage Docker image manifests and manifest lists",
+    description: manifestDescription,
+    children: manifestCommands,
+  },
   { name: "network", summary: "Manage networks", children: networkCommands },
   { name: "system", summary: "Manage Docker", children: systemCommands },
   { name: "volume", summary: "Manage volumes", children: volumeCommands },

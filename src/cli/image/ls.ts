@@ -8,6 +8,7 @@ import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
 import { imageHeader, imageRows } from "./row.ts";
+import { renderTree } from "./tree.ts";
 
 const created = "{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}";
 const table = `table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t${created}\\t{{.Size}}`;
@@ -27,8 +28,12 @@ export const command = defineCommand({
   },
   async run(context, flags, [pattern]) {
     const { all, digests, filter, quiet, tree, "no-trunc": whole } = flags.value;
-    if (tree) throw new CliError("--tree is not supported: images have a single platform here");
     const filters = pattern === undefined ? filter : [...filter, `reference=${pattern}`];
+    if (tree) {
+      const used = (["quiet", "no-trunc", "digests", "format"] as const).find((name) => flags.value[name]);
+      if (used) throw new CliError(`--${used === "digests" ? "show-digest" : used} is not yet supported with --tree`);
+      return showTree(context, { all: all || undefined, filters: filterQuery(filters) });
+    }
     const images = await context.client.json<ImageSummary[]>("GET", "/images/json", {
       query: { all: all || undefined, filters: filterQuery(filters) },
     });
@@ -41,6 +46,15 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+async function showTree(context: CliContext, query: Record<string, string | boolean | undefined>): Promise<number> {
+  const images = await context.client.json<ImageSummary[]>("GET", "/images/json", {
+    query: { ...query, manifests: true },
+  });
+  const { stdout } = context;
+  stdout.write(renderTree(images, { columns: stdout.size()?.columns ?? 80, terminal: stdout.isTerminal }));
+  return 0;
+}
 
 /** The template behind `--format`. */
 export function imageFormat(source: string, quiet: boolean, digests: boolean): string {
