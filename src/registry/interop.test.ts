@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.stop(true);
-  r[Symbol.dispose]();
+  await r[Symbol.asyncDispose]();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -82,7 +82,7 @@ test("Docker's manifest list and manifests", async () => {
 test("zstd layers", async () => {
   await copy(at("multi:latest"), `dir:${directory}/plain`, "--dest-decompress");
   // A registry of its own: where skopeo remembers the layer compressed by gzip, it does not compress again.
-  using fresh = await testRegistry();
+  await using fresh = await testRegistry();
   const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: (request) => fresh.registry.handler(request) });
   try {
     const image = `docker://127.0.0.1:${other.port}/zstd:1`;

@@ -2,8 +2,8 @@
 import { errorMessage, unavailable } from "../base/errors.ts";
 import { Logger, type LogLevel } from "../base/log.ts";
 import { AccessLog } from "./access-log.ts";
-import type { Collected } from "./collector.ts";
-import { configKeys, environmentName, flagName, loadConfig, type RegistryConfig } from "./config.ts";
+import { configKeys, environmentName, flagName, loadConfig, type RegistryConfig } from "./config/config.ts";
+import type { Collected } from "./content/collector.ts";
 import { Registry } from "./registry.ts";
 import { lockRoot } from "./root-lock.ts";
 import { adminSocket, serveRegistry } from "./server.ts";
@@ -54,7 +54,7 @@ async function collectAlone(config: RegistryConfig): Promise<Collected> {
   try {
     return await registry.collect();
   } finally {
-    registry.close();
+    await registry.close();
   }
 }
 

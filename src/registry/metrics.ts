@@ -1,5 +1,5 @@
 /** Counters in Prometheus's text format. https://prometheus.io/docs/instrumenting/exposition_formats/ */
-import type { Collected } from "./collector.ts";
+import type { Collected } from "./content/collector.ts";
 
 /** Anything else is counted as one: labels must not grow with what clients send. */
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);

@@ -3,8 +3,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { parseListen, type RegistryConfig } from "./config.ts";
-import { errorResponse, RegistryError } from "./http-error.ts";
+import { errorResponse, RegistryError } from "./api/http-error.ts";
+import { parseListen, type RegistryConfig } from "./config/config.ts";
 import type { Registry } from "./registry.ts";
 
 export interface RunningRegistry {
@@ -44,7 +44,7 @@ export function serveRegistry(registry: Registry, config: RegistryConfig, logger
       rmSync(adminSocket(config.root), { force: true });
       await Promise.race([server.stop(), Bun.sleep(config["timeouts.shutdown"] * 1000)]);
       await server.stop(true);
-      registry.close();
+      await registry.close();
     },
   };
 }

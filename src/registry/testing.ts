@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { Logger } from "../base/log.ts";
 import { digestOf } from "../oci/digest.ts";
 import { mediaTypes } from "../oci/manifest.ts";
-import { loadConfig, type RegistryConfig } from "./config.ts";
+import { loadConfig, type RegistryConfig } from "./config/config.ts";
 import { Registry } from "./registry.ts";
 
-export interface TestRegistry extends Disposable {
+export interface TestRegistry extends AsyncDisposable {
   readonly registry: Registry;
   readonly root: string;
   readonly log: string[];
@@ -37,7 +37,8 @@ export async function testRegistry(change: Partial<RegistryConfig> = {}, reuse?:
   const pushBlob: TestRegistry["pushBlob"] = async (name, content) => {
     const digest = digestOf(content);
     const response = await request("POST", `${name}/blobs/uploads/?digest=${digest}`, content);
-    if (response.status !== 201) throw new Error(`push of blob: ${response.status} ${await response.text()}`);
+    if (response.status !== 201)
+      throw new Error(`push of blob: ${response.status} ${await response.text()}\n${log.at(-1) ?? ""}`);
     return digest;
   };
   const pushImage: TestRegistry["pushImage"] = async (name, reference, content, more = {}) => {
@@ -52,8 +53,8 @@ export async function testRegistry(change: Partial<RegistryConfig> = {}, reuse?:
   };
   return {
     ...{ registry, root, log, request, pushBlob, pushImage },
-    [Symbol.dispose]: () => {
-      registry.close();
+    [Symbol.asyncDispose]: async () => {
+      await registry.close();
       if (reuse === undefined) rmSync(root, { recursive: true, force: true });
     },
   };

@@ -1,74 +1,69 @@
-/** Opens and migrates the registry's database. Synchronous: each statement takes microseconds, so it may run on the event loop. */
-import { Database as Sqlite } from "bun:sqlite";
-import { internal } from "../../base/errors.ts";
-import { migrations } from "./schema.ts";
+/**
+ * What the indexes need of a database. They are written once, as generators that yield statements and are given rows back: SQLite runs
+ * such work to its end without letting go of the event loop, PostgreSQL waits for each answer. So what is one step for the one is one
+ * transaction for the other, and no query is written twice.
+ */
 
-type Value = string | number | null | Uint8Array;
+export type Value = string | number | null | Uint8Array;
 
-export class RegistryDatabase implements Disposable {
-  private readonly sqlite: Sqlite;
+export interface Statement {
+  /** With `?` for each value; in the words that SQLite and PostgreSQL share. */
+  readonly sql: string;
+  readonly values: readonly Value[];
+}
 
-  /** `:memory:` makes a database for tests. Throws when the file was written by a newer Gantry. */
-  constructor(path: string) {
-    this.sqlite = new Sqlite(path, { create: true, strict: true });
-    this.sqlite.run("PRAGMA journal_mode = WAL");
-    this.sqlite.run("PRAGMA synchronous = NORMAL");
-    this.sqlite.run("PRAGMA busy_timeout = 5000");
-    this.migrate();
-  }
+export interface Answer {
+  readonly rows: readonly unknown[];
+  /** Rows inserted, updated or deleted. */
+  readonly changes: number;
+}
 
-  all<T>(sql: string, ...values: Value[]): T[] {
-    return this.sqlite.query<T, Value[]>(sql).all(...values);
-  }
+export type Work<T> = Generator<Statement, T, Answer>;
 
-  get<T>(sql: string, ...values: Value[]): T | undefined {
-    return this.sqlite.query<T, Value[]>(sql).get(...values) ?? undefined;
-  }
+/** A value that may be there already: awaiting it then costs no turn of the event loop worth mentioning. */
+export type Awaitable<T> = T | Promise<T>;
 
-  /** Returns the number of rows changed. */
-  run(sql: string, ...values: Value[]): number {
-    return this.sqlite.query(sql).run(...values).changes;
-  }
-
-  /** Runs `work`, which must be synchronous, in one transaction: all of it or, when it throws, none. */
-  transaction<T>(work: () => T): T {
-    return this.sqlite.transaction(work).immediate();
-  }
-
+export interface Database {
+  /** Whether other processes work on the same data. */
+  readonly shared: boolean;
+  /** Work of one statement, or of several that may each stand alone. */
+  run<T>(work: Work<T>): Awaitable<T>;
+  /** All of the work or, when it throws, none. It may be begun again, so it changes nothing but the database. */
+  transaction<T>(work: () => Work<T>): Awaitable<T>;
   /**
-   * A transaction that is on the disk when it returns, and with it all earlier ones: what a client is told after this survives a power
+   * A transaction that is on the disk when it is over, and with it all earlier ones: what a client is told after this survives a power
    * failure. The others survive only the death of the process, which is enough for what is worthless without a manifest.
    */
-  durable<T>(work: () => T): T {
-    this.sqlite.run("PRAGMA synchronous = FULL");
-    try {
-      return this.transaction(work);
-    } finally {
-      this.sqlite.run("PRAGMA synchronous = NORMAL");
-    }
-  }
+  durable<T>(work: () => Work<T>): Awaitable<T>;
+  /** Runs `work` when all earlier work of the same key is done, in whatever process. Not re-entrant. */
+  lock<T>(key: string, work: () => Promise<T>): Promise<T>;
+  close(): Awaitable<void>;
+}
 
-  close(): void {
-    this.sqlite.close();
-  }
+export function* all<T>(sql: string, ...values: Value[]): Work<T[]> {
+  return (yield { sql, values }).rows as T[];
+}
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
+export function* get<T>(sql: string, ...values: Value[]): Work<T | undefined> {
+  return (yield { sql, values }).rows[0] as T | undefined;
+}
 
-  private migrate(): void {
-    const version = this.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
-    if (version > migrations.length) {
-      throw internal(
-        `the registry's database has schema ${version}, newer than this gantry's ${migrations.length}: use the newer gantry`,
-      );
-    }
-    for (const [index, sql] of migrations.entries()) {
-      if (index < version) continue;
-      this.transaction(() => {
-        this.sqlite.run(sql);
-        this.sqlite.run(`PRAGMA user_version = ${index + 1}`);
-      });
-    }
+/** Returns the number of rows changed. */
+export function* change(sql: string, ...values: Value[]): Work<number> {
+  return (yield { sql, values }).changes;
+}
+
+const groupSize = 500;
+
+/** Runs `each` for groups of values that fit into one statement, with the placeholders for them. */
+export function* inGroups<T>(
+  values: readonly string[],
+  each: (placeholders: string, group: readonly string[]) => Work<T[]>,
+): Work<T[]> {
+  const found: T[] = [];
+  for (let at = 0; at < values.length; at += groupSize) {
+    const group = values.slice(at, at + groupSize);
+    found.push(...(yield* each(group.map(() => "?").join(", "), group)));
   }
+  return found;
 }

@@ -1,6 +1,6 @@
-/** Manifests with their bytes, tags and referrers. Pages are in the order of the bytes of names, as the specification wants tags. */
+/** Manifests with their bytes, and what refers to what. */
 import type { Digest } from "../../oci/digest.ts";
-import type { RegistryDatabase } from "./database.ts";
+import { type Awaitable, all, change, type Database, get, inGroups, type Work } from "./database.ts";
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -20,7 +20,7 @@ export interface Referrer {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly size: number;
-  readonly artifactType: string;
+  readonly artifactType?: string;
   readonly annotations?: Record<string, string>;
 }
 
@@ -31,163 +31,220 @@ export interface Page {
   readonly after: string;
 }
 
+export interface PutOptions {
+  readonly tags: readonly string[];
+  /** Whether a tag that is there must not be pointed at another manifest. */
+  readonly isImmutable: (tag: string) => boolean;
+  /** What the manifest refers to need not be here: it is fetched when it is asked for. */
+  readonly sparse?: boolean;
+}
+
+/** Thrown out of a transaction, so that nothing of it remains. */
+export class ImmutableTagError extends Error {
+  override readonly name = "ImmutableTagError";
+  readonly tag: string;
+
+  constructor(tag: string) {
+    super(`tag ${tag} is immutable`);
+    this.tag = tag;
+  }
+}
+
 export class ManifestIndex {
-  private readonly database: RegistryDatabase;
+  private readonly database: Database;
   private readonly leaseMillis: number;
 
-  constructor(database: RegistryDatabase, leaseMillis: number) {
+  constructor(database: Database, leaseMillis: number) {
     this.database = database;
     this.leaseMillis = leaseMillis;
   }
 
   /** By digest; a client that learns that a manifest exists may be about to push an index of it, so this takes a lease. */
-  find(repository: string, digest: Digest): StoredManifest | undefined {
-    const row = this.database.get<StoredManifest & { lease: number }>(
-      "SELECT digest, media_type AS mediaType, content, lease FROM manifests WHERE repository = ? AND digest = ?",
-      repository,
-      digest,
-    );
-    const now = Date.now();
-    if (row && row.lease < now + this.leaseMillis) {
-      this.database.run(
-        "UPDATE manifests SET lease = ? WHERE repository = ? AND digest = ?",
-        now + Math.ceil(this.leaseMillis * 1.5),
-        repository,
-        digest,
-      );
-    }
-    return row;
+  find(repository: string, digest: Digest): Awaitable<StoredManifest | undefined> {
+    return this.database.run(this.finding(repository, digest));
   }
 
-  findByTag(repository: string, tag: string): StoredManifest | undefined {
-    return this.database.get<StoredManifest>(
-      `SELECT m.digest, m.media_type AS mediaType, m.content FROM tags t JOIN manifests m USING (repository, digest)
-       WHERE t.repository = ? AND t.name = ?`,
-      repository,
-      tag,
+  private *finding(repository: string, digest: Digest): Work<StoredManifest | undefined> {
+    const row = yield* get<StoredManifest & { lease: number }>(
+      `SELECT digest, media_type AS "mediaType", content, lease FROM manifests WHERE repository = ? AND digest = ?`,
+      ...[repository, digest],
+    );
+    if (!row || row.lease >= Date.now() + this.leaseMillis) return row;
+    const renewed = yield* change(
+      "UPDATE manifests SET lease = ? WHERE repository = ? AND digest = ?",
+      ...[this.newLease(), repository, digest],
+    );
+    return renewed > 0 ? row : undefined;
+  }
+
+  findByTag(repository: string, tag: string): Awaitable<StoredManifest | undefined> {
+    return this.database.run(
+      get<StoredManifest>(
+        `SELECT m.digest, m.media_type AS "mediaType", m.content FROM tags t JOIN manifests m USING (repository, digest)
+         WHERE t.repository = ? AND t.name = ?`,
+        ...[repository, tag],
+      ),
     );
   }
 
   /**
-   * Stores a manifest and points the tag, if any, at it: all on disk when this returns. `check` runs inside the same transaction and
-   * throws when something that the manifest needs is missing, so nothing can be collected in between.
+   * Stores a manifest and points the tags at it: all on disk when this is over. Returns what it refers to and is not in the repository;
+   * if that is anything, nothing was stored. All of it gets a new lease in the same transaction, so nothing can be collected in between.
+   * Throws ImmutableTagError.
    */
-  put(repository: string, manifest: NewManifest, tag: string | undefined, check: () => void): void {
-    const { digest, mediaType, content, subject = null, artifactType, annotations } = manifest;
+  put(repository: string, manifest: NewManifest, options: PutOptions): Awaitable<Digest[]> {
+    return this.database.durable(() => this.putting(repository, manifest, options));
+  }
+
+  private *putting(repository: string, manifest: NewManifest, options: PutOptions): Work<Digest[]> {
+    const missing = options.sparse ? [] : yield* this.missing(repository, manifest);
+    if (missing.length > 0) return missing;
     const now = Date.now();
-    this.database.durable(() => {
-      check();
-      this.database.run(
-        `INSERT INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET lease = excluded.lease, media_type = excluded.media_type`,
-        ...[repository, digest, mediaType, content, subject, artifactType],
-        annotations ? JSON.stringify(annotations) : null,
-        now + Math.ceil(this.leaseMillis * 1.5),
+    for (const tag of options.tags) {
+      const only = options.isImmutable(tag) ? "WHERE tags.digest = excluded.digest" : "";
+      const set = yield* change(
+        `INSERT INTO tags VALUES (?, ?, ?, ?) ON CONFLICT (repository, name)
+         DO UPDATE SET digest = excluded.digest, updated = excluded.updated ${only}`,
+        ...[repository, tag, manifest.digest, now],
       );
-      this.addRefs(repository, digest, manifest.blobs, "blob");
-      this.addRefs(repository, digest, manifest.manifests, "manifest");
-      if (tag === undefined) return;
-      this.database.run(
-        `INSERT INTO tags VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated`,
-        ...[repository, tag, digest, now],
+      if (set === 0) throw new ImmutableTagError(tag);
+    }
+    const { digest, mediaType, content, subject = null, artifactType, annotations } = manifest;
+    yield* change(
+      `INSERT INTO manifests VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (repository, digest)
+       DO UPDATE SET lease = excluded.lease, media_type = excluded.media_type`,
+      ...[repository, digest, mediaType, content, subject, artifactType],
+      ...[annotations ? JSON.stringify(annotations) : null, this.newLease()],
+    );
+    yield* addReferences(repository, digest, manifest.blobs, "blob");
+    yield* addReferences(repository, digest, manifest.manifests, "manifest");
+    return [];
+  }
+
+  /** Renews the leases of what is there; in one order, so that two of these do not wait for each other. */
+  private *missing(repository: string, { blobs, manifests }: NewManifest): Work<Digest[]> {
+    const lease = this.newLease();
+    const absent: Digest[] = [];
+    for (const [table, digests] of [
+      ["links", blobs],
+      ["manifests", manifests],
+    ] as const) {
+      const rows = yield* inGroups<{ digest: Digest }>(digests.toSorted(), (placeholders, group) =>
+        all(
+          `UPDATE ${table} SET lease = ? WHERE repository = ? AND digest IN (${placeholders}) RETURNING digest`,
+          ...[lease, repository, ...group],
+        ),
       );
+      const present = new Set(rows.map((row) => row.digest));
+      absent.push(...digests.filter((digest) => !present.has(digest)));
+    }
+    return absent;
+  }
+
+  async has(repository: string, digest: Digest): Promise<boolean> {
+    const sql = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?";
+    return (await this.database.run(get(sql, repository, digest))) !== undefined;
+  }
+
+  /** Removes a manifest and the tags that point at it; false when there is none. On disk when it is over. */
+  delete(repository: string, digest: Digest): Awaitable<boolean> {
+    return this.database.durable(function* () {
+      yield* change("DELETE FROM tags WHERE repository = ? AND digest = ?", repository, digest);
+      return yield* removeManifest(repository, digest, "");
     });
   }
 
-  private addRefs(repository: string, manifest: Digest, children: readonly Digest[], kind: string): void {
-    for (const child of children) {
-      this.database.run("INSERT OR IGNORE INTO refs VALUES (?, ?, ?, ?)", repository, manifest, child, kind);
-    }
+  /** The tags that point at a manifest. */
+  async tagsOf(repository: string, digest: Digest): Promise<string[]> {
+    const sql = "SELECT name FROM tags WHERE repository = ? AND digest = ? ORDER BY name";
+    return (await this.database.run(all<{ name: string }>(sql, repository, digest))).map((row) => row.name);
   }
 
-  has(repository: string, digest: Digest): boolean {
-    return (
-      this.database.get("SELECT 1 FROM manifests WHERE repository = ? AND digest = ?", repository, digest) !== undefined
+  async referrers(
+    repository: string,
+    subject: Digest,
+    artifactType: string | undefined,
+    page: Page,
+  ): Promise<Referrer[]> {
+    const filter = artifactType === undefined ? "" : "AND artifact_type = ?";
+    const rows = await this.database.run(
+      all<Required<Omit<Referrer, "annotations">> & { annotations: string | null }>(
+        `SELECT media_type AS "mediaType", digest, length(content) AS size, artifact_type AS "artifactType", annotations
+         FROM manifests WHERE repository = ? AND subject = ? AND digest > ? ${filter} ORDER BY digest LIMIT ?`,
+        ...[repository, subject, page.after, ...(artifactType === undefined ? [] : [artifactType]), page.limit],
+      ),
     );
-  }
-
-  /** Removes a manifest and the tags that point at it; false when there is none. On disk when it returns. */
-  delete(repository: string, digest: Digest): boolean {
-    return this.database.durable(() => this.remove(repository, digest));
-  }
-
-  /** Removes a tag only; false when there is none. */
-  deleteTag(repository: string, tag: string): boolean {
-    return (
-      this.database.durable(() =>
-        this.database.run("DELETE FROM tags WHERE repository = ? AND name = ?", repository, tag),
-      ) > 0
-    );
-  }
-
-  private remove(repository: string, digest: Digest): boolean {
-    this.database.run("DELETE FROM tags WHERE repository = ? AND digest = ?", repository, digest);
-    this.database.run("DELETE FROM refs WHERE repository = ? AND manifest = ?", repository, digest);
-    return this.database.run("DELETE FROM manifests WHERE repository = ? AND digest = ?", repository, digest) > 0;
-  }
-
-  tags(repository: string, page: Page): string[] {
-    return this.database
-      .all<{ name: string }>(
-        "SELECT name FROM tags WHERE repository = ? AND name > ? ORDER BY name LIMIT ?",
-        ...[repository, page.after, page.limit],
-      )
-      .map((row) => row.name);
-  }
-
-  /** Repositories that hold a manifest. */
-  repositories(page: Page): string[] {
-    return this.database
-      .all<{ repository: string }>(
-        "SELECT DISTINCT repository FROM manifests WHERE repository > ? ORDER BY repository LIMIT ?",
-        ...[page.after, page.limit],
-      )
-      .map((row) => row.repository);
-  }
-
-  /** Whether anything was ever pushed to the repository and is still there. */
-  isKnown(repository: string): boolean {
-    const row = this.database.get(
-      `SELECT 1 WHERE EXISTS (SELECT 1 FROM manifests WHERE repository = ?1)
-         OR EXISTS (SELECT 1 FROM links WHERE repository = ?1)`,
-      repository,
-    );
-    return row !== undefined;
-  }
-
-  referrers(repository: string, subject: Digest, artifactType: string | undefined, page: Page): Referrer[] {
-    const rows = this.database.all<Omit<Referrer, "annotations"> & { annotations: string | null }>(
-      `SELECT media_type AS mediaType, digest, length(content) AS size, artifact_type AS artifactType, annotations
-       FROM manifests WHERE repository = ?1 AND subject = ?2 AND digest > ?3 AND (?4 IS NULL OR artifact_type = ?4)
-       ORDER BY digest LIMIT ?5`,
-      ...[repository, subject, page.after, artifactType ?? null, page.limit],
-    );
-    return rows.map(({ annotations, ...rest }) => ({
+    return rows.map(({ annotations, artifactType: type, ...rest }) => ({
       ...rest,
+      ...(type === "" ? {} : { artifactType: type }),
       ...(annotations === null ? {} : { annotations: JSON.parse(annotations) as Record<string, string> }),
     }));
   }
 
   /**
    * Removes manifests without lease that have no tag, are in no index, and do not refer to a subject that is there; returns how many. An
-   * index that goes sets its children free, so this repeats until nothing goes.
+   * index that goes sets its children free, so this repeats until nothing goes. Only in the repositories that `isMeant`.
    */
-  collectUntagged(now: number): number {
-    return this.database.transaction(() => {
-      let removed = 0;
-      for (;;) {
-        const rows = this.database.all<{ repository: string; digest: string }>(
-          `SELECT repository, digest FROM manifests m WHERE lease < ?
-             AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = m.repository AND t.digest = m.digest)
-             AND NOT EXISTS (SELECT 1 FROM refs r WHERE r.repository = m.repository AND r.child = m.digest)
-             AND NOT EXISTS (SELECT 1 FROM manifests s WHERE s.repository = m.repository AND s.digest = m.subject)`,
-          now,
-        );
-        if (rows.length === 0) return removed;
-        for (const { repository, digest } of rows) this.remove(repository, digest);
-        removed += rows.length;
-      }
-    });
+  async collectUntagged(now: number, isMeant: (repository: string) => boolean): Promise<number> {
+    let removed = 0;
+    let gone: number;
+    do {
+      gone = await this.collectLoose(now, isMeant);
+      removed += gone;
+    } while (gone > 0);
+    return removed;
   }
+
+  private async collectLoose(now: number, isMeant: (repository: string) => boolean): Promise<number> {
+    let removed = 0;
+    let after: LooseRow | undefined = { repository: "", digest: "" };
+    while (after) {
+      const rows: LooseRow[] = await this.database.run(
+        all<LooseRow>(
+          `SELECT repository, digest FROM manifests WHERE (repository, digest) > (?, ?) AND lease < ? AND ${isLoose}
+           ORDER BY repository, digest LIMIT 500`,
+          ...[after.repository, after.digest, now],
+        ),
+      );
+      for (const { repository, digest } of rows.filter((row) => isMeant(row.repository))) {
+        const condition = `AND lease < ${Math.floor(now)} AND ${isLoose}`;
+        if (await this.database.transaction(() => removeManifest(repository, digest, condition))) removed++;
+      }
+      after = rows.at(-1);
+      await Bun.sleep(0);
+    }
+    return removed;
+  }
+
+  private newLease(): number {
+    return Date.now() + Math.ceil(this.leaseMillis * 1.5);
+  }
+}
+
+interface LooseRow {
+  readonly repository: string;
+  readonly digest: Digest;
+}
+
+/** Of a row of `manifests`. */
+const isLoose = `
+  NOT EXISTS (SELECT 1 FROM tags t WHERE t.repository = manifests.repository AND t.digest = manifests.digest)
+  AND NOT EXISTS (SELECT 1 FROM refs r WHERE r.repository = manifests.repository AND r.child = manifests.digest)
+  AND NOT EXISTS (SELECT 1 FROM manifests s WHERE s.repository = manifests.repository AND s.digest = manifests.subject)`;
+
+function* addReferences(repository: string, manifest: Digest, children: readonly Digest[], kind: string): Work<void> {
+  for (const child of children) {
+    yield* change(
+      "INSERT INTO refs VALUES (?, ?, ?, ?) ON CONFLICT (repository, manifest, child) DO NOTHING",
+      ...[repository, manifest, child, kind],
+    );
+  }
+}
+
+/** Whether it was there and met the condition. */
+function* removeManifest(repository: string, digest: Digest, condition: string): Work<boolean> {
+  const sql = `DELETE FROM manifests WHERE repository = ? AND digest = ? ${condition}`;
+  if ((yield* change(sql, repository, digest)) === 0) return false;
+  yield* change("DELETE FROM refs WHERE repository = ? AND manifest = ?", repository, digest);
+  return true;
 }

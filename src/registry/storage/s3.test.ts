@@ -1,45 +1,19 @@
 /** The contract and the registry itself against s3rver, an S3-compatible server from npm. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { lines } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { testRegistry } from "../testing.ts";
 import { storageDriverSuite } from "./driver.suite.ts";
 import { S3Driver, type S3Settings } from "./s3.ts";
+import { type S3Server, startS3 } from "./s3-server.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "gantry-registry-s3-"));
-let server: Bun.Subprocess<"ignore", "pipe", "inherit">;
+let server: S3Server;
 let settings: S3Settings;
 
-const program = `
-  const S3rver = require("s3rver");
-  const server = new S3rver({ port: 0, address: "127.0.0.1", silent: true, directory: process.argv[1],
-    configureBuckets: [{ name: "images" }] });
-  server.run().then((address) => console.log(address.port));
-`;
-
 beforeAll(async () => {
-  // Under Node; its continuation tokens need a cipher that OpenSSL 3 calls legacy.
-  server = Bun.spawn(["node", "--openssl-legacy-provider", "-e", program, directory], {
-    cwd: new URL("../../..", import.meta.url).pathname,
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  for await (const port of lines(server.stdout)) {
-    const keys = { accessKey: "S3RVER", secretKey: "S3RVER" };
-    settings = { endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", bucket: "images", prefix: "p/", ...keys };
-    break;
-  }
+  server = await startS3();
+  settings = server.settings("p/");
 }, 30_000);
-
-afterAll(async () => {
-  server.kill();
-  await server.exited;
-  rmSync(directory, { recursive: true, force: true });
-});
+afterAll(() => server[Symbol.asyncDispose]());
 
 storageDriverSuite("S3", async () => new S3Driver(settings));
 
@@ -75,11 +49,8 @@ test("lists more than one page", async () => {
 }, 20_000);
 
 test("the registry on a bucket: push, pull, range, collection", async () => {
-  const config = {
-    ...{ "s3.bucket": "images", "s3.endpoint": settings.endpoint, "s3.prefix": "r/", "gc.lease": 0.2 },
-    ...{ "s3.access-key": "S3RVER", "s3.secret-key": "S3RVER" },
-  };
-  using r = await testRegistry(config);
+  const config = { ...server.config("r/"), "gc.lease": 0.2 };
+  await using r = await testRegistry(config);
   const manifest = await r.pushImage("x", "t", "layer in a bucket");
   const blob = `x/blobs/${digestOf("layer in a bucket")}`;
   expect(await (await r.request("GET", blob)).text()).toBe("layer in a bucket");

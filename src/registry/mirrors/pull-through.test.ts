@@ -1,0 +1,198 @@
+/** The cache before a registry of ours, which counts what it is asked for. */
+import { expect, test } from "bun:test";
+import { digestOf } from "../../oci/digest.ts";
+import { imageManifest, type TestRegistry, testRegistry } from "../testing.ts";
+import { parseMirrors } from "./upstreams.ts";
+
+interface Origin extends AsyncDisposable {
+  readonly registry: TestRegistry;
+  readonly asked: string[];
+  readonly url: string;
+  /** What to answer instead. */
+  answer: ((path: string) => Response | undefined) | undefined;
+}
+
+async function origin(): Promise<Origin> {
+  const registry = await testRegistry();
+  const asked: string[] = [];
+  const state = { answer: undefined as Origin["answer"] };
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => {
+      const { pathname } = new URL(request.url);
+      asked.push(pathname.replace("/v2/", ""));
+      return state.answer?.(pathname) ?? registry.registry.handler(request);
+    },
+  });
+  return Object.assign(state, {
+    ...{ registry, asked, url: `http://127.0.0.1:${server.port}` },
+    [Symbol.asyncDispose]: async () => {
+      await server.stop(true);
+      await registry[Symbol.asyncDispose]();
+    },
+  });
+}
+
+const mirrors = (url: string, more: object = {}) =>
+  parseMirrors([{ prefix: "hub", ns: "docker.io", url, ...more }], "m");
+
+async function pull(r: TestRegistry, name: string, layer: string, query = ""): Promise<void> {
+  const manifest = await r.request("GET", `${name}/manifests/t${query}`);
+  expect([manifest.status, await manifest.text()]).toEqual([200, imageManifest(layer)]);
+  for (const content of [layer, "{}"]) {
+    const blob = await r.request("GET", `${name}/blobs/${digestOf(content)}${query}`);
+    expect([blob.status, await blob.text()]).toEqual([200, content]);
+  }
+}
+
+test("fetched once, by prefix, by ns= and by default; then served alone", async () => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("library/app", "t", "layer");
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url, { default: true }) });
+  await pull(cache, "hub/library/app", "layer");
+  const asked = upstream.asked.length;
+  expect(asked).toBe(3);
+  await pull(cache, "library/app", "layer", "?ns=docker.io");
+  await pull(cache, "library/app", "layer");
+  const digest = digestOf(imageManifest("layer"));
+  expect((await cache.request("HEAD", `hub/library/app/manifests/${digest}`)).status).toBe(200);
+  const range = await cache.request("GET", `hub/library/app/blobs/${digestOf("layer")}`, null, { range: "bytes=1-2" });
+  expect([range.status, await range.text()]).toEqual([206, "ay"]);
+  expect(upstream.asked.length).toBe(asked);
+  expect((await cache.request("GET", "hub/library/app/manifests/none")).status).toBe(404);
+  expect((await cache.request("GET", `hub/library/app/blobs/${digestOf("none")}`)).status).toBe(404);
+  const push = await cache.request("POST", "hub/library/app/blobs/uploads/");
+  expect(push.status).toBe(405);
+});
+
+test("what is ours goes before the default mirror", async () => {
+  await using upstream = await origin();
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url, { default: true }) });
+  await cache.pushImage("own/app", "t", "own");
+  await pull(cache, "own/app", "own");
+  expect(upstream.asked).toEqual([]);
+});
+
+test("however many ask at once, each thing is fetched once", async () => {
+  await using upstream = await origin();
+  const layer = "x".repeat(3_000_000);
+  await upstream.registry.pushImage("app", "t", layer);
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url) });
+  await Promise.all(Array.from({ length: 8 }, () => pull(cache, "hub/app", layer)));
+  expect(upstream.asked.toSorted()).toEqual(
+    [`app/blobs/${digestOf(layer)}`, `app/blobs/${digestOf("{}")}`, "app/manifests/t"].toSorted(),
+  );
+});
+
+test("tags are asked for again when they are old; a failing upstream is made up for", async () => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("app", "t", "one");
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url, { ttl: 0 }) });
+  await pull(cache, "hub/app", "one");
+  await upstream.registry.pushImage("app", "t", "two");
+  await pull(cache, "hub/app", "two");
+  for (const status of [500, 429, 401]) {
+    upstream.answer = () => new Response("{}", { status });
+    await pull(cache, "hub/app", "two");
+    expect(cache.log.some((line) => line.includes("upstream fails: serving what is here"))).toBe(true);
+  }
+  const failing = await cache.request("GET", "hub/app/manifests/other");
+  expect(failing.status).toBe(403);
+  upstream.answer = () => new Response("{}", { status: 500 });
+  expect((await cache.request("GET", "hub/app/manifests/other")).status).toBe(503);
+  upstream.answer = undefined;
+});
+
+test("a tag that is gone upstream is gone here", async () => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("app", "t", "one");
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url, { ttl: 0 }) });
+  await pull(cache, "hub/app", "one");
+  await upstream.registry.request("DELETE", "app/manifests/t");
+  expect((await cache.request("GET", "hub/app/manifests/t")).status).toBe(404);
+  expect((await cache.request("GET", `hub/app/manifests/${digestOf(imageManifest("one"))}`)).status).toBe(200);
+});
+
+test("an upstream that lies is not believed, and nothing of it is kept", async () => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("app", "t", "layer");
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url) });
+  upstream.answer = (path) => (path.includes("/blobs/") ? new Response("evil!") : undefined);
+  await cache.request("GET", "hub/app/manifests/t");
+  const blob = `hub/app/blobs/${digestOf("layer")}`;
+  const streamed = await cache.request("GET", blob);
+  expect(streamed.text()).rejects.toThrow();
+  expect((await cache.request("GET", blob, null, { range: "bytes=0-1" })).status).toBe(400);
+  upstream.answer = (path) => (path.includes("/manifests/") ? new Response("{}") : undefined);
+  expect((await cache.request("GET", `hub/app/manifests/${digestOf("x")}`)).status).toBeGreaterThanOrEqual(400);
+  upstream.answer = undefined;
+  expect(await (await cache.request("GET", blob)).text()).toBe("layer");
+});
+
+test("a client that goes away does not stop the fetching", async () => {
+  await using upstream = await origin();
+  const layer = "y".repeat(20_000_000);
+  await upstream.registry.pushImage("app", "t", layer);
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url) });
+  const blob = `hub/app/blobs/${digestOf(layer)}`;
+  const reader = (await cache.request("GET", blob)).body?.getReader();
+  await reader?.read();
+  await reader?.cancel();
+  const whole = await cache.request("GET", blob);
+  expect((await whole.text()).length).toBe(layer.length);
+  expect(upstream.asked.filter((path) => path.includes("/blobs/"))).toHaveLength(1);
+});
+
+test("upstreams with passwords and tokens", async () => {
+  const users = `alice:${await Bun.password.hash("secret", { algorithm: "bcrypt", cost: 4 })}\n`;
+  const path = `${process.env["TMPDIR"] ?? "/tmp"}/gantry-registry-mirror-${process.pid}`;
+  await Bun.write(path, users);
+  for (const mode of ["basic", "token"]) {
+    await using upstream = await testRegistry({ "access.htpasswd": path, "access.mode": mode, "delete.enabled": true });
+    await using open = await testRegistry({}, upstream.root);
+    await open.pushImage("app", "t", "layer");
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) => upstream.registry.handler(request),
+    });
+    const url = `http://127.0.0.1:${server.port}`;
+    await using cache = await testRegistry({ mirrors: mirrors(url, { username: "alice", password: "secret" }) });
+    await pull(cache, "hub/app", "layer");
+    await server.stop(true);
+  }
+  await Bun.file(path).delete();
+});
+
+test("what nobody pulled for long is collected", async () => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("app", "t", "layer");
+  const cached = mirrors(upstream.url).map((mirror) => ({ ...mirror, lifetimeMillis: 50 }));
+  await using cache = await testRegistry({ mirrors: cached, "gc.lease": 0.02 });
+  await pull(cache, "hub/app", "layer");
+  await Bun.sleep(120);
+  expect(await cache.registry.collect()).toMatchObject({ tags: 1, manifests: 1, blobs: 2 });
+  await pull(cache, "hub/app", "layer");
+});
+
+test.each([
+  [[{ prefix: "UP", url: "http://x" }], "m[0].prefix: UP is not a repository name"],
+  [[{ prefix: "a", url: "x" }], "m[0].url: x is not an http or https URL"],
+  [
+    [
+      { prefix: "a", url: "http://x" },
+      { prefix: "a", url: "http://y" },
+    ],
+    "two mirrors of one prefix",
+  ],
+  [
+    [
+      { prefix: "a", url: "http://x", default: true },
+      { prefix: "b", url: "http://y", default: true },
+    ],
+    "two default mirrors",
+  ],
+])("%p is refused", (value, message) => {
+  expect(() => parseMirrors(value, "m")).toThrow(message);
+});
