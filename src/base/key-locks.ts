@@ -1,9 +1,5 @@
 /** One fair lock per key, made on demand and forgotten when nobody holds or awaits it. */
-<<<<<<<< HEAD:src/base/key-locks.ts
 import { Mutex } from "./mutex.ts";
-========
-import { Mutex } from "../../base/mutex.ts";
->>>>>>>> 1bae98b (registry: tokens and rules, immutable tags, quotas, retention, webhooks, a pull-through cache, PostgreSQL for several instances; the conformance tests' questions as a suite):src/registry/content/key-locks.ts
 
 export class KeyLocks {
   private readonly locks = new Map<string, { mutex: Mutex; users: number }>();
