@@ -15,8 +15,9 @@ import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { BuildRequest } from "./build-request.ts";
-import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache-prune.ts";
-import { type CacheRecord, cacheRecords } from "./cache-records.ts";
+import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache/prune.ts";
+import { type CacheRecord, cacheRecords } from "./cache/records.ts";
+import { StepCache } from "./cache/step-cache.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
 import { remoteContext } from "./context/remote-context.ts";
@@ -24,7 +25,6 @@ import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
 import { type Solve, type Solved, solve } from "./solver.ts";
-import { StepCache } from "./step-cache.ts";
 
 export interface BuilderDependencies {
   images: BuilderImages;

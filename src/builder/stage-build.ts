@@ -17,6 +17,7 @@ import type { Layer } from "../snapshots/layer-store.ts";
 import type { CommitOptions } from "../snapshots/snapshotter.ts";
 import type { BuildArgs } from "./build-args.ts";
 import type { SolveRequest } from "./build-request.ts";
+import { cacheKey, type StepCache } from "./cache/step-cache.ts";
 import type { BuildContext } from "./context/context.ts";
 import { CopyStep } from "./copy-step.ts";
 import type { ImageSources } from "./image-sources.ts";
@@ -24,7 +25,6 @@ import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots 
 import type { StageReport } from "./report.ts";
 import { RunStep } from "./run-step.ts";
 import { isNumber } from "./stages.ts";
-import { cacheKey, type StepCache } from "./step-cache.ts";
 import type { StepKeeper } from "./step-keeper.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,5 +1,5 @@
 /** `builder` in daemon.json, which is no flag. Source: dockerd's configuration reference, "builder"; moby daemon/config/builder.go. */
-import type { GcConfig, GcRule, GcSize } from "../builder/gc-policy.ts";
+import type { GcConfig, GcRule, GcSize } from "../builder/cache/gc-policy.ts";
 import { type Kind, OptionError, size } from "./option-kinds.ts";
 
 const defaultNames = ["defaultReservedSpace", "defaultKeepStorage"];

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { LogLevel } from "../base/log.ts";
-import type { GcConfig } from "../builder/gc-policy.ts";
+import type { GcConfig } from "../builder/cache/gc-policy.ts";
 import type { TransferLimits } from "../engine/images/images.ts";
 import type { NetworkConfig } from "../engine/networks/network-config.ts";
 import type { RegistryConfig } from "../remote/endpoints.ts";

@@ -8,7 +8,7 @@ import { ChildContainerTree } from "../archive/child-container-tree.ts";
 import type { Logger } from "../base/log.ts";
 import { version } from "../base/version.ts";
 import { Builder } from "../builder/builder.ts";
-import { type GcConfig, gcRequests } from "../builder/gc-policy.ts";
+import { type GcConfig, gcRequests } from "../builder/cache/gc-policy.ts";
 import { stepAnnotation } from "../builder/run-step.ts";
 import { LocalContentStore } from "../content/local-content-store.ts";
 import { Committer } from "../engine/containers/commit.ts";

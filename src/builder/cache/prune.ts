@@ -1,8 +1,8 @@
 /** `docker builder prune`: forgets cached steps, and removes the images that only the cache needed. */
-import type { Filters } from "../api/system.ts";
-import { errorKind } from "../base/errors.ts";
-import { untilFilter } from "../engine/images/image-filters.ts";
-import type { BuilderImages } from "./parts.ts";
+import type { Filters } from "../../api/system.ts";
+import { errorKind } from "../../base/errors.ts";
+import { untilFilter } from "../../engine/images/image-filters.ts";
+import type { BuilderImages } from "../parts.ts";
 import type { CacheEntry, StepCache } from "./step-cache.ts";
 
 export interface CachePruneRequest {

@@ -2,8 +2,8 @@
  * The build cache: the image that a step led to, under a key made of the image it started from and everything that it depends on:
  * its words, its arguments, the contents of the files it copies, never their times. An entry lives as long as its image.
  */
-import type { Database } from "../metadata/database.ts";
-import { type Digest, digestOf } from "../oci/digest.ts";
+import type { Database } from "../../metadata/database.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
 
 export interface CacheEntry {
   key: string;

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Database } from "../metadata/database.ts";
-import type { Digest } from "../oci/digest.ts";
+import { Database } from "../../metadata/database.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { cacheKey, StepCache } from "./step-cache.ts";
 
 const image = (digit: string): Digest => `sha256:${digit.repeat(64)}`;

@@ -1,7 +1,7 @@
 /** What of the build cache goes by itself after a build. The rules are those of `builder.gc` in dockerd's daemon.json. */
 import { statfsSync } from "node:fs";
-import type { Filters } from "../api/system.ts";
-import type { CachePruneRequest } from "./cache-prune.ts";
+import type { Filters } from "../../api/system.ts";
+import type { CachePruneRequest } from "./prune.ts";
 
 /** A size in bytes, or a percentage of the disk. */
 export type GcSize = number | { percent: number };

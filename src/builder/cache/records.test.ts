@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { Database } from "../metadata/database.ts";
-import type { Digest } from "../oci/digest.ts";
-import { cacheRecords } from "./cache-records.ts";
-import type { BuilderImages } from "./parts.ts";
+import { Database } from "../../metadata/database.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { BuilderImages } from "../parts.ts";
+import { cacheRecords } from "./records.ts";
 import { StepCache } from "./step-cache.ts";
 
 const id = (digit: string): Digest => `sha256:${digit.repeat(64)}`;

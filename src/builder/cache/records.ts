@@ -1,7 +1,7 @@
 /** The build cache as `docker system df -v` shows it. Source: Docker Engine API, "Get data usage information", BuildCache. */
-import type { Filters } from "../api/system.ts";
-import { matches, ownSize, shownKey } from "./cache-prune.ts";
-import type { BuilderImages } from "./parts.ts";
+import type { Filters } from "../../api/system.ts";
+import type { BuilderImages } from "../parts.ts";
+import { matches, ownSize, shownKey } from "./prune.ts";
 import type { StepCache } from "./step-cache.ts";
 
 export interface CacheRecord {
