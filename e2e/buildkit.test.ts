@@ -230,6 +230,39 @@ function transferred({ stdout, stderr }: Outcome): number {
   return Math.max(0, ...[...counts].map(([, count]) => Number(count)));
 }
 
+withBuildx("cache mounts and kept contexts are listed with their sizes, and pruned", async () => {
+  await begin();
+  const step =
+    "if [ -e /c/f ]; then echo again; else echo first; fi; dd if=/dev/zero of=/c/f bs=1M count=3; echo $N > /n";
+  await write({
+    "kept/Dockerfile": `FROM busybox\nCOPY blob /\nARG N\nRUN --mount=type=cache,target=/c ${step}\n`,
+    "kept/blob": "x".repeat(2_000_000),
+  });
+  let count = 0;
+  const build = async (...flags: string[]) => {
+    const args = ["build", "--progress=plain", "--build-arg", `N=${count++}`, ...flags, "kept"];
+    return /^#\d+ [\d.]+ (first|again)$/m.exec((await docker(args)).stderr)?.[1];
+  };
+  expect(await build()).toBe("first");
+  expect(await build()).toBe("again");
+  // Without the cache there is nothing in its mounts, either.
+  expect(await build("--no-cache")).toBe("first");
+  expect(await build()).toBe("again");
+  const sizes = async (type: string) => {
+    const { stdout } = await docker(["buildx", "du", "--verbose", "--filter", `type=${type}`]);
+    return [...stdout.matchAll(/^Size:\s+([\d.]+)(\w+)$/gm)].map(
+      ([, number, unit]) => `${Math.floor(Number(number))}${unit}`,
+    );
+  };
+  await until("the mount's size", async () => (await sizes("exec.cachemount")).includes("3MB"));
+  expect(await sizes("source.local")).toContain("2MB");
+  const pruned = await docker(["builder", "prune", "-f", "--filter", "type=exec.cachemount"]);
+  expect(pruned.stdout).toMatch(/Total:\s+3\.\d+MB/);
+  expect(await sizes("exec.cachemount")).toEqual([]);
+  expect(await sizes("source.local")).toContain("2MB");
+  expect(await build()).toBe("first");
+});
+
 withBuildx("a client that goes ends its build", async () => {
   await begin();
   const env = target().cliEnvironment;

@@ -2,7 +2,7 @@
  * `gantry daemon`: the composition root. Configuration, lock, engine, API, in this order; ended in reverse. Containers run on.
  */
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { ChildContainerTree } from "./archive/child-container-tree.ts";
 import { errorMessage } from "./base/errors.ts";
 import { Logger, type LogLevel } from "./base/log.ts";
@@ -63,7 +63,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const requests = new RequestMetrics();
   const system = createSystem({ config, engine, host, events, requests, id });
   const { networks, ...nouns } = engine;
-  const buildkit = createBuildkit(engine, config, id);
+  const buildkit = createBuildkit(engine, id);
   const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
   const handler = createApiHandler({ backends, version, log, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
@@ -182,11 +182,7 @@ function createSystem(parts: {
   });
 }
 
-function createBuildkit(
-  { builder, images, snapshots, registries, networks }: Engine,
-  config: DaemonConfig,
-  id: string,
-): Buildkit {
+function createBuildkit({ builder, images, snapshots, registries, networks }: Engine, id: string): Buildkit {
   const tree = new ChildContainerTree();
   return new Buildkit({
     builder,
@@ -194,7 +190,6 @@ function createBuildkit(
     snapshots,
     inspectRemote: (name, credentials, signal) => registries.inspect(name, credentials, signal),
     exportTree: (directory, signal, times) => tree.exportTree(directory, signal, times),
-    directory: join(config.dataRoot, "buildkit"),
     engineId: id,
     version,
     hostGateway: () => networks.hostGateway ?? "",

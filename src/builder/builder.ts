@@ -1,7 +1,7 @@
 /** The builder's classic face: Dockerfile and context in, image out. Source: Docker Engine API, "Build an image". */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Filters, ProgressMessage } from "../api/system.ts";
+import type { ProgressMessage } from "../api/system.ts";
 import { JobWorkers } from "../archive/job-workers.ts";
 import { errorMessage, internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
@@ -15,8 +15,9 @@ import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { BuildRequest } from "./build-request.ts";
+import { KeptDirectories } from "./cache/kept-directories.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache/prune.ts";
-import { type CacheRecord, cacheRecords } from "./cache/records.ts";
+import { type CacheParts, type CacheRecord, cacheRecords } from "./cache/records.ts";
 import { StepCache } from "./cache/step-cache.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
@@ -33,8 +34,8 @@ export interface BuilderDependencies {
   layers: BuilderLayers;
   database: Database;
   /**
-   * On the disk of the layers, and this object's alone: `cache-mounts`, which stay, and `work`, where everything lies that lasts no longer
-   * than a build.
+   * On the disk of the layers, and this object's alone: `kept`, what builds leave for later ones, and `work`, where everything lies that
+   * lasts no longer than a build.
    */
   directory: string;
   /** Takes a directory of the same disk away at once, and deletes it later. */
@@ -60,6 +61,8 @@ export class Builder {
   private readonly cache: StepCache;
   /** Directory for files that last no longer than a build. */
   readonly work: string;
+  /** Cache mounts, and what clients have sent. */
+  readonly kept: KeptDirectories;
   private builds = 0;
   private readonly workers = new JobWorkers("__build");
 
@@ -67,6 +70,11 @@ export class Builder {
     this.deps = deps;
     this.cache = new StepCache(deps.database, (image) => deps.images.find(image) !== undefined);
     this.work = join(deps.directory, "work");
+    this.kept = new KeptDirectories({
+      ...deps,
+      parent: join(deps.directory, "kept"),
+      measure: async (upper) => (await this.workers.run({ verb: "usage", upper, layers: [] })) as number,
+    });
   }
 
   /** Removes what builds of an earlier daemon left. Call once, before the first build. */
@@ -75,6 +83,7 @@ export class Builder {
     unmountBelow(this.work);
     this.deps.discard(this.work);
     rmSync(this.deps.secrets, { recursive: true, force: true });
+    this.kept.reconcile();
   }
 
   /** Resolves with the image's id. What is wrong with the request is refused before anything is said. */
@@ -124,7 +133,7 @@ export class Builder {
       workers: this.workers,
       cache: this.cache,
       work: this.work,
-      cacheMounts: join(this.deps.directory, "cache-mounts"),
+      kept: this.kept,
     });
   }
 
@@ -149,17 +158,22 @@ export class Builder {
 
   /** Ends the processes that wait for jobs, and takes away what builds have not. Call when none is to go on. */
   async close(): Promise<void> {
+    await this.kept.settled();
     await this.workers[Symbol.asyncDispose]();
     this.reconcile();
   }
 
   /** For `system df`. */
-  cacheRecords(filters: Filters = {}): CacheRecord[] {
-    return cacheRecords(this.cache, this.deps.images, filters);
+  cacheRecords(): CacheRecord[] {
+    return cacheRecords(this.cacheParts());
   }
 
   prune(request: CachePruneRequest): Promise<CachePruneResult> {
-    return pruneCache(this.cache, this.deps.images, request);
+    return pruneCache(this.cacheParts(), request);
+  }
+
+  private cacheParts(): CacheParts {
+    return { steps: this.cache, directories: this.kept, images: this.deps.images };
   }
 
   /** For contexts of builds. `dockerfile`: its path in the context. */

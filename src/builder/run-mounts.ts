@@ -168,7 +168,16 @@ export class RunMounts implements AsyncDisposable {
     const seed = mount.from ? await this.seed(mount) : undefined;
     const id = createHash("sha256").update(mount.id ?? target);
     if (seed) id.update(`\0${seed.key}`);
-    const directory = await this.take(join(this.build.scope.cacheMounts, id.digest("hex")), mount.sharing ?? "shared");
+    const chosen = await this.take(id.digest("hex").slice(0, idLength), mount.sharing ?? "shared");
+    const { kept: directories, renewed, ignoresCache } = this.build.scope;
+    if (ignoresCache && !renewed.has(chosen)) directories.remove(chosen);
+    renewed.add(chosen);
+    const kept = directories.use(chosen, {
+      type: "exec.cachemount",
+      description: `cached mount ${target} from exec with id ${JSON.stringify(mount.id ?? target)}`,
+    });
+    this.release.push(() => kept[Symbol.dispose]());
+    const directory = kept.path;
     if (!existsSync(directory)) await this.makeCache(directory, mount, seed?.path);
     this.keys.push(["cache", target, ...(seed ? [seed.key] : [])]);
     this.mounts.push({ Type: "bind", Source: directory, Target: target, ReadOnly: mount.readOnly });
@@ -197,12 +206,12 @@ export class RunMounts implements AsyncDisposable {
     }
   }
 
-  /** The directory to use. `locked` waits for whoever uses it; `private` takes another one instead. */
-  private async take(path: string, sharing: "shared" | "private" | "locked"): Promise<string> {
-    mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
-    if (sharing === "shared") return path;
-    let chosen = path;
-    for (let n = 1; sharing === "private" && busy.has(chosen); n++) chosen = `${path}.${n}`;
+  /** The id of the directory to use. `locked` waits for whoever uses it; `private` takes another one instead. */
+  private async take(id: string, sharing: "shared" | "private" | "locked"): Promise<string> {
+    if (sharing === "shared") return id;
+    let chosen = id;
+    for (let n = 1; sharing === "private" && busy.has(chosen); n++)
+      chosen = `${id.slice(0, -2)}${String(n).padStart(2, "0")}`;
     while (busy.has(chosen)) await busy.get(chosen);
     const { promise, resolve } = Promise.withResolvers<void>();
     busy.set(chosen, promise);
@@ -213,6 +222,9 @@ export class RunMounts implements AsyncDisposable {
     return chosen;
   }
 }
+
+/** As long as BuildKit's ids. */
+const idLength = 25;
 
 const rootDirectory = { mode: 0o755, uid: 0, gid: 0 };
 

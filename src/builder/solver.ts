@@ -12,7 +12,8 @@ import type { BuildReport } from "./report.ts";
 import { type BuildScope, StageBuild, type StageState } from "./stage-build.ts";
 import { baseStage, checkStageNames, neededStages, stageIndex, targetStage } from "./stages.ts";
 
-export interface Solve extends Omit<BuildScope, "signal" | "escape" | "stage" | "ignoresCache" | "platform"> {
+export interface Solve
+  extends Omit<BuildScope, "signal" | "escape" | "stage" | "ignoresCache" | "platform" | "renewed"> {
   dockerfile: Dockerfile;
   platform: Platform;
   report: BuildReport;
@@ -36,11 +37,13 @@ export async function solve(build: Solve): Promise<Solved> {
     stages: needed.map((index) => ({ index, stage: stageOf(dockerfile, index), added: added(index).length })),
   });
   const failed = new AbortController();
+  const renewed = new Set<string>();
   const running = new Map<number, Promise<StageState>>();
   const scope = (index: number): BuildScope => ({
     ...build,
     signal: AbortSignal.any([request.signal, failed.signal]),
     escape: dockerfile.directives.escape,
+    renewed,
     ignoresCache: ignoresCache(request.noCache, dockerfile.stages, index),
     stage: (name) => {
       const found = stageIndex(dockerfile.stages.slice(0, index), name);

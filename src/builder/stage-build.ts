@@ -17,6 +17,7 @@ import type { Layer } from "../snapshots/layer-store.ts";
 import type { CommitOptions } from "../snapshots/snapshotter.ts";
 import type { BuildArgs } from "./build-args.ts";
 import type { SolveRequest } from "./build-request.ts";
+import type { KeptDirectories } from "./cache/kept-directories.ts";
 import { cacheKey, type StepCache } from "./cache/step-cache.ts";
 import type { BuildContext } from "./context/context.ts";
 import { CopyStep } from "./copy-step.ts";
@@ -49,8 +50,10 @@ export interface BuildScope {
   discard(directory: string): void;
   /** Directory for secrets and sockets, on a file system in memory. */
   secrets: string;
-  /** Directory of the cache mounts, which stay. */
-  cacheMounts: string;
+  /** The cache mounts. */
+  kept: KeptDirectories;
+  /** Cache mounts that this build has begun anew: without a cache they begin empty, too, as with BuildKit. */
+  renewed: Set<string>;
   signal: AbortSignal;
   escape: "\\" | "`";
   /** An earlier stage (by name or number) as it ended, built first if need be; undefined: there is no such stage. */

@@ -2,7 +2,6 @@
  * BuildKit's face of the builder: what `docker buildx`, and with it `docker build` and `docker compose build`, speak. A client opens
  * two connections: on one it calls (`/grpc`), on the other it serves its files and secrets (`/session`).
  */
-import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type Methods, serveGrpc } from "../buildkit-api/grpc/server.ts";
 import { ApiBuilds } from "./api-build.ts";
@@ -22,7 +21,7 @@ export class Buildkit {
   readonly builds: ApiBuilds;
 
   constructor(deps: BuildkitDependencies) {
-    const locals = new LocalSources(join(deps.directory, "local"), deps.builder.work);
+    const locals = new LocalSources(deps.builder.kept, deps.builder.work);
     const scope: GatewayScope = {
       deps,
       frontend: new DockerfileFrontend(deps, this.sessions, locals),

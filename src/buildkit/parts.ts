@@ -31,8 +31,6 @@ export interface BuildkitDependencies {
   inspectRemote: (name: string, credentials: Credentials, signal: AbortSignal) => Promise<unknown>;
   /** An archive of everything below a directory. */
   exportTree: (directory: string, signal: AbortSignal, times?: PackedTimes) => Promise<Bytes>;
-  /** This object's alone, on the disk of the layers: what clients have sent. */
-  directory: string;
   /** Of the engine: the worker's id. */
   engineId: string;
   version: string;

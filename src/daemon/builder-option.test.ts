@@ -23,7 +23,7 @@ test("rules with their older and newer names", () => {
 test("what would have no effect is refused", () => {
   expect(() => read({ maxUsedSpace: "1GB" })).toThrow("builder.gc.maxUsedSpace is not supported");
   expect(() => read({ policy: [{ minFreeSpace: "1GB" }] })).toThrow("builder.gc.policy.minFreeSpace is not supported");
-  expect(() => read({ policy: [{ filter: ["type=regular"] }] })).toThrow("invalid filter 'type=regular'");
+  expect(() => read({ policy: [{ filter: ["colour=red"] }] })).toThrow("invalid filter 'colour=red'");
   expect(() => read({ enabled: "yes" })).toThrow("builder.gc.enabled must be true or false");
   expect(() => builderOption.fromJson({ entitlements: {} })).toThrow("builder.entitlements is not supported");
 });

@@ -4,7 +4,7 @@ import { type Kind, OptionError, size } from "./option-kinds.ts";
 
 const defaultNames = ["defaultReservedSpace", "defaultKeepStorage"];
 const ruleNames = ["reservedSpace", "keepStorage"];
-const filterNames = ["until", "unused-for", "id", "description"];
+const filterNames = ["until", "unused-for", "id", "description", "type", "parent", "inuse", "shared", "private"];
 
 export const builderOption: Kind<GcConfig> = {
   goType: "config.BuilderConfig",
@@ -27,7 +27,7 @@ function readRule(value: unknown): GcRule {
   if (!Array.isArray(filter)) throw wrong("builder.gc.policy.filter", "a list of NAME=VALUE");
   const filters: Record<string, string[]> = {};
   for (const text of filter) {
-    const [, given = "", wanted = ""] = /^([^=]+)==?(.*)$/.exec(String(text)) ?? [];
+    const [, given = "", wanted = ""] = /^([^=]+)(?:[=~]?=(.*))?$/.exec(String(text)) ?? [];
     if (!filterNames.includes(given)) throw new OptionError(`builder.gc.policy: invalid filter '${text}'`);
     const name = given === "unused-for" ? "until" : given;
     filters[name] = [...(filters[name] ?? []), wanted];

@@ -16,6 +16,7 @@
  *   endpoints     (network id, container id) → ipv4 (unique per network) · ipv6 · mac · doc
  *   ports         (protocol, host ip, host port) → container id · container port
  *   build_cache   key of a build step → image it led to · description · created · used (ms since 1970) · uses
+ *   build_directories  id → type · description · size in bytes · created · used (ms since 1970) · uses
  *   settings      key → value (engine id …)
  *
  * Every multi-step change records its intent here first, acts, then commits; start-up reconciles what is half done.
@@ -67,5 +68,10 @@ export const migrations: readonly string[] = [
   `
   CREATE TABLE volume_snapshots (name TEXT PRIMARY KEY, volume TEXT NOT NULL, created INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
   CREATE TABLE volume_backups (name TEXT PRIMARY KEY, doc TEXT NOT NULL) STRICT;
+  `,
+  `
+  CREATE TABLE build_directories (
+    id TEXT PRIMARY KEY, type TEXT NOT NULL, description TEXT NOT NULL,
+    size INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT;
   `,
 ];

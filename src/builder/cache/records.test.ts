@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { Database } from "../../metadata/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { BuilderImages } from "../parts.ts";
+import { KeptDirectories } from "./kept-directories.ts";
 import { cacheRecords } from "./records.ts";
 import { StepCache } from "./step-cache.ts";
 
@@ -20,11 +21,12 @@ test("records tell what a step added, whose it is and how often it was used", ()
     references: (wanted: Digest) => (wanted === id("b") ? [{}] : []),
   } as unknown as BuilderImages;
   const cache = new StepCache(database, () => true);
+  const directories = new KeptDirectories({ database, parent: "/nowhere", discard: () => {}, measure: async () => 0 });
   cache.record(id("7"), id("a"), "ADD");
   cache.record(id("8"), id("b"), "RUN named");
   cache.record(id("9"), id("c"), "RUN forgotten");
   cache.find(id("8"));
-  const records = cacheRecords(cache, images).sort((x, y) => (x.ID < y.ID ? -1 : 1));
+  const records = cacheRecords({ steps: cache, directories, images }).sort((x, y) => (x.ID < y.ID ? -1 : 1));
   expect(records.map(({ Description, Size, Shared, UsageCount }) => [Description, Size, Shared, UsageCount])).toEqual([
     ["ADD", 10, true, 0],
     ["RUN named", 5, true, 1],

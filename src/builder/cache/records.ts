@@ -1,13 +1,13 @@
 /** The build cache as `docker system df -v` shows it. Source: Docker Engine API, "Get data usage information", BuildCache. */
-import type { Filters } from "../../api/system.ts";
 import type { BuilderImages } from "../parts.ts";
-import { matches, ownSize, shownKey } from "./prune.ts";
+import type { KeptDirectories, KeptType } from "./kept-directories.ts";
+import { ownSize, shownKey } from "./prune.ts";
 import type { StepCache } from "./step-cache.ts";
 
 export interface CacheRecord {
   ID: string;
   Parents: string[] | null;
-  Type: "regular";
+  Type: "regular" | KeptType;
   Description: string;
   /** A build is using it. */
   InUse: boolean;
@@ -19,28 +19,68 @@ export interface CacheRecord {
   UsageCount: number;
 }
 
-/** Those that the filters of `builder prune` leave, least recently used first. */
-export function cacheRecords(cache: StepCache, images: BuilderImages, filters: Filters = {}): CacheRecord[] {
-  const entries = cache.list();
+/** What is cached: the results of steps, and directories. */
+export interface CacheParts {
+  steps: StepCache;
+  directories: KeptDirectories;
+  images: BuilderImages;
+}
+
+/** Least recently used first. */
+export function cacheRecords(parts: CacheParts): CacheRecord[] {
+  return [...stepRecords(parts), ...directoryRecords(parts)]
+    .toSorted((a, b) => a.used - b.used)
+    .map(({ record }) => record);
+}
+
+interface Dated {
+  record: CacheRecord;
+  used: number;
+}
+
+function stepRecords({ steps, images }: CacheParts): Dated[] {
+  const entries = steps.list();
   const named = images.records().filter(({ id }) => images.references(id).length > 0);
   const shared = new Set(named.flatMap(({ layers }) => layers));
   const byImage = new Map(entries.map((entry) => [entry.image, entry]));
-  const listed = entries.filter((entry) => matches(entry, filters, undefined));
-  return listed.map((entry) => {
-    const record = images.find(entry.image);
-    const parent = record?.parent === undefined ? undefined : byImage.get(record.parent);
-    const layer = record?.layers.at(-1);
-    return {
+  return entries.map((entry) => {
+    const image = images.find(entry.image);
+    const parent = image?.parent === undefined ? undefined : byImage.get(image.parent);
+    const layer = image?.layers.at(-1);
+    const record: CacheRecord = {
       ID: shownKey(entry),
       Parents: parent ? [shownKey(parent)] : null,
       Type: "regular",
       Description: entry.description,
-      InUse: cache.isRunning(entry.key),
+      InUse: steps.isRunning(entry.key),
       Shared: layer !== undefined && shared.has(layer),
       Size: ownSize(images, entry),
-      CreatedAt: new Date(entry.created).toISOString(),
-      LastUsedAt: entry.uses === 0 ? null : new Date(entry.used).toISOString(),
-      UsageCount: entry.uses,
+      ...usage(entry),
     };
+    return { record, used: entry.used };
   });
+}
+
+function directoryRecords({ directories }: CacheParts): Dated[] {
+  return directories.list().map((directory) => ({
+    record: {
+      ID: directory.id,
+      Parents: null,
+      Type: directory.type,
+      Description: directory.description,
+      InUse: directory.inUse,
+      Shared: false,
+      Size: directory.size,
+      ...usage(directory),
+    },
+    used: directory.used,
+  }));
+}
+
+function usage({ created, used, uses }: { created: number; used: number; uses: number }) {
+  return {
+    CreatedAt: new Date(created).toISOString(),
+    LastUsedAt: uses === 0 ? null : new Date(used).toISOString(),
+    UsageCount: uses,
+  };
 }

@@ -51,8 +51,8 @@ export interface SyncStore {
 /** What is known of a file of the last time. */
 type Known = Omit<Stat, "path" | "linkname" | "xattrs"> & { link: string };
 
-/** Resolves when the directory is as the client's. */
-export async function receiveFiles(session: Session, request: SyncRequest): Promise<void> {
+/** Resolves when the directory is as the client's, with the bytes of its files. */
+export async function receiveFiles(session: Session, request: SyncRequest): Promise<number> {
   if (!session.supports(method)) throw invalidArgument(`no local sources enabled`);
   const metadata: Metadata = { "dir-name": request.name };
   if (request.exclude.length > 0) Object.assign(metadata, encoded("exclude-patterns", request.exclude));
@@ -60,7 +60,7 @@ export async function receiveFiles(session: Session, request: SyncRequest): Prom
   const call = session.client.open(method, metadata, request.signal);
   const receiver = new Receiver(call, request);
   try {
-    await receiver.run();
+    return await receiver.run();
   } finally {
     receiver.close();
     call.cancel();
@@ -93,7 +93,7 @@ class Receiver {
     this.before = readIndex(request.store);
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<number> {
     // From here on the list is not true.
     rmSync(this.request.store.index, { force: true });
     let since = performance.now();
@@ -119,6 +119,7 @@ class Receiver {
     }
     writeFileSync(this.request.store.index, JSON.stringify([...this.now]));
     this.request.progress.complete(this.received);
+    return [...this.now.values()].reduce((sum, known) => sum + (kindOf(known) === "file" ? known.size : 0), 0);
   }
 
   close(): void {

@@ -3,9 +3,10 @@
  * changed. One build uses one at a time; another that wants it meanwhile gets one of its own, which goes with it.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { KeptDirectories } from "../../builder/cache/kept-directories.ts";
 import type { StatusProgress } from "../progress.ts";
 import { receiveFiles, type SyncStore, syncStore } from "./file-sync.ts";
 import type { Session } from "./session.ts";
@@ -23,13 +24,13 @@ export interface ReceivedSource extends AsyncDisposable {
 }
 
 export class LocalSources {
-  private readonly parent: string;
+  private readonly kept: KeptDirectories;
   private readonly work: string;
   private readonly busy = new Set<string>();
 
-  /** `parent`: this object's alone. `work`: for those that last no longer than a build. */
-  constructor(parent: string, work: string) {
-    this.parent = parent;
+  /** `work`: for those that last no longer than a build. */
+  constructor(kept: KeptDirectories, work: string) {
+    this.kept = kept;
     this.work = work;
   }
 
@@ -41,7 +42,7 @@ export class LocalSources {
   ): Promise<ReceivedSource> {
     const place = this.take(session, source);
     try {
-      await receiveFiles(session, { ...source, ...options, store: place.store });
+      place.size = await receiveFiles(session, { ...source, ...options, store: place.store });
       return { directory: place.store.directory, [Symbol.asyncDispose]: place.release };
     } catch (error) {
       await place.release();
@@ -49,14 +50,10 @@ export class LocalSources {
     }
   }
 
-  /** Removes what no build uses now. */
-  prune(): void {
-    mkdirSync(this.parent, { recursive: true, mode: 0o700 });
-    const idle = readdirSync(this.parent).filter((id) => !this.busy.has(id));
-    for (const id of idle) rmSync(join(this.parent, id), { recursive: true });
-  }
-
-  private take(session: Session, source: LocalSource): { store: SyncStore; release: () => Promise<void> } {
+  private take(
+    session: Session,
+    source: LocalSource,
+  ): { store: SyncStore; size?: number; release: () => Promise<void> } {
     const id = createHash("sha256")
       .update(JSON.stringify([session.sharedKey, source.name, session.sharedKey === "" ? session.id : ""]))
       .digest("hex")
@@ -66,13 +63,16 @@ export class LocalSources {
       const directory = mkdtempSync(join(this.work, "local-"));
       return { store: syncStore(directory), release: () => rm(directory, { recursive: true, force: true }) };
     }
-    this.busy.add(id);
-    const place = join(this.parent, id);
-    mkdirSync(place, { recursive: true, mode: 0o700 });
+    const { busy } = this;
+    busy.add(id);
+    const place = this.kept.use(id, { type: "source.local", description: `local source for ${source.name}` });
+    mkdirSync(place.path, { recursive: true, mode: 0o700 });
     return {
-      store: syncStore(place),
-      release: async () => {
-        this.busy.delete(id);
+      store: syncStore(place.path),
+      async release() {
+        busy.delete(id);
+        place.size = this.size;
+        place[Symbol.dispose]();
       },
     };
   }
