@@ -5,6 +5,45 @@ import { Session } from "./lib/session.ts";
 
 const target = useTarget();
 
+test("links have names, --rm outlives a restart, namespaces are joined by name", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker run -d --name db busybox sleep 1000 >/dev/null
+    docker run -d --name web --link db:data busybox sleep 1000 >/dev/null
+    docker rename db store
+    docker ps --no-trunc --format '{{.Names}}'
+    docker inspect -f '{{json .HostConfig.Links}}' web
+    docker inspect -f '{{.Name}}' web/data
+    docker exec web sh -c 'ping -c 1 -w 5 data >/dev/null && env | grep DATA_NAME'
+    docker rename web front
+    docker inspect -f '{{.Name}} {{json .HostConfig.Links}}' front
+    docker inspect -f '{{.Name}}' front/data
+    docker rm --link front/nothere
+    docker rm --link nothere/data
+    docker rm --link front/data
+    docker inspect -f '{{json .HostConfig.Links}}' front
+    docker run --rm --link nothere:x busybox true
+    docker rm -f store front >/dev/null
+    docker run -d --rm --name brief busybox sleep 1000 >/dev/null
+    docker restart -t 0 brief
+    docker inspect -f '{{.State.Status}} {{.HostConfig.AutoRemove}}' brief
+    docker stop -t 0 brief
+    until_true sh -c '! docker inspect brief >/dev/null 2>&1'
+    docker create --pid container:nothere busybox
+    docker create --ipc container:nothere busybox
+    docker create --name idle busybox
+    docker run --rm --pid container:idle busybox true
+    docker rm idle
+    docker run -d --name box busybox sleep 1000 >/dev/null
+    docker exec -u nothere box true
+    docker exec -u 0:nothere box true
+    docker cp box:/nothere -
+    docker cp box:/etc/./. - | tar -t | grep -c passwd
+    docker rm -f box >/dev/null
+    `);
+  await session.matches("lifecycle/shared");
+});
+
 test("start, stop, kill, pause, rename, remove", async () => {
   const session = new Session(target());
   await session.play(`

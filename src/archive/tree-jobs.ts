@@ -32,7 +32,7 @@ export function treeGet({ root, path }: TreePathJob): void {
   const stat = statIn(absolute, path, root.name);
   reportHead(toPathStat(absolute, stat));
   const writer = new TarWriter(new ByteSink(1));
-  packTree(new Packer(writer), absolute, archiveName(absolute), stat, foreign);
+  packTree(new Packer(writer), absolute.replace(/^\/\.\/?$/, "/"), archiveName(absolute), stat, foreign);
   writer.end();
 }
 

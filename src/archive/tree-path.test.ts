@@ -11,6 +11,8 @@ test.each([
   ["../../x", "/x"],
   ["/", "/"],
   [".", "/."],
+  ["./", "/./"],
+  ["/etc/./", "/etc/./"],
   ["/a/..", "/"],
 ])("absolutePath(%p) is %p", (given, expected) => {
   expect(absolutePath(given)).toBe(expected);

@@ -13,8 +13,8 @@ export function absolutePath(path: string): string {
 
 function keepEnding(clean: string, original: string): string {
   let path = clean;
-  if (original === "." || original.endsWith("/.")) path = path.endsWith("/") ? `${path}.` : `${path}/.`;
-  else if (original.endsWith("/") && !path.endsWith("/")) path += "/";
+  if (baseName(original) === ".") path = path.endsWith("/") ? `${path}.` : `${path}/.`;
+  if (original.endsWith("/") && !path.endsWith("/")) path += "/";
   return path;
 }
 

@@ -165,7 +165,7 @@ describe("dockerd's complaints", () => {
     [[], "{", "invalid JSON"],
     [[], "[]", "the configuration must be an object"],
     [[], { "fixed-cidr-v6": "10.0.0.0/8" }, "invalid CIDR address: 10.0.0.0/8"],
-    [[], { ip6tables: false }, '"ip6tables" cannot be turned off alone'],
+    [[], { ip6tables: false }, "--ip6tables cannot be turned off alone"],
   ];
   for (const [argv, json, text] of files) {
     test(`${argv.join(" ")} with ${JSON.stringify(json)}`, () => expect(() => config(argv, json)).toThrow(text));
@@ -173,14 +173,22 @@ describe("dockerd's complaints", () => {
 
   test("a named file must be there", () => {
     expect(() => readDaemonCommand(["--config-file", "/nonexistent.json"])).toThrow(
-      "unable to configure the daemon with file /nonexistent.json: open /nonexistent.json: no such file or directory",
+      "unable to configure the Docker daemon with file /nonexistent.json: open /nonexistent.json: no such file or directory",
     );
   });
 });
 
 test("values that say what the daemon does anyway are accepted", () => {
   expect(() =>
-    config(["--experimental=false", "--userland-proxy=false", "--ipv6=false", "-s", "overlayfs"]),
+    config([
+      "--experimental=false",
+      "--iptables=false",
+      "--ip6tables=false",
+      "--userland-proxy=false",
+      "--ipv6=false",
+      "-s",
+      "overlayfs",
+    ]),
   ).not.toThrow();
 });
 

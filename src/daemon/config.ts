@@ -95,7 +95,7 @@ function loadConfig(flags: Values): DaemonConfig {
     return toConfig(new Map([...(file ?? []), ...flags]), path);
   } catch (cause) {
     if (!(cause instanceof OptionError) || cause instanceof ConfigError) throw cause;
-    throw new OptionError(`unable to configure the daemon with file ${path}: ${cause.message}`, { cause });
+    throw new OptionError(`unable to configure the Docker daemon with file ${path}: ${cause.message}`, { cause });
   }
 }
 
@@ -168,6 +168,9 @@ function toNetwork(get: (flag: string) => unknown): NetworkConfig {
     throw new ConfigError(
       "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true",
     );
+  }
+  if (get("ip6tables") === false && get("iptables") !== false) {
+    throw new ConfigError("--ip6tables cannot be turned off alone: --iptables=false turns off both");
   }
   if (get("iptables") === false && get("firewall-mode") === "input") {
     throw new ConfigError("--firewall-mode=input needs packet filter rules, and --iptables=false forbids them");

@@ -259,6 +259,8 @@ function assemble(base: Base) {
     usage: (id) => snapshotter.usage(id),
     imageSize: (id) => images.find(id)?.size ?? 0,
     isNameOf: (name, id) => isNameOf(images, name, id),
+    namesOf: (container) => store.namesOf(container),
+    linksOf: (container) => store.linksOf(container),
   });
   const portPublisher = new PortPublisher(networks);
   const containers = new Containers({

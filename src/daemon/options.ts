@@ -137,10 +137,7 @@ const built: Option[] = [
   option("ip-forward", toggle, "Enable IP forwarding in system configuration (default true)"),
   option("ip-masq", toggle, "Enable IP masquerading for the default bridge network (default true)"),
   option("iptables", toggle, "Enable addition of packet filter rules (default true)"),
-  option("ip6tables", toggle, "Enable addition of packet filter rules for IPv6 (default true)", {
-    only: [true],
-    why: "cannot be turned off alone: --iptables=false turns off both",
-  }),
+  option("ip6tables", toggle, "Enable addition of packet filter rules for IPv6 (default true)"),
   option("ipv6", toggle, "Enable IPv6 networking on the default bridge"),
   option("label", list(keyValue), "Set key=value labels to the daemon", { key: "labels" }),
   option("live-restore", toggle, "Containers outlive the daemon (always)", {

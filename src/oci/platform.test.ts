@@ -18,6 +18,7 @@ test.each([
 test("what is not a platform is refused in containerd's words", () => {
   expect(() => parsePlatform("a/b/c/d")).toThrow('"a/b/c/d": cannot parse platform specifier: invalid argument');
   expect(() => parsePlatform("bogus")).toThrow('"bogus": unknown operating system or architecture: invalid argument');
+  expect(() => parsePlatform("/")).toThrow('"" is an invalid OS component of "/": OSAndVersion specifier');
   expect(() => parsePlatform("linux/a b")).toThrow('"a b" is an invalid component of "linux/a b"');
 });
 

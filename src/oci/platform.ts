@@ -28,6 +28,11 @@ export function hostPlatform(): Platform {
 /** Throws `invalid-argument` in containerd's words; what is left out comes from the host. */
 export function parsePlatform(specifier: string): Platform {
   const parts = specifier.split("/");
+  if (!/^[A-Za-z0-9_-]+$/.test(parts[0] as string)) {
+    throw invalidArgument(
+      `"${parts[0]}" is an invalid OS component of "${specifier}": OSAndVersion specifier component must match "^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.-]*)\\\\))?$": invalid argument`,
+    );
+  }
   for (const part of parts) {
     if (!/^[A-Za-z0-9_.-]+$/.test(part)) {
       throw invalidArgument(

@@ -58,7 +58,7 @@ export type WaitCondition = "not-running" | "next-exit" | "removed";
 export interface ContainerBackend {
   create(
     request: C.ContainerCreateRequest,
-    options: { name?: string | undefined; platform?: string | undefined },
+    options: { name?: string | undefined; platform?: string | undefined; readOnlyNonRecursive?: boolean | undefined },
   ): Promise<C.ContainerCreateResponse>;
   list(options: ContainerListOptions): Promise<C.ContainerSummary[]>;
   inspect(id: string, options: { size: boolean }): Promise<C.ContainerInspect>;

@@ -43,8 +43,8 @@ export function streamError(error: unknown): string {
 }
 
 /**
- * Work that reports progress as a JSON stream. An error before the first message is a status (it is thrown), unless `always` is
- * set; a later one is the last message.
+ * Work that reports progress as a JSON stream. Nothing is answered before the first message: there are clients that go away at the
+ * head. An error before that is a status (it is thrown), unless `always` is set; a later one is the last message.
  */
 export async function progressStream(
   work: (progress: (message: ProgressMessage) => void) => Promise<void>,
@@ -70,10 +70,8 @@ export async function progressStream(
       wake = resolve;
       if (queue.length > 0 || settled) resolve();
     });
-  if (!options.always) {
-    await change();
-    if (queue.length === 0) await done;
-  }
+  await change();
+  if (queue.length === 0 && !options.always) await done;
   async function* body(): AsyncGenerator<BodyChunk> {
     for (;;) {
       const messages = queue.splice(0);

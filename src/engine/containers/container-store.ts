@@ -1,12 +1,15 @@
 /** The containers of this daemon: records in the database, live objects in memory, found by name, id or unique id prefix. */
-import { conflict, invalidArgument, notFound } from "../../base/errors.ts";
+import { conflict, internal, invalidArgument, notFound } from "../../base/errors.ts";
 import { type Database, isUniqueViolation } from "../../metadata/database.ts";
 import { Container } from "./container.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import { linkNames, parseLink } from "./lifecycle/links.ts";
 
 export class ContainerStore {
   private readonly byId = new Map<string, Container>();
   private readonly byName = new Map<string, Container>();
+  /** Containers by the id of one that they link to. */
+  private readonly linkedBy = new Map<string, Set<Container>>();
   private readonly database: Database;
 
   /** Loads every record. */
@@ -30,11 +33,44 @@ export class ContainerStore {
   }
 
   find(nameOrId: string): Container | undefined {
-    const exact = this.byId.get(nameOrId) ?? this.byName.get(nameOrId.replace(/^\//, ""));
+    const name = nameOrId.replace(/^\//, "");
+    const exact = this.byId.get(nameOrId) ?? this.byName.get(name) ?? this.findLinked(name);
     if (exact || !/^[a-f0-9]{1,63}$/.test(nameOrId)) return exact;
     const matches = this.list().filter(({ id }) => id.startsWith(nameOrId));
     if (matches.length > 1) throw invalidArgument(`Multiple IDs found with provided prefix: ${nameOrId}`);
     return matches[0];
+  }
+
+  /** The container's names: its own, and those of links to it, `/web/db`. */
+  namesOf(container: Container): string[] {
+    const linked = [...(this.linkedBy.get(container.id) ?? [])].flatMap((parent) => this.linksOf(parent));
+    return [
+      `/${container.record.name}`,
+      ...linked.filter(({ target }) => target === container).map(({ linkName }) => linkName),
+    ].sort();
+  }
+
+  /** The links of a container, by their full names. */
+  linksOf(parent: Container): { linkName: string; target: Container }[] {
+    return linkNames(parent.record, (id) => this.byId.get(id));
+  }
+
+  /** Ends a link, `web/db`. Throws in Docker's words when there is none. */
+  unlink(name: string): void {
+    const full = `/${name.replace(/^\//, "")}`;
+    const end = full.lastIndexOf("/");
+    if (end === 0) throw internal("Conflict, cannot remove the default link name of the container");
+    const parent = this.byName.get(full.slice(1, end));
+    if (!parent) throw internal(`Cannot get parent ${full.slice(0, end)} for link name ${full}`);
+    const { hostConfig } = parent.record;
+    const alias = full.slice(end + 1);
+    hostConfig.Links = (hostConfig.Links ?? []).filter((link) => parseLink(link).alias !== alias);
+    this.save(parent);
+  }
+
+  private findLinked(name: string): Container | undefined {
+    const parent = name.includes("/") ? this.byName.get(name.slice(0, name.lastIndexOf("/"))) : undefined;
+    return parent && this.linksOf(parent).find(({ linkName }) => linkName === `/${name}`)?.target;
   }
 
   /** Records a new container. Throws `conflict` when its name is taken. */
@@ -69,6 +105,8 @@ export class ContainerStore {
   delete(container: Container): void {
     this.database.run("DELETE FROM containers WHERE id = ?", container.id);
     this.byId.delete(container.id);
+    this.linkedBy.delete(container.id);
+    for (const parents of this.linkedBy.values()) parents.delete(container);
     this.byName.delete(container.record.name);
   }
 
@@ -87,5 +125,9 @@ export class ContainerStore {
   private remember(container: Container): void {
     this.byId.set(container.id, container);
     this.byName.set(container.record.name, container);
+    for (const link of container.record.hostConfig.Links ?? []) {
+      const { name: id } = parseLink(link);
+      this.linkedBy.set(id, (this.linkedBy.get(id) ?? new Set()).add(container));
+    }
   }
 }

@@ -16,12 +16,13 @@ import type { ContainerEvents } from "./container-events.ts";
 import type { ContainerStore } from "./container-store.ts";
 import type { ContainerControl, StopOptions } from "./control.ts";
 import type { CopyPoint } from "./copy.ts";
+import type { CreateOptions } from "./create.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { readLogs } from "./logs/logs.ts";
 import { validateName } from "./names.ts";
 import type { ContainerPaths } from "./paths.ts";
 import { pruneContainers } from "./prune.ts";
-import { type Remover, refuseLinkRemoval } from "./remove.ts";
+import type { Remover } from "./remove.ts";
 import { isPaused, isRestarting, notRunning } from "./states.ts";
 import type { Updater } from "./update.ts";
 import { selectContainers } from "./views/list.ts";
@@ -41,10 +42,7 @@ export interface ContainersDependencies {
   committer: Committer;
   updater: Updater;
   sampler: Sampler;
-  create(
-    request: C.ContainerCreateRequest,
-    options: { name?: string | undefined; platform?: string | undefined },
-  ): C.ContainerCreateResponse;
+  create(request: C.ContainerCreateRequest, options: CreateOptions): C.ContainerCreateResponse;
   pids(container: Container): number[];
   changes(id: string): Promise<C.FilesystemChange[]>;
   /** Image ids that are this image or built on it. */
@@ -78,10 +76,7 @@ export class Containers {
     this.deps = deps;
   }
 
-  async create(
-    request: C.ContainerCreateRequest,
-    options: { name?: string | undefined; platform?: string | undefined },
-  ) {
+  async create(request: C.ContainerCreateRequest, options: CreateOptions) {
     return this.deps.create(request, options);
   }
 
@@ -151,8 +146,9 @@ export class Containers {
   }
 
   async remove(id: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void> {
-    if (options.link) refuseLinkRemoval();
-    await this.deps.remover.remove(this.get(id), options);
+    const container = this.get(id);
+    if (options.link) return this.deps.store.unlink(id);
+    await this.deps.remover.remove(container, options);
   }
 
   async wait(id: string, condition: "not-running" | "next-exit" | "removed", signal: AbortSignal) {
@@ -203,11 +199,11 @@ export class Containers {
   }
 
   statPath(id: string, path: string): Promise<C.ContainerPathStat> {
-    return this.deps.copy.stat(this.get(id), path);
+    return this.deps.copy.stat(this.get(id), id, path);
   }
 
   getArchive(id: string, path: string, signal: AbortSignal): Promise<{ stat: C.ContainerPathStat; body: Bytes }> {
-    return this.deps.copy.get(this.get(id), path, signal);
+    return this.deps.copy.get(this.get(id), id, path, signal);
   }
 
   putArchive(
@@ -216,7 +212,7 @@ export class Containers {
     archive: Bytes,
     options: { noOverwriteDirNonDir: boolean; copyUidGid: boolean; signal: AbortSignal },
   ): Promise<void> {
-    return this.deps.copy.put(this.get(id), path, archive, options);
+    return this.deps.copy.put(this.get(id), id, path, archive, options);
   }
 
   prune(filters: Filters): Promise<C.PruneContainersResponse> {

@@ -47,8 +47,12 @@ export class ContainerControl {
   }
 
   async restart(container: Container, options: StopOptions): Promise<void> {
-    if (container.isRunning || container.isRestarting) await this.stop(container, options);
-    // A container started with --rm goes with its end, so there is nothing to start.
+    container.endsForRestart = true;
+    try {
+      if (container.isRunning || container.isRestarting) await this.stop(container, options);
+    } finally {
+      container.endsForRestart = false;
+    }
     await this.lifecycle.start(container);
     this.events.publish(container, "restart");
   }

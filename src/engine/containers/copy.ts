@@ -39,18 +39,20 @@ export class CopyPoint {
     this.binds = deps.binds;
   }
 
-  stat(container: Container, path: string): Promise<ContainerPathStat> {
-    return this.use(container, (root) => this.tree.statPath(root, path));
+  /** `name` is what the client calls the container: errors say it, here and below. */
+  stat(container: Container, name: string, path: string): Promise<ContainerPathStat> {
+    return this.use(container, name, (root) => this.tree.statPath(root, path));
   }
 
   async get(
     container: Container,
+    name: string,
     path: string,
     signal: AbortSignal,
   ): Promise<{ stat: ContainerPathStat; body: Bytes }> {
     const release = await this.hold(container);
     try {
-      const { stat, body } = await this.tree.getArchive(this.rootOf(container), path, signal);
+      const { stat, body } = await this.tree.getArchive(this.rootOf(container, name), path, signal);
       this.events.publish(container, "archive-path");
       return { stat, body: untilDone(body, release) };
     } catch (error) {
@@ -59,9 +61,9 @@ export class CopyPoint {
     }
   }
 
-  put(container: Container, path: string, archive: Bytes, options: PutOptions): Promise<void> {
+  put(container: Container, name: string, path: string, archive: Bytes, options: PutOptions): Promise<void> {
     const { config, hostConfig } = container.record;
-    return this.use(container, async (root) => {
+    return this.use(container, name, async (root) => {
       const owner = options.copyUidGid && config.User ? resolveUser(rootPath(root), config.User) : undefined;
       await this.tree.putArchive(root, path, archive, {
         noOverwriteDirNonDir: options.noOverwriteDirNonDir,
@@ -85,18 +87,18 @@ export class CopyPoint {
     }
   }
 
-  private async use<T>(container: Container, work: (root: TreeRoot) => Promise<T>): Promise<T> {
+  private async use<T>(container: Container, name: string, work: (root: TreeRoot) => Promise<T>): Promise<T> {
     const release = await this.hold(container);
     try {
-      return await work(this.rootOf(container));
+      return await work(this.rootOf(container, name));
     } finally {
       await release();
     }
   }
 
-  private rootOf(container: Container): TreeRoot {
+  private rootOf(container: Container, name: string): TreeRoot {
     const { record } = container;
-    const common = { name: record.name, binds: this.binds(record.mounts) };
+    const common = { name, binds: this.binds(record.mounts) };
     if (container.isRunning) return { ...common, pid: record.state.pid };
     return { ...common, rootfs: this.snapshotter.rootfs(record.id) };
   }

@@ -15,7 +15,7 @@ import type { MountPlan } from "../volumes/mount-plan.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { type ContainerRecord, commandOf, initialState } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";
-import { parseLink } from "./lifecycle/links.ts";
+import { settleLinks } from "./lifecycle/links.ts";
 import { randomName, validateName } from "./names.ts";
 
 export interface ImageForCreate {
@@ -36,6 +36,7 @@ export interface CreateDependencies {
     config: ContainerConfig;
     hostConfig: HostConfig;
     imageVolumes: string[];
+    readOnlyNonRecursive?: boolean | undefined;
     volumesFrom: (container: string) => MountPlan[];
   }): MountPlan[];
   /** Removes the volumes that were made for a container that then could not be created. */
@@ -44,10 +45,17 @@ export interface CreateDependencies {
   defaults: DaemonDefaults;
 }
 
+export interface CreateOptions {
+  name?: string | undefined;
+  platform?: string | undefined;
+  /** Mounts below read-only binds stay writable, as clients before API 1.44 expect. */
+  readOnlyNonRecursive?: boolean | undefined;
+}
+
 export function createContainer(
   deps: CreateDependencies,
   request: ContainerCreateRequest,
-  options: { name?: string | undefined; platform?: string | undefined },
+  options: CreateOptions,
 ): ContainerCreateResponse {
   const { HostConfig: givenHost, NetworkingConfig: networking, ...given } = request;
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
@@ -67,17 +75,23 @@ export function createContainer(
     hostConfig,
   });
   record.networking = networking ?? undefined;
-  for (const link of hostConfig.Links ?? []) requireLinked(deps.store, link);
+  settleModes(deps.store, hostConfig);
+  if (hostConfig.Links?.length) hostConfig.Links = settleLinks(hostConfig.Links, (link) => deps.store.find(link));
   const networkRequest = { containerId: id, name: record.name, config, hostConfig, networking: record.networking };
   warnings.push(...deps.networks.validate(networkRequest));
   record.networking = deps.networks.settle(networkRequest);
   record.networkSettings = deps.networks.createdSettings({ ...networkRequest, networking: record.networking });
-  commit(deps, record, image);
+  commit(deps, record, image, options);
   return { Id: id, Warnings: warnings };
 }
 
 /** Volumes first, then the writable root, then the record: whatever fails takes back what came before it. */
-function commit(deps: CreateDependencies, record: ContainerRecord, image: ImageForCreate): void {
+function commit(
+  deps: CreateDependencies,
+  record: ContainerRecord,
+  image: ImageForCreate,
+  options: CreateOptions,
+): void {
   const { store, snapshotter } = deps;
   using undo = new DisposableStack();
   record.mounts = deps.planMounts({
@@ -86,6 +100,7 @@ function commit(deps: CreateDependencies, record: ContainerRecord, image: ImageF
     hostConfig: record.hostConfig,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
     volumesFrom: (container) => mountsOf(store, container),
+    readOnlyNonRecursive: options.readOnlyNonRecursive,
   });
   undo.defer(() => deps.discardMounts(record.mounts));
   snapshotter.prepare(record.id, image.layers);
@@ -95,9 +110,23 @@ function commit(deps: CreateDependencies, record: ContainerRecord, image: ImageF
   deps.events.publish(container, "create");
 }
 
-function requireLinked(store: ContainerStore, link: string): void {
-  const { name } = parseLink(link);
-  if (!store.find(name)) throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
+/** The id of a container whose namespaces are joined: it may get another name. A 404 would make clients pull the image and try again. */
+function settleModes(store: ContainerStore, hostConfig: HostConfig): void {
+  const settled = (mode: string | undefined, required: boolean) => {
+    const name = mode?.startsWith("container:") ? mode.slice("container:".length) : "";
+    if (name === "") return mode;
+    const container = store.find(name);
+    if (!container && required) throw invalidArgument(`No such container: ${name}`);
+    return container ? `container:${container.id}` : mode;
+  };
+  for (const [key, required] of [
+    ["PidMode", true],
+    ["IpcMode", true],
+    ["NetworkMode", false],
+  ] as const) {
+    const mode = settled(hostConfig[key], required);
+    if (mode !== undefined) hostConfig[key] = mode;
+  }
 }
 
 /** A 404 would make clients pull the image and try again. */

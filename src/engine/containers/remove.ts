@@ -3,7 +3,7 @@
  * may be repeated.
  */
 import { rm } from "node:fs/promises";
-import { conflict, errorMessage, internal, invalidArgument } from "../../base/errors.ts";
+import { conflict, errorMessage, internal } from "../../base/errors.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { MountPlan } from "../volumes/mount-plan.ts";
 import type { Container } from "./container.ts";
@@ -92,9 +92,4 @@ export class Remover {
     const message = `cannot remove container "${container.record.name}": container is ${status}: ${advice[status] ?? advice["running"]}`;
     throw conflict(message);
   }
-}
-
-/** `docker rm --link` names a link, which only the legacy default network has; Gantry keeps links with the container. */
-export function refuseLinkRemoval(): never {
-  throw invalidArgument("removing a link alone is not supported: remove the container that holds it");
 }

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import type { ExecCreateRequest, ExecInspect, ExecStartRequest } from "../../api/containers.ts";
 import { parseDetachKeys } from "../../api/detach-keys.ts";
 import { frame } from "../../api/stdcopy.ts";
-import { conflict, invalidArgument, notFound } from "../../base/errors.ts";
+import { conflict, errorMessage, invalidArgument, notFound } from "../../base/errors.ts";
 import { formatGoDuration } from "../../base/go-duration.ts";
 import { goJson } from "../../base/go-json.ts";
 import { newId } from "../../base/ids.ts";
@@ -30,9 +30,10 @@ import type { ContainerEvents } from "../containers/container-events.ts";
 import type { ContainerRecord } from "../containers/container-record.ts";
 import type { ContainerStore } from "../containers/container-store.ts";
 import { stdinMode } from "../containers/lifecycle/launch.ts";
-import { linkEnvironment, parseLink, resolveLinks } from "../containers/lifecycle/links.ts";
+import { linkEnvironment, resolveLinks } from "../containers/lifecycle/links.ts";
 import { StartError, translateExecError } from "../containers/lifecycle/start-error.ts";
 import type { ContainerPaths } from "../containers/paths.ts";
+import { reframe } from "./reframe.ts";
 
 interface Exec {
   id: string;
@@ -97,9 +98,11 @@ export class Execs {
   async start(execId: string, request: ExecStartRequest) {
     const exec = this.get(execId);
     this.requireStartable(exec);
+    const framed = exec.request.Tty !== true;
+    const multiplexed = request.Tty !== true;
     return {
-      multiplexed: exec.request.Tty !== true,
-      serve: (client: Duplex) => this.serve(exec, request, client),
+      multiplexed,
+      serve: (client: Duplex) => this.serve(exec, request, framed === multiplexed ? client : reframe(client, framed)),
     };
   }
 
@@ -160,7 +163,10 @@ export class Execs {
     await Promise.race([Promise.all([collected, served]), Bun.sleep(1000)]);
     this.execs.delete(Id);
     container.execIds.delete(Id);
-    if (expired) return { exitCode: -1, output: `Health check exceeded timeout (${formatGoDuration(timeout * 1e6)})` };
+    if (expired) {
+      const said = output.text === "" ? "" : `: ${output.text}`;
+      return { exitCode: -1, output: `Health check exceeded timeout (${formatGoDuration(timeout * 1e6)})${said}` };
+    }
     return { exitCode, output: output.text };
   }
 
@@ -298,11 +304,13 @@ export class Execs {
   }
 
   /** As for the container's first process, but of linked containers that run now: dockerd refuses the exec when one does not. */
-  private linkVariables({ name, hostConfig, networkSettings }: ContainerRecord): string[] {
-    if (!("bridge" in networkSettings.Networks)) return [];
-    const find = (reference: string) => this.deps.store.find(reference);
-    const links = (hostConfig.Links ?? []).filter((link) => find(parseLink(link).name)?.isRunning);
-    return linkEnvironment(name, resolveLinks(links, find));
+  private linkVariables(record: ContainerRecord): string[] {
+    if (!("bridge" in record.networkSettings.Networks)) return [];
+    const findRunning = (id: string) => {
+      const container = this.deps.store.find(id);
+      return container?.isRunning ? container : undefined;
+    };
+    return linkEnvironment(record.name, resolveLinks(record, findRunning));
   }
 
   private startFailed(exec: Exec, shim: Shim, exitCode: number): void {
@@ -338,10 +346,14 @@ function withCommand(action: string, [program, ...args]: string[]): string {
   return `${action}: ${program} ${args.join(" ")}`;
 }
 
-/** As the container's own files have it. Throws `invalid-argument` for a user that they do not know. */
+/** As the container's own files have it. Throws `invalid-argument` for a user of the request's that they do not know. */
 function userOf({ record }: Container, request: ExecCreateRequest): ResolvedUser {
   const root = `/proc/${record.state.pid}/root`;
-  return resolveUser(root, request.User || record.config.User || "", record.hostConfig.GroupAdd ?? []);
+  try {
+    return resolveUser(root, request.User || record.config.User || "", record.hostConfig.GroupAdd ?? []);
+  } catch (cause) {
+    throw request.User ? invalidArgument(errorMessage(cause), { cause }) : cause;
+  }
 }
 
 /** Keeps the beginning of what a probe prints, streams mixed, without its framing. */

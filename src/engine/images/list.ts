@@ -68,16 +68,16 @@ function toSummary(context: ImageContext, record: ImageRecord, names: Reference[
 }
 
 function timeFilter(context: ImageContext, filters: Filters): (record: ImageRecord) => boolean {
-  const [before] = filters["before"] ?? [];
-  const [since] = filters["since"] ?? [];
-  const beforeNanos = before === undefined ? undefined : createdNanos(resolveImage(context.store, before));
-  const sinceNanos = since === undefined ? undefined : createdNanos(resolveImage(context.store, since));
-  const until = untilFilter(filters);
+  const createdOf = (name: string) => createdNanos(resolveImage(context.store, name));
+  // Of several values each counts; of prune's `until` there may be only one.
+  const ends = [
+    ...(filters["before"] ?? []).map(createdOf),
+    ...(filters["until"] ?? []).flatMap((value) => untilFilter({ until: [value] }) ?? []),
+  ];
+  const starts = (filters["since"] ?? []).map(createdOf);
   return (record) => {
     const created = createdNanos(record);
-    if (beforeNanos !== undefined && created >= beforeNanos) return false;
-    if (sinceNanos !== undefined && created <= sinceNanos) return false;
-    return until === undefined || created <= until;
+    return ends.every((end) => created < end) && starts.every((start) => created > start);
   };
 }
 

@@ -91,7 +91,8 @@ export class ContainerMounts {
   private bindMount(plan: MountPlan, containerId: string, index: number): SpecMount {
     const { destination, type } = plan;
     if (type === "bind" && plan.createSource) createSource(plan.source);
-    const propagation = effectivePropagation(plan);
+    // One mount alone has nothing below that the recursive word could mean; crun would take it for a recursive bind.
+    const propagation = plan.nonRecursive ? effectivePropagation(plan).replace(/^r/, "") : effectivePropagation(plan);
     const source = this.sourceOf(plan, containerId, index);
     const options = [
       plan.nonRecursive ? "bind" : "rbind",

@@ -11,6 +11,8 @@ export interface PlanInput {
   config: ContainerConfig;
   hostConfig: HostConfig;
   imageVolumes: readonly string[];
+  /** Mounts below read-only binds stay writable, as before API 1.44. */
+  readOnlyNonRecursive?: boolean | undefined;
   /** The plans of another container; throws `not-found`. */
   volumesFrom: (container: string) => MountPlan[];
 }
@@ -46,7 +48,10 @@ export function planMounts(volumes: VolumeMaker, dataRoot: string, input: PlanIn
     const parsed = parseBind(raw, hostConfig.VolumeDriver ?? "");
     if (tmpfsTargets.has(parsed.plan.destination)) throw duplicate(parsed.plan.destination);
     const explicit = parsed.plan.mode.split(",").includes(parsed.plan.propagation);
-    add(parsed, guardDataRoot(parsed.plan, explicit, dataRoot));
+    const { plan } = parsed;
+    const shallow = input.readOnlyNonRecursive && plan.type === "bind" && !plan.rw;
+    const settled = shallow ? { ...plan, readOnlyNonRecursive: true } : plan;
+    add(parsed, guardDataRoot(settled, explicit, dataRoot));
   }
   for (const mount of hostConfig.Mounts ?? []) {
     const parsed = parseMount(mount);

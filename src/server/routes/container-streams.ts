@@ -80,7 +80,8 @@ export function resizeOptions(query: Query): { height: number; width: number } {
 }
 
 function dimension(text: string, name: string): number {
-  if (!/^\d+$/.test(text)) throw invalidArgument(`invalid resize ${name} ${JSON.stringify(text)}: invalid syntax`);
-  if (Number(text) > 0xffffffff) throw invalidArgument(`invalid resize ${name} "${text}": value out of range`);
+  if (!/^-?\d+$/.test(text)) throw invalidArgument(`invalid resize ${name} ${JSON.stringify(text)}: invalid syntax`);
+  if (text.startsWith("-") || Number(text) > 0xffffffff)
+    throw invalidArgument(`invalid resize ${name} "${text}": value out of range`);
   return Number(text);
 }

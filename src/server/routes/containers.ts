@@ -116,7 +116,12 @@ async function create(containers: ContainerBackend, context: RouteContext): Prom
     throw invalidArgument("config cannot be empty in order to create a container");
   }
   const platform = version >= 41 ? query.optional("platform") : undefined;
-  const created = await containers.create(upgradeCreate(body, version), { name: query.optional("name"), platform });
+  const created = await containers.create(upgradeCreate(body, version), {
+    name: query.optional("name"),
+    platform,
+    // 1.44: what is mounted below a read-only bind is read-only too.
+    readOnlyNonRecursive: version < 44,
+  });
   return json({ Id: created.Id, Warnings: created.Warnings ?? [] }, 201);
 }
 

@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../../api/containers.ts";
 import type { EndpointSettings } from "../../../api/networks.ts";
-import { conflict, invalidArgument } from "../../../base/errors.ts";
+import { conflict, internal, invalidArgument } from "../../../base/errors.ts";
 import { goJson } from "../../../base/go-json.ts";
 import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups.ts";
 import type { HostFacts } from "../../../linux/host-facts.ts";
@@ -94,7 +94,7 @@ export class Launcher {
     const { netns, settings } = await connecting;
     // On a user's network links are names of its name service.
     const isDefault = Object.keys(settings.Networks).includes("bridge");
-    const links = isDefault ? resolveLinks(record.hostConfig.Links ?? [], this.deps.findContainer) : [];
+    const links = isDefault ? resolveLinks(record, this.deps.findContainer) : [];
     this.writeNetworkFiles(container, settings, links);
     const runtime = this.deps.runtimes.get(record.hostConfig.Runtime);
     const built = this.buildSpec(container, rootfs, volumeMounts, netns, linkEnvironment(record.name, links));
@@ -242,11 +242,13 @@ export class Launcher {
   private donor(nameOrId: string, kind: "PID" | "IPC"): Container {
     const container = this.deps.findContainer(nameOrId);
     const failed = `failed to join ${kind} namespace: `;
-    if (!container) throw invalidArgument(`No such container: ${nameOrId}`);
-    if (!container.isRunning) throw conflict(`${failed}container ${container.id} is not running`);
+    if (!container) throw internal(`${failed}No such container: ${nameOrId}`);
+    if (!container.isRunning) throw internal(`${failed}container ${container.id} is not running`);
     const { IpcMode } = container.record.hostConfig;
     if (kind === "IPC" && IpcMode !== "shareable" && IpcMode !== "host") {
-      throw invalidArgument(`${failed}non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+      throw internal(
+        `${failed}container ${container.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      );
     }
     return container;
   }

@@ -181,7 +181,7 @@ export class Lifecycle {
       exitCode: String(exit.exitCode),
       execDuration: String(Math.max(0, Math.floor(ranFor / 1000))),
     });
-    const removes = record.hostConfig.AutoRemove === true && delay === undefined;
+    const removes = record.hostConfig.AutoRemove === true && delay === undefined && !container.endsForRestart;
     if (!removes) container.notifyExit({ StatusCode: exit.exitCode });
     await launcher.teardown(container, { removing: removes });
     if (removes) {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { initialState } from "../container-record.ts";
 import { testContainer } from "../test-record.ts";
-import { linkEnvironment, parseLink, resolveLinks } from "./links.ts";
+import { linkEnvironment, linkNames, parseLink, resolveLinks, settleLinks } from "./links.ts";
 
 test("a link is a name with an optional alias", () => {
   expect(parseLink("db:database")).toEqual({ name: "db", alias: "database" });
@@ -33,8 +33,13 @@ test("the variables name address and ports, lowest port first", () => {
   ]);
 });
 
-test("a container that does not run cannot be linked", () => {
-  const stopped = testContainer({ name: "db", state: initialState() });
-  expect(() => resolveLinks(["db:d"], () => stopped)).toThrow("Cannot link to a non running container: /db AS db:d");
-  expect(() => resolveLinks(["db:d"], () => undefined)).toThrow("could not get container for db");
+test("a link is kept by id, and is called by both names", () => {
+  const db = testContainer({ name: "db", state: initialState() });
+  const find = (name: string) => (["/db", "db", db.id].includes(name) ? db : undefined);
+  expect(settleLinks(["db:d", "/db"], find)).toEqual([`${db.id}:d`, `${db.id}:db`]);
+  expect(() => settleLinks(["nope:d"], find)).toThrow("could not get container for nope: No such container: nope");
+  const web = testContainer({ name: "web", hostConfig: { Links: [`${db.id}:d`, "gone:x"] } }).record;
+  expect(linkNames(web, find)).toEqual([{ linkName: "/web/d", target: db }]);
+  expect(() => resolveLinks(web, find)).toThrow("Cannot link to a non running container: /db AS /web/d");
+  expect(resolveLinks(web, () => undefined)).toEqual([]);
 });

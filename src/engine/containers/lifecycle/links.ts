@@ -1,6 +1,7 @@
 /** Legacy links (`--link db:database`): a name in /etc/hosts and the variables that Docker sets for it. */
 import { invalidArgument } from "../../../base/errors.ts";
 import type { Container } from "../container.ts";
+import type { ContainerRecord } from "../container-record.ts";
 
 export interface ResolvedLink {
   names: string[];
@@ -20,15 +21,38 @@ export function parseLink(link: string): { name: string; alias: string } {
   return { name: name.replace(/^\//, ""), alias: alias.split("/").pop() as string };
 }
 
-/** Throws `invalid-argument` when a linked container is missing or not running. */
-export function resolveLinks(links: string[], find: (name: string) => Container | undefined): ResolvedLink[] {
+/**
+ * Links as a container keeps them, `ID:alias`: they outlive a new name on either side. Throws `invalid-argument` when a linked
+ * container is missing.
+ */
+export function settleLinks(links: string[], find: (name: string) => Container | undefined): string[] {
   return links.map((link) => {
     const { name, alias } = parseLink(link);
     const target = find(name);
-    if (!target) throw invalidArgument(`could not get container for ${name}`);
-    if (!target.isRunning)
-      throw invalidArgument(`Cannot link to a non running container: /${target.record.name} AS ${link}`);
+    if (!target) throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
+    return `${target.id}:${alias}`;
+  });
+}
+
+/** What a container calls those it is linked to: the full name of the link, `/web/db`, of each that is still there. */
+export function linkNames(
+  { name, hostConfig }: ContainerRecord,
+  find: (name: string) => Container | undefined,
+): { linkName: string; target: Container }[] {
+  return (hostConfig.Links ?? []).flatMap((link) => {
+    const { name: id, alias } = parseLink(link);
+    const target = find(id);
+    return target ? [{ linkName: `/${name}/${alias}`, target }] : [];
+  });
+}
+
+/** Throws `invalid-argument` when a linked container does not run. One that has been removed is no longer linked. */
+export function resolveLinks(parent: ContainerRecord, find: (name: string) => Container | undefined): ResolvedLink[] {
+  return linkNames(parent, find).map(({ linkName, target }) => {
     const { record } = target;
+    if (!target.isRunning)
+      throw invalidArgument(`Cannot link to a non running container: /${record.name} AS ${linkName}`);
+    const alias = linkName.slice(linkName.lastIndexOf("/") + 1);
     const { IPAddress: ip = "", GlobalIPv6Address: ip6 = "" } = Object.values(record.networkSettings.Networks)[0] ?? {};
     const names = [...new Set([alias, record.config.Hostname ?? record.id.slice(0, 12), record.name])];
     return {

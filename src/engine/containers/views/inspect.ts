@@ -8,11 +8,15 @@ import { toApiState } from "./status.ts";
 export interface InspectParts {
   paths: ContainerPaths;
   mounts: MountPoint[];
+  links: { linkName: string; target: Container }[];
   graphDriver: ContainerInspect["GraphDriver"];
   sizes?: { SizeRw: number; SizeRootFs: number } | undefined;
 }
 
-export function toInspect(container: Container, { paths, mounts, graphDriver, sizes }: InspectParts): ContainerInspect {
+export function toInspect(
+  container: Container,
+  { paths, mounts, links, graphDriver, sizes }: InspectParts,
+): ContainerInspect {
   const { record } = container;
   const [path = "", ...args] = commandOf(record.config);
   const started = record.state.startedAt !== "0001-01-01T00:00:00Z";
@@ -37,7 +41,10 @@ export function toInspect(container: Container, { paths, mounts, graphDriver, si
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
-    HostConfig: record.hostConfig,
+    HostConfig: {
+      ...record.hostConfig,
+      Links: links.length > 0 ? links.map(({ linkName, target }) => `/${target.record.name}:${linkName}`) : null,
+    },
     GraphDriver: graphDriver,
     ...(sizes ?? {}),
     Mounts: mounts,

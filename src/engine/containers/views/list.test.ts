@@ -64,7 +64,7 @@ test("unknown filters and values are refused", () => {
 });
 
 test("a summary shows the command as one line, ports and state", () => {
-  const summary = toSummary(web, { image: "debian", mounts: [] });
+  const summary = toSummary(web, { image: "debian", names: ["/web"], mounts: [] });
   expect(summary).toMatchObject({
     Names: ["/web"],
     Command: "sh -c 'a b'",

@@ -140,16 +140,17 @@ function isTrue(value: string): boolean {
 export interface SummaryParts {
   /** The image's name, or its id when the name has moved on to another image. */
   image: string;
+  names: string[];
   mounts: MountPoint[];
   sizes?: { SizeRw: number; SizeRootFs: number } | undefined;
 }
 
-export function toSummary(container: Container, { image, mounts, sizes }: SummaryParts): ContainerSummary {
+export function toSummary(container: Container, { image, names, mounts, sizes }: SummaryParts): ContainerSummary {
   const { record } = container;
   const [path, ...args] = commandOf(record.config);
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: names,
     Image: image,
     ImageID: record.imageId,
     Command: [path ?? "", ...args.map(quoteArgument)].join(" "),

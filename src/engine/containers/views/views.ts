@@ -16,6 +16,9 @@ export interface ViewDependencies {
   imageSize(id: string): number;
   /** Whether a name still stands for this image. */
   isNameOf(name: string, imageId: string): boolean;
+  /** Its own name and those of links to it. */
+  namesOf(container: Container): string[];
+  linksOf(container: Container): { linkName: string; target: Container }[];
 }
 
 export class ContainerViews {
@@ -30,13 +33,19 @@ export class ContainerViews {
     const name = record.config.Image ?? "";
     const image = this.deps.isNameOf(name, record.imageId) ? name : record.imageId;
     const mounts = this.deps.mountPoints(record.mounts);
-    return toSummary(container, { image, mounts, sizes: size ? await this.sizes(container) : undefined });
+    return toSummary(container, {
+      image,
+      names: this.deps.namesOf(container),
+      mounts,
+      sizes: size ? await this.sizes(container) : undefined,
+    });
   }
 
   async inspect(container: Container, size: boolean): Promise<ContainerInspect> {
     return toInspect(container, {
       paths: this.deps.paths,
       mounts: this.deps.mountPoints(container.record.mounts),
+      links: this.deps.linksOf(container),
       graphDriver: this.deps.graphDriver(container.id),
       sizes: size ? await this.sizes(container) : undefined,
     });
