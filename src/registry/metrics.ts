@@ -14,6 +14,7 @@ interface Timing {
 export class Metrics {
   private readonly requests = new Map<string, number>();
   private readonly timings = new Map<string, Timing>();
+  private receivedBytes = 0;
   private readonly collected = { runs: 0, blobs: 0, bytes: 0 };
 
   /** `seconds` is the time to the response's headers; bodies go out on their own. */
@@ -25,6 +26,11 @@ export class Metrics {
     timing.count++;
     timing.sum += seconds;
     for (const [at, limit] of buckets.entries()) if (seconds <= limit) timing.counts[at] = (timing.counts[at] ?? 0) + 1;
+  }
+
+  /** Of blobs that clients upload. */
+  received(bytes: number): void {
+    this.receivedBytes += bytes;
   }
 
   collection({ blobs, bytes }: Collected): void {
@@ -47,6 +53,8 @@ export class Metrics {
       out.push(`${name}_bucket{route="${route}",le="+Inf"} ${count}`);
       out.push(`${name}_sum{route="${route}"} ${sum}`, `${name}_count{route="${route}"} ${count}`);
     }
+    family("received_bytes_total", "counter", "Bytes of blobs that were uploaded.");
+    out.push(`gantry_registry_received_bytes_total ${this.receivedBytes}`);
     family("gc_runs_total", "counter", "Garbage collections finished.");
     out.push(`gantry_registry_gc_runs_total ${this.collected.runs}`);
     family("gc_blobs_total", "counter", "Blobs removed by garbage collection.");

@@ -60,6 +60,7 @@ export class Registry {
     const uploads = new Uploads({
       ...{ driver, database, blobs, index },
       maxBlobBytes: config["limits.blob"] || Number.POSITIVE_INFINITY,
+      received: (bytes) => this.metrics.received(bytes),
       admit: (repository, digest, size) => policies.admit(repository, digest, size),
     });
     const { logger } = options;

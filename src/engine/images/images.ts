@@ -23,7 +23,8 @@ import { type LoadOptions, loadImages } from "./archive/load.ts";
 import { saveImages, saveSelected } from "./archive/save.ts";
 import { createBuilt, createCacheStep } from "./build-layers.ts";
 import { type BuildStepRequest, createBuildStep } from "./build-step.ts";
-import { ensureBundled } from "./bundled.ts";
+import { ensureBundled } from "./bundled/busybox.ts";
+import { isBundledRegistry, makeRegistry } from "./bundled/registry.ts";
 import { type CommitRequest, checkCommit, commitImage } from "./commit.ts";
 import { type ContainerUsage, type EventSink, type ImageContext, tagImage } from "./context.ts";
 import type { ImageRecord } from "./image-record.ts";
@@ -226,8 +227,9 @@ export class Images {
     return saveSelected(this.context, [{ record: this.context.store.get(id), tags: names }], options);
   }
 
-  /** `docker pull`; without tag or digest all tags of the repository. */
+  /** `docker pull`; without tag or digest all tags of the repository. `gantry/registry` is made here, of this program. */
   pull(name: string, options: PullOptions): Promise<void> {
+    if (isBundledRegistry(name, options.tag)) return makeRegistry(this.context, options.progress);
     return pullImage(this.context, name, options);
   }
 

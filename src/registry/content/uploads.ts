@@ -33,6 +33,7 @@ export interface UploadParts {
   readonly blobs: BlobIndex;
   readonly index: UploadIndex;
   readonly maxBlobBytes: number;
+  readonly received: (bytes: number) => void;
   /** Throws when the repository may not hold so many bytes more. */
   readonly admit: (repository: string, digest: Digest, size: number) => Promise<void>;
 }
@@ -160,6 +161,7 @@ export class Uploads {
       progress.digester.update(chunk);
       progress.bytes += chunk.length;
     }
+    this.parts.received(writer.size - first);
     if (range && writer.size !== range.end + 1) throw new RegistryError("SIZE_INVALID");
   }
 

@@ -16,7 +16,7 @@ export const expired = (config: { "gc.lease": number } = quick) => Bun.sleep(con
 export interface Outcome {
   readonly pushes: number;
   readonly checks: number;
-  /** Blobs that collections freed meanwhile. */
+  /** Blobs that collections freed. */
   readonly freed: number;
 }
 
@@ -86,7 +86,7 @@ export async function stress(
   const work = Array.from({ length: pushers }, (_, at) => pusher(at));
   await Promise.all([...work, deleter(), ...instances.map(collector)]);
   await expired(config);
-  await any().registry.collect();
+  outcome.freed += (await any().registry.collect()).blobs;
   for (let at = 0; at < pushers; at++) await checkPullable(any(), `stress/${at % 3}`, `t${at}`, `layer ${at % 5}`);
   return outcome;
 }

@@ -27,12 +27,14 @@ test("locks hold between instances", async () => {
   const url = await server.newDatabase();
   const [one, two] = [await PostgresDatabase.open(url), await PostgresDatabase.open(url)];
   const order: string[] = [];
+  const begun = Promise.withResolvers<void>();
   const first = one.lock("k", async () => {
     order.push("one begins");
+    begun.resolve();
     await Bun.sleep(50);
     order.push("one ends");
   });
-  await Bun.sleep(20);
+  await begun.promise;
   await Promise.all([first, two.lock("k", async () => void order.push("two"))]);
   expect(order).toEqual(["one begins", "one ends", "two"]);
   await Promise.all([one.close(), two.close()]);

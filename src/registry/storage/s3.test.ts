@@ -60,3 +60,22 @@ test("the registry on a bucket: push, pull, range, collection", async () => {
   expect(await r.registry.collect()).toMatchObject({ links: 2, blobs: 2 });
   expect((await r.request("GET", blob)).status).toBe(404);
 });
+
+test("a service that fails for a moment is asked again", async () => {
+  let failures = 3;
+  const flaky = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => {
+      if (request.method === "DELETE" && failures-- > 0) {
+        const error = "<Error><Code>InternalError</Code><Message>Please try again.</Message></Error>";
+        return new Response(error, { status: 500, headers: { "content-type": "application/xml" } });
+      }
+      return new Response(null, { status: 204 });
+    },
+  });
+  const driver = new S3Driver({ ...settings, endpoint: `http://127.0.0.1:${flaky.port}` });
+  await driver.remove("sha256/aa/aa");
+  expect(failures).toBe(-1);
+  await flaky.stop(true);
+});

@@ -41,7 +41,7 @@ export class S3Driver implements StorageDriver {
 
   async stat(key: string): Promise<number | undefined> {
     try {
-      return (await this.client.stat(this.blobs + key)).size;
+      return (await patiently(() => this.client.stat(this.blobs + key))).size;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
@@ -59,7 +59,7 @@ export class S3Driver implements StorageDriver {
   async upload(id: string, create: boolean): Promise<UploadWriter | undefined> {
     const directory = `${this.uploads}${id}/`;
     if (create) {
-      await this.client.write(`${directory}begun`, "");
+      await patiently(() => this.client.write(`${directory}begun`, ""));
       return new S3Writer(this.client, directory, 0);
     }
     const objects = await Array.fromAsync(this.objects(directory));
@@ -83,11 +83,12 @@ export class S3Driver implements StorageDriver {
     const target = this.client.file(this.blobs + key);
     if (pieces.length <= 1) {
       const piece = pieces[0];
-      await target.write(piece ? await this.client.file(piece.key).arrayBuffer() : "");
+      const content = piece ? await patiently(() => this.client.file(piece.key).arrayBuffer()) : "";
+      await patiently(() => target.write(content));
     } else {
       const writer = target.writer({ partSize: pieceSize, queueSize: 2, retry: 3 });
       for (const piece of pieces) {
-        writer.write(await this.client.file(piece.key).arrayBuffer());
+        writer.write(await patiently(() => this.client.file(piece.key).arrayBuffer()));
         await writer.flush();
       }
       await writer.end();
@@ -128,7 +129,7 @@ export class S3Driver implements StorageDriver {
   }
 
   async probe(): Promise<void> {
-    await this.client.write(`${this.prefix}probe`, "");
+    await patiently(() => this.client.write(`${this.prefix}probe`, ""));
   }
 
   /** In order. Throws when one is missing in between. */
@@ -146,7 +147,7 @@ export class S3Driver implements StorageDriver {
 
   private async delete(key: string): Promise<void> {
     try {
-      await this.client.delete(key);
+      await patiently(() => this.client.delete(key));
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -156,10 +157,8 @@ export class S3Driver implements StorageDriver {
   private async *objects(prefix: string): AsyncIterable<StoredObject> {
     let continuationToken: string | undefined;
     do {
-      const page: S3ListObjectsResponse = await this.client.list({
-        prefix,
-        ...(continuationToken === undefined ? {} : { continuationToken }),
-      });
+      const from = continuationToken === undefined ? {} : { continuationToken };
+      const page: S3ListObjectsResponse = await patiently(() => this.client.list({ prefix, ...from }));
       for (const { key, size, lastModified } of page.contents ?? []) {
         yield { key, size: Number(size ?? 0), modified: Date.parse(String(lastModified)) };
       }
@@ -199,7 +198,7 @@ class S3Writer implements UploadWriter {
 
   private async store(): Promise<void> {
     const piece = Buffer.concat(this.buffer);
-    await this.client.write(pieceKey(this.directory, this.offset), piece);
+    await patiently(() => this.client.write(pieceKey(this.directory, this.offset), piece));
     this.offset += piece.length;
     this.buffer.length = 0;
     this.buffered = 0;
@@ -208,6 +207,22 @@ class S3Writer implements UploadWriter {
 
 function pieceKey(directory: string, offset: number): string {
   return `${directory}${String(offset).padStart(16, "0")}`;
+}
+
+const attempts = 6;
+const firstWaitMillis = 50;
+const passing = new Set(["InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted"]);
+
+/** S3 asks its clients to try again: a failure of its own says nothing about the request. The work may be done twice. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === attempts || !passing.has(errorCode(error) ?? "")) throw error;
+      await Bun.sleep(firstWaitMillis * 2 ** attempt * Math.random());
+    }
+  }
 }
 
 function isMissing(error: unknown): boolean {

@@ -4,15 +4,15 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { posix } from "node:path";
-import { writeHeader } from "../../archive/tar-header.ts";
-import { nowRfc3339Nano } from "../../base/clock.ts";
-import { errorCode, unavailable } from "../../base/errors.ts";
-import { type Digest, digestOf } from "../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
-import { hostPlatform } from "../../oci/platform.ts";
-import { parseReference } from "../../oci/reference.ts";
-import { type ImageContext, tagImage } from "./context.ts";
-import { toRecord } from "./image-record.ts";
+import { nowRfc3339Nano } from "../../../base/clock.ts";
+import { errorCode, unavailable } from "../../../base/errors.ts";
+import { type Digest, digestOf } from "../../../oci/digest.ts";
+import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
+import { hostPlatform } from "../../../oci/platform.ts";
+import { parseReference } from "../../../oci/reference.ts";
+import { type ImageContext, tagImage } from "../context.ts";
+import { toRecord } from "../image-record.ts";
+import { end, entry } from "./tar.ts";
 
 export const bundledName = "gantry/busybox:latest";
 
@@ -67,8 +67,7 @@ export async function ensureBundled(context: ImageContext, busybox = "/bin/busyb
   if (existing) return existing;
   const { program, mtime } = await readBusybox(busybox);
   using _hold = context.collector.hold();
-  const tar = rootTar(program, await applets(busybox), mtime);
-  const layer = await context.layers.unpack(once(tar));
+  const layer = await context.layers.unpack(rootTar(program, await applets(busybox), mtime));
   try {
     const config = bundledConfig(layer.diffId, mtime);
     const bytes = encodeImageConfig(config);
@@ -128,23 +127,13 @@ async function applets(file: string): Promise<string[]> {
   return [...new Set(names)].sort();
 }
 
-function rootTar(program: Buffer, links: string[], mtime: number): Buffer {
-  const parts: Buffer[] = [];
-  const add = (name: string, flag: string, mode: number, content: Buffer = Buffer.alloc(0), linkName = "") => {
-    const header = Buffer.alloc(512);
-    const owner = { uid: 0, gid: 0, deviceMajor: 0, deviceMinor: 0 };
-    writeHeader(header, 0, { ...owner, name, linkName, flag, mode, mtime, size: content.length });
-    parts.push(header, content, Buffer.alloc((512 - (content.length % 512)) % 512));
-  };
-  for (const [name, mode] of directories) add(`${name}/`, "5", mode);
-  add("bin/busybox", "0", 0o755, program);
-  for (const name of links) add(posix.normalize(name), "1", 0o755, undefined, "bin/busybox");
-  add("etc/group", "0", 0o644, Buffer.from(`${group.join("\n")}\n`));
-  add("etc/passwd", "0", 0o644, Buffer.from(`${passwd.join("\n")}\n`));
-  parts.push(Buffer.alloc(1024));
-  return Buffer.concat(parts);
-}
-
-async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield content;
+async function* rootTar(program: Buffer, links: string[], mtime: number): AsyncGenerator<Uint8Array> {
+  for (const [name, mode] of directories) yield* entry({ name: `${name}/`, flag: "5", mode, mtime });
+  yield* entry({ name: "bin/busybox", mode: 0o755, mtime, content: program });
+  for (const name of links) {
+    yield* entry({ name: posix.normalize(name), flag: "1", mode: 0o755, mtime, linkName: "bin/busybox" });
+  }
+  yield* entry({ name: "etc/group", mode: 0o644, mtime, content: Buffer.from(`${group.join("\n")}\n`) });
+  yield* entry({ name: "etc/passwd", mode: 0o644, mtime, content: Buffer.from(`${passwd.join("\n")}\n`) });
+  yield end;
 }

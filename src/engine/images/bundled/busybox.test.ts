@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { isStatic } from "./bundled.ts";
-import { TestImages } from "./testing.ts";
+import { TestImages } from "../testing.ts";
+import { isStatic } from "./busybox.ts";
 
 const present = existsSync("/bin/busybox") && isStatic(readFileSync("/bin/busybox"));
 

@@ -1,0 +1,131 @@
+/**
+ * `gantry/registry:latest`, so that a registry of one's own is one command: this very program with the shared libraries that it runs on, on
+ * top of `gantry/busybox`. It is not there until it is pulled, which makes it: that takes a moment, and most daemons never need it.
+ */
+import { readFileSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { ProgressMessage } from "../../../api/system.ts";
+import { nowRfc3339Nano } from "../../../base/clock.ts";
+import { unavailable } from "../../../base/errors.ts";
+import { isCompiled } from "../../../base/self.ts";
+import { type Digest, digestOf } from "../../../oci/digest.ts";
+import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
+import { hostPlatform } from "../../../oci/platform.ts";
+import { familiarString, parseReference } from "../../../oci/reference.ts";
+import { type ImageContext, publishImageEvent, tagImage } from "../context.ts";
+import { toRecord } from "../image-record.ts";
+import { ensureBundled } from "./busybox.ts";
+import { end, entry } from "./tar.ts";
+
+const name = "gantry/registry";
+const program = "usr/bin/gantry";
+const data = "/var/lib/registry";
+
+/** Whether a pull is about this image. Another tag than the newest is some registry's. */
+export function isBundledRegistry(reference: string, tag: string | undefined): boolean {
+  return [name, `docker.io/${name}`].some(
+    (known) => (reference === known && (!tag || tag === "latest")) || (reference === `${known}:latest` && !tag),
+  );
+}
+
+/** Makes the image, or finds that this program's is here. Rejects `unavailable` when this program is not an executable of its own. */
+export async function makeRegistry(context: ImageContext, progress: (message: ProgressMessage) => void): Promise<void> {
+  if (!isCompiled()) throw unavailable(`${name} is made of the built executable, and this is not one: make build`);
+  const reference = parseReference(`${name}:latest`);
+  progress({ status: `Making ${name} of this gantry`, id: "latest" });
+  using _hold = context.collector.hold();
+  const base = context.store.config(await ensureBundled(context));
+  const layer = await context.layers.unpack(registryTar(process.execPath));
+  try {
+    const config = registryConfig(base, layer.diffId, context.version);
+    const bytes = encodeImageConfig(config);
+    const id = digestOf(bytes);
+    const isNew = context.store.find(id) === undefined;
+    if (isNew) {
+      const sizes = base.rootfs.diff_ids.map((diffId) => context.layers.get(diffId).size);
+      await context.store.create(
+        toRecord(
+          id,
+          config,
+          sizes.reduce((sum, size) => sum + size, layer.size),
+        ),
+        bytes,
+      );
+    }
+    tagImage(context, reference, id, nowRfc3339Nano());
+    publishImageEvent(context, "pull", id, familiarString(reference));
+    progress({
+      status: `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${familiarString(reference)}`,
+    });
+  } finally {
+    context.collector.release([layer.diffId]);
+  }
+}
+
+function registryConfig(base: ImageConfig, diffId: Digest, version: string): ImageConfig {
+  const created = base.created ?? "1970-01-01T00:00:00Z";
+  const { architecture, os, variant } = hostPlatform();
+  const environment = [`GANTRY_REGISTRY_ROOT=${data}`, "GANTRY_REGISTRY_LISTEN=:5000"];
+  return {
+    architecture,
+    config: toDockerRunConfig({
+      ...{
+        Env: [...(base.config?.Env ?? []), ...environment],
+        Entrypoint: [`/${program}`, "registry"],
+        Cmd: ["serve"],
+      },
+      ...{ ExposedPorts: { "5000/tcp": {} }, Volumes: { [data]: {} }, StopSignal: "SIGTERM" },
+    }),
+    created,
+    history: [...(base.history ?? []), { created, created_by: `gantry ${version}`, comment: "bundled with gantry" }],
+    os,
+    rootfs: { type: "layers", diff_ids: [...base.rootfs.diff_ids, diffId] },
+    ...(variant ? { variant } : {}),
+  };
+}
+
+/** The executable, and at the same places as here what it is linked with. */
+async function* registryTar(executable: string): AsyncGenerator<Uint8Array> {
+  const mtime = Math.floor((await stat(executable)).mtimeMs / 1000);
+  const made = new Set<string>(["bin", "etc", "root", "run", "tmp", "usr", "usr/bin"]);
+  const content = await readFile(executable);
+  yield* entry({ name: program, mode: 0o755, mtime, content });
+  const interpreter = interpreterOf(content);
+  for (const path of [...sharedLibraries(), ...(interpreter === undefined ? [] : [interpreter])]) {
+    for (const directory of parents(path.slice(1)).filter((each) => !made.has(each))) {
+      made.add(directory);
+      yield* entry({ name: `${directory}/`, flag: "5", mode: 0o755, mtime });
+    }
+    yield* entry({ name: path.slice(1), mode: 0o755, mtime, content: await readFile(path) });
+  }
+  for (const directory of parents(`${data.slice(1)}/x`).filter((each) => !made.has(each))) {
+    yield* entry({ name: `${directory}/`, flag: "5", mode: 0o755, mtime });
+  }
+  yield end;
+}
+
+/** `a/b/c` → `a`, `a/b` */
+function parents(path: string): string[] {
+  const directory = dirname(path);
+  return directory === "." ? [] : [...parents(directory), directory];
+}
+
+/** What the kernel says is mapped into this process, the dynamic linker included. */
+function sharedLibraries(): string[] {
+  const maps = readFileSync("/proc/self/maps", "utf8");
+  const paths = maps.matchAll(/ (\/\S+\/(?:lib[^/\s]*|ld-[^/\s]*)\.so[^/\s]*)$/gm);
+  return [...new Set([...paths].map((match) => match[1] ?? ""))].sort();
+}
+
+/** The path by which an ELF program asks for its dynamic linker. Source: elf(5), PT_INTERP; 64 bits, little endian. */
+function interpreterOf(content: Buffer): string | undefined {
+  const start = Number(content.readBigUInt64LE(32));
+  const count = content.readUInt16LE(56);
+  for (let at = start; at < start + count * content.readUInt16LE(54); at += content.readUInt16LE(54)) {
+    if (content.readUInt32LE(at) !== 3) continue;
+    const offset = Number(content.readBigUInt64LE(at + 8));
+    return content.toString("latin1", offset, content.indexOf(0, offset));
+  }
+  return undefined;
+}
