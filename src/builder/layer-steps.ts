@@ -7,6 +7,8 @@ import { internal } from "../base/errors.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageHistory } from "../oci/image-config.ts";
+import type { ReachedStep } from "./cache/cache-manifest.ts";
+import type { CacheImports } from "./cache/imports.ts";
 import type { BuilderImages } from "./parts.ts";
 import type { StageBuild, StageState } from "./stage-build.ts";
 import { historyOf, historyOfFiles } from "./step-history.ts";
@@ -16,10 +18,15 @@ const comment = "buildkit.dockerfile.v0";
 
 export class LayerSteps implements StepKeeper {
   readonly skipsRoot = true;
+  /** Those that changed files, of all stages. */
+  readonly reached: ReachedStep[] = [];
   private readonly images: BuilderImages;
+  /** Caches elsewhere. */
+  private readonly imports: CacheImports | undefined;
 
-  constructor(images: BuilderImages) {
+  constructor(images: BuilderImages, imports?: CacheImports) {
     this.images = images;
+    this.imports = imports;
   }
 
   startFromImage(state: StageState, image: Digest): void {
@@ -61,12 +68,15 @@ export class LayerSteps implements StepKeeper {
     const below = this.layersOf(state);
     const description = historyOfFiles(step, state);
     const seen = step.instruction.kind === "run" ? [Env, User, WorkingDir, Shell] : [];
-    await build.reach(["layers", below, step.instruction.kind, ...key, ...seen], {
+    const { imports } = this;
+    const whole = await build.reach(["layers", below, step.instruction.kind, ...key, ...seen], {
       description,
       work: () => work((layer) => this.images.createCacheStep(layer ? [...below, layer.diffId] : below)),
+      ...(imports && { otherwise: (wanted: string) => imports.find(wanted), remember: true }),
     });
     const record = this.images.find(state.image as Digest);
     if (!record) throw internal(`No such image: ${state.image}`);
+    this.reached.push({ key: whole, description, layers: record.layers });
     const entry: ImageHistory = { created: record.created, created_by: description, comment };
     if (record.layers.length === below.length) entry.empty_layer = true;
     state.history.push(entry);

@@ -82,7 +82,9 @@ export interface Uncached {
   description: string;
   work: () => Promise<Digest>;
   /** Another place where the result may be found. */
-  otherwise?: () => Promise<Digest | undefined>;
+  otherwise?: (key: string) => Promise<Digest | undefined>;
+  /** Whether what was found there is cached from now on. */
+  remember?: boolean;
 }
 
 /** Runs jobs of the snapshotter. */
@@ -231,18 +233,29 @@ export class StageBuild {
     return await keep(await this.layer(change));
   }
 
-  /** Goes on to the image of the key: from the cache, or made by `work`. */
-  async reach(key: unknown[], { description, work, otherwise }: Uncached): Promise<void> {
+  /** Goes on to the image of the key: from the cache, or made by `work`. Resolves with the key as the cache knows it. */
+  async reach(key: unknown[], step: Uncached): Promise<string> {
+    const { description, work } = step;
     const { cache, platform, ignoresCache } = this.scope;
     const whole = cacheKey(platform, ...key);
-    const found = ignoresCache ? undefined : (cache.find(whole) ?? (await otherwise?.()));
+    const found = ignoresCache ? undefined : (cache.find(whole) ?? (await this.findOtherwise(whole, step)));
     if (found !== undefined) {
       this.report.cached();
       this.state.image = found;
-      return;
+      return whole;
     }
     this.state.image = ignoresCache ? await work() : await cache.build(whole, description, work);
     if (ignoresCache) cache.record(whole, this.state.image, description);
+    return whole;
+  }
+
+  private async findOtherwise(
+    key: string,
+    { description, otherwise, remember }: Uncached,
+  ): Promise<Digest | undefined> {
+    const found = await otherwise?.(key);
+    if (found !== undefined && remember) this.scope.cache.record(key, found, description);
+    return found;
   }
 
   private async layer(change: (root: string) => Promise<unknown> | unknown): Promise<Layer> {

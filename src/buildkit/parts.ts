@@ -11,6 +11,15 @@ import type { Credentials } from "../remote/auth.ts";
 import type { Snapshotter } from "../snapshots/snapshotter.ts";
 
 export interface BuildkitImages extends BuilderImages {
+  /** The config of the image that has this name here. */
+  configOf(reference: Reference): Uint8Array | undefined;
+  /** An image in a registry, of which only the config has come. */
+  openRemote(
+    name: string,
+    options: { credentials: Credentials; signal: AbortSignal },
+  ): Promise<{ config: Uint8Array; fetch(layers: readonly Digest[]): Promise<void> }>;
+  /** Under a name that it does not get here. */
+  pushUnnamed(id: Digest, name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<Digest>;
   saveAs(id: Digest, names: Reference[], options: { signal: AbortSignal }): Promise<Bytes>;
   push(
     name: string,

@@ -66,6 +66,8 @@ export interface ImageConfig {
   "os.features"?: string[];
   rootfs: { type: "layers"; diff_ids: Digest[] };
   variant?: string;
+  /** The steps of a build that led to the image, for other daemons (src/builder/cache/cache-manifest.ts). */
+  "gantry.cache.v0"?: object;
 }
 
 /** No real config comes near; protects the daemon's memory. */

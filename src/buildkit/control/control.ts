@@ -17,9 +17,9 @@ import {
   statusResponse,
   usageRecord,
 } from "../../buildkit-api/protocol/messages.ts";
+import { checkCacheExport, exportCache, withInlineCache } from "../exporters/cache.ts";
 import { checkExporter, exportResult } from "../exporters/export.ts";
 import { checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
-import type { Progress } from "../progress.ts";
 import { tunnel } from "../session/tunnel.ts";
 import { diskUsage, prune } from "./cache.ts";
 import { type GatewayScope, gatewayMethods } from "./gateway.ts";
@@ -92,9 +92,6 @@ export async function solve(
   { signal, uploaded }: { signal: AbortSignal; uploaded?: Uploaded | undefined },
   scope: GatewayScope,
 ): Promise<Record<string, string>> {
-  refuse(request);
-  const exporters = exportersOf(request);
-  for (const exporter of exporters) checkExporter(exporter);
   const running = new RunningSolve({
     ref: request.Ref,
     session: request.Session,
@@ -102,34 +99,30 @@ export async function solve(
     signal,
   });
   using _running = scope.solves.add(running);
-  sayIgnoredCaches(request, running.progress);
+  // Only now: the client asks for the progress, too, and a build that nobody knows is waited for.
+  refuse(request);
+  const exporters = exportersOf(request);
+  for (const exporter of exporters) checkExporter(exporter);
+  const caches = request.Cache?.Exports ?? [];
+  for (const cache of caches) checkCacheExport(cache);
   const abort = () => running.returned.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   const id =
     request.Frontend === "" ? await running.returned.promise : await solveAtOnce(request, running, scope, uploaded);
-  const result = id === undefined ? undefined : running.results.get(id);
-  const response: Record<string, string> = {};
-  if (!result) return response;
+  const built = id === undefined ? undefined : running.results.get(id);
+  if (!built) return {};
+  const result = caches.some(({ Type }) => Type === "inline") ? withInlineCache(built) : built;
+  const { progress } = running;
   const session = () => scope.sessions.get(request.Session);
+  const response: Record<string, string> = {};
   for (const [index, exporter] of exporters.entries()) {
-    const { progress } = running;
-    Object.assign(
-      response,
-      await exportResult(exporter, result, { deps: scope.deps, session, progress, index, signal }),
-    );
+    const exportScope = { deps: scope.deps, session, progress, index, signal };
+    Object.assign(response, await exportResult(exporter, result, exportScope));
+  }
+  for (const cache of caches) {
+    if (cache.Type === "registry") await exportCache(cache, result, { deps: scope.deps, session, progress, signal });
   }
   return response;
-}
-
-/** Caches from elsewhere are not read, and none is written into images: a build goes on without, and says so. */
-function sayIgnoredCaches({ Cache }: ControlSolveRequest, progress: Progress): void {
-  for (const { Type, Attrs } of Cache?.Imports ?? []) {
-    const vertex = progress.vertex(`importing cache manifest from ${Attrs["ref"] ?? Type}`);
-    vertex.complete({ error: `cache import from ${Type} is not supported` });
-  }
-  for (const { Type } of Cache?.Exports ?? []) {
-    progress.vertex(`exporting ${Type} cache`).complete({ error: `cache export to ${Type} is not supported` });
-  }
 }
 
 /** A client that leaves the frontend to the daemon: the docker CLI before buildx. */
@@ -146,6 +139,7 @@ async function solveAtOnce(
     session: await scope.sessions.get(request.Session),
     progress: running.progress,
     entitlements: request.Entitlements,
+    imports: request.Cache?.Imports ?? [],
     signal: running.signal,
     uploaded,
   };
@@ -159,9 +153,7 @@ function exportersOf({ Exporters, ExporterDeprecated, ExporterAttrsDeprecated }:
 }
 
 /** What would be ignored otherwise. */
-function refuse({ Cache, SourcePolicy, EnableSessionExporter, Definition, Entitlements }: ControlSolveRequest): void {
-  const exports = Cache?.Exports.filter(({ Type }) => Type !== "inline") ?? [];
-  if (exports.length > 0) throw notImplemented(`cache export to ${exports[0]?.Type} is not supported`);
+function refuse({ SourcePolicy, EnableSessionExporter, Definition, Entitlements }: ControlSolveRequest): void {
   if (SourcePolicy) throw notImplemented("source policies are not supported");
   if (EnableSessionExporter) throw notImplemented("exporters of the session are not supported");
   if (Definition && Definition.def.length > 0) {

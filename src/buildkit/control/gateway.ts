@@ -117,6 +117,7 @@ async function gatewaySolve(
     session,
     progress: solve.progress,
     entitlements: solve.entitlements,
+    imports: request.CacheImports,
     signal,
   };
   const asked = request.FrontendOpt["requestid"];

@@ -3,10 +3,13 @@ import { errorMessage, invalidArgument, notImplemented } from "../../base/errors
 import type { Bytes } from "../../base/streams.ts";
 import type { SolveRequest } from "../../builder/build-request.ts";
 import type { FaceSolve } from "../../builder/builder.ts";
+import type { ReachedStep } from "../../builder/cache/cache-manifest.ts";
+import { CacheImports } from "../../builder/cache/imports.ts";
 import type { BuildContext } from "../../builder/context/context.ts";
 import { LayerSteps } from "../../builder/layer-steps.ts";
 import { baseImages } from "../../builder/solver.ts";
 import type { StageState } from "../../builder/stage-build.ts";
+import type { CacheOptionsEntry } from "../../buildkit-api/protocol/messages.ts";
 import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
 import { lintDockerfile } from "../../dockerfile/lint.ts";
 import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
@@ -20,6 +23,7 @@ import type { Progress, VertexProgress } from "../progress.ts";
 import type { LocalSources } from "../session/local-sources.ts";
 import { credentialsOf, forwardAgent, secretOf } from "../session/services.ts";
 import type { Session, Sessions } from "../session/session.ts";
+import { cacheSources, parseCacheImports } from "./cache-sources.ts";
 import { contextPaths } from "./context-files.ts";
 import {
   type DockerfileText,
@@ -44,6 +48,8 @@ export interface FrontendRequest {
   session: Session;
   progress: Progress;
   entitlements: readonly string[];
+  /** Caches elsewhere, besides those that the options name. */
+  imports: readonly CacheOptionsEntry[];
   signal: AbortSignal;
   /** The context of a client that sends it beside its session. */
   uploaded?: Uploaded | undefined;
@@ -59,6 +65,8 @@ export interface BuiltResult {
   baseLayers: number;
   /** Of SOURCE_DATE_EPOCH. */
   epoch: Epoch;
+  /** What the build came to, in all its stages. */
+  steps: readonly ReachedStep[];
 }
 
 export class DockerfileFrontend {
@@ -120,6 +128,12 @@ export class DockerfileFrontend {
     const solveRequest = this.solveRequest(request, options);
     const named = namedContexts(scope, options, request.inputs);
     const report = new VertexReport(request.progress, named);
+    const entries = [...request.imports, ...parseCacheImports(options.cacheImports)];
+    const sources = cacheSources(entries, { ...request, deps: this.deps });
+    const steps = new LayerSteps(
+      this.deps.images,
+      sources.length > 0 ? new CacheImports(this.deps.images, sources) : undefined,
+    );
     let location: Location | undefined;
     try {
       const images = await this.loadMetadata(
@@ -135,23 +149,28 @@ export class DockerfileFrontend {
       const solve: FaceSolve = {
         request: solveRequest,
         context: remote ? async () => remote : local,
-        steps: new LayerSteps(this.deps.images),
+        steps,
         dockerfile,
         platform,
         report,
         named,
       };
       const { state } = await this.deps.builder.solve(solve);
-      return this.result(state, platform, options);
+      return this.result(state, platform, options, steps.reached);
     } catch (error) {
       throw atSource(inBuildkitWords(error), build.source, report.failedAt ?? location);
     }
   }
 
-  private result(state: StageState, platform: Platform, options: FrontendOptions): BuiltResult {
+  private result(
+    state: StageState,
+    platform: Platform,
+    options: FrontendOptions,
+    steps: readonly ReachedStep[],
+  ): BuiltResult {
     const layers = (state.image && this.deps.images.find(state.image)?.layers) || [];
     const config = atEpoch(imageConfigOf(state, { layers, platform }), options.epoch);
-    return { tree: state.image, config, baseLayers: state.baseLayers, epoch: options.epoch };
+    return { tree: state.image, config, baseLayers: state.baseLayers, epoch: options.epoch, steps };
   }
 
   private solveRequest({ session, signal }: FrontendRequest, options: FrontendOptions): SolveRequest {

@@ -25,13 +25,14 @@ export interface FrontendOptions {
   contexts: Map<string, string>;
   /** Local source → session that has it, where that is not the build's own. */
   sessions: Map<string, string>;
+  /** JSON: `--cache-from`. */
+  cacheImports: string | undefined;
   /** A question about the Dockerfile instead of a build: `frontend.lint`. */
   request: string;
 }
 
-/** Told by `Control.Solve` (cache-imports), or asking for nothing but what is done anyway. */
-const harmless =
-  /^(cache-imports|multi-platform|image-resolve-mode|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
+/** Asking for nothing but what is done anyway. */
+const harmless = /^(multi-platform|image-resolve-mode|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
 
 /** Throws for what is not known: an option that is ignored is a lie. */
 export function parseOptions(given: Readonly<Record<string, string>>): FrontendOptions {
@@ -64,6 +65,7 @@ export function parseOptions(given: Readonly<Record<string, string>>): FrontendO
     host: hostConfig(take),
     contexts: new Map(prefixed("context:")),
     sessions: new Map(prefixed("local-sessionid:")),
+    cacheImports: take("cache-imports"),
     request: take("requestid") ?? "",
   };
   // Facts about the checkout that buildx adds for provenance.

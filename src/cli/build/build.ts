@@ -1,6 +1,6 @@
 /**
  * `build`, `image build`: by BuildKit's API, as `docker build` with buildx, or by the classic one: where the daemon has no other, with
- * DOCKER_BUILDKIT=0, and for what only it can do (limits, containers that stay, caches named by image).
+ * DOCKER_BUILDKIT=0, and for what only it can do (limits, containers that stay).
  */
 import { basename, resolve } from "node:path";
 import { collectText } from "../../base/streams.ts";
@@ -27,6 +27,7 @@ const classicOnly = [
 ] as const;
 const buildkitOnly = [
   "build-context",
+  "cache-to",
   "load",
   "metadata-file",
   "no-cache-filter",
@@ -42,7 +43,10 @@ export const command = defineCommand({
   flags: {
     "add-host": flag.list("Add a custom host-to-IP mapping (host:ip)", { validate: kinds.extraHost }),
     "build-arg": flag.list("Set build-time variables"),
-    "cache-from": flag.commaList("Images to consider as cache sources"),
+    "cache-from": flag.list("External cache sources (e.g., 'user/app:cache', 'type=registry,ref=user/app:cache')"),
+    "cache-to": flag.list(
+      "Cache export destinations (e.g., 'type=registry,ref=user/app:cache,mode=max', 'type=inline')",
+    ),
     "build-context": flag.list("Additional build contexts (e.g., name=path)"),
     check: flag.bool("Check the Dockerfile for mistakes, and build nothing"),
     "cgroup-parent": flag.string("Set the parent cgroup for the RUN instructions during build"),
@@ -82,18 +86,12 @@ export const command = defineCommand({
     const wanted = buildkitOnly.find((name) => flags.changed(name));
     const limiting = classicOnly.find((name) => flags.changed(name));
     const { file, label: labels, tag: tags, "build-arg": args } = value;
-    const isClassic =
-      limiting !== undefined ||
-      !(await hasBuildkit(context)) ||
-      // Names of images are what the classic builder takes for caches.
-      (wanted === undefined && value["cache-from"].some((name) => !name.includes("=")));
+    const isClassic = limiting !== undefined || !(await hasBuildkit(context));
     if (isClassic && wanted !== undefined) {
       const reason = limiting === undefined ? "the classic builder is in use" : `--${limiting} is not BuildKit's`;
       throw new CliError(`--${wanted} needs BuildKit, and ${reason}`);
     }
     if (isClassic) return classicBuild(context, source, value satisfies ClassicBuild);
-    if (value["cache-from"].length > 0)
-      throw new CliError("caches from elsewhere (--cache-from type=…) are not supported");
     return buildByBuildkit(context, {
       source,
       file,
@@ -101,6 +99,8 @@ export const command = defineCommand({
       args,
       labels,
       contexts: value["build-context"],
+      cacheFrom: value["cache-from"],
+      cacheTo: value["cache-to"],
       secrets: value.secret,
       agents: value.ssh,
       outputs: value.output,

@@ -5,6 +5,7 @@ import { splitOnce } from "../../base/text.ts";
 import type { GrpcClient } from "../../buildkit-api/grpc/client.ts";
 import { GrpcError } from "../../buildkit-api/grpc/status.ts";
 import {
+  type CacheOptionsEntry,
   controlSolveRequest,
   controlSolveResponse,
   statusRequest,
@@ -14,7 +15,7 @@ import { CliError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { openControl, openSession } from "./connection.ts";
 import { excerpt } from "./excerpt.ts";
-import { type BuildInputs, buildInputs, parseAgents, parseSecrets } from "./inputs.ts";
+import { type BuildInputs, buildInputs, fields, parseAgents, parseSecrets } from "./inputs.ts";
 import { type BuildOutput, parseOutputs } from "./outputs.ts";
 import { type BuildDisplay, openDisplay } from "./progress/display.ts";
 import { clientMethods } from "./services.ts";
@@ -29,6 +30,8 @@ export interface BuildkitBuild {
   args: readonly string[];
   labels: readonly string[];
   contexts: readonly string[];
+  cacheFrom: readonly string[];
+  cacheTo: readonly string[];
   secrets: readonly string[];
   agents: readonly string[];
   outputs: readonly string[];
@@ -99,7 +102,7 @@ async function solve(
         Definition: null,
         ExporterDeprecated: "",
         ExporterAttrsDeprecated: {},
-        Cache: null,
+        Cache: { Imports: caches(build.cacheFrom), Exports: caches(build.cacheTo) },
         FrontendInputs: {},
         Internal: false,
         SourcePolicy: null,
@@ -114,6 +117,14 @@ async function solve(
   } finally {
     control.close();
   }
+}
+
+/** `type=registry,ref=NAME`, or the name alone. */
+function caches(texts: readonly string[]): CacheOptionsEntry[] {
+  return texts.map((text) => {
+    const { type = "registry", ...Attrs } = text.includes("=") ? fields(text, "cache") : { ref: text };
+    return { Type: type, Attrs };
+  });
 }
 
 async function follow(control: GrpcClient, Ref: string, display: BuildDisplay): Promise<void> {

@@ -16,7 +16,7 @@ import type { ContentStore } from "../../content/content.ts";
 import type { Database } from "../../metadata/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
-import type { Reference } from "../../oci/reference.ts";
+import { type Reference, withDefaultTag } from "../../oci/reference.ts";
 import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import { type LoadOptions, loadImages } from "./archive/load.ts";
@@ -40,6 +40,7 @@ import { Downloads } from "./transfer/downloads.ts";
 import { LayerBlobs } from "./transfer/layer-blobs.ts";
 import { type PullOptions, pullImage } from "./transfer/pull.ts";
 import { type PushOptions, pushImage } from "./transfer/push.ts";
+import { type OpenImage, openRemoteImage, pushUnnamed, type UnnamedOptions } from "./transfer/unnamed.ts";
 import { Uploads } from "./transfer/uploads.ts";
 
 export interface TransferLimits {
@@ -225,6 +226,23 @@ export class Images {
   /** An archive of one image under these names, whatever names it has here. */
   async saveAs(id: Digest, names: Reference[], options: { signal: AbortSignal }): Promise<Bytes> {
     return saveSelected(this.context, [{ record: this.context.store.get(id), tags: names }], options);
+  }
+
+  /** The config of the image that has this name here, as it came. */
+  configOf(reference: Reference): Uint8Array | undefined {
+    const { store } = this.context;
+    const id = store.findByReference(withDefaultTag(reference));
+    return id === undefined ? undefined : store.configBytes(id);
+  }
+
+  /** An image in a registry, of which only the config has come. */
+  openRemote(name: string, options: UnnamedOptions): Promise<OpenImage> {
+    return openRemoteImage(this.context, name, options);
+  }
+
+  /** Pushes an image under a name that it does not get here. */
+  pushUnnamed(id: Digest, name: string, options: UnnamedOptions): Promise<Digest> {
+    return pushUnnamed(this.context, id, name, options);
   }
 
   /** `docker pull`; without tag or digest all tags of the repository. `gantry/registry` is made here, of this program. */

@@ -38,7 +38,7 @@ export interface PullOptions {
   signal: AbortSignal;
 }
 
-const maxConfigSize = 8 << 20;
+export const maxConfigSize = 8 << 20;
 const maxIndexDepth = 4;
 const schema1 = /^application\/(vnd\.docker\.distribution\.manifest\.v1\+(prettyjws|json)|json)$/;
 
@@ -127,7 +127,7 @@ function warnOfPlatform(
 }
 
 /** Of an index, the manifest for the platform. */
-async function chooseManifest(
+export async function chooseManifest(
   repository: Repository,
   top: RemoteManifest,
   platform: Platform,

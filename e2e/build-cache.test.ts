@@ -1,0 +1,123 @@
+/** Caches of builds that travel through a registry: what one machine has built, another does not build again. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { useTarget } from "./lib/journey.ts";
+import { type Outcome, run, until } from "./lib/run.ts";
+import { buildxPlugin, dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
+
+let registry: Bun.Subprocess | undefined;
+
+afterAll(async () => {
+  registry?.kill();
+  await registry?.exited;
+});
+
+const target = useTarget();
+const onGantry = test.if(targetKind === "gantry");
+const withBuildx = test.if(targetKind === "gantry" && buildxPlugin !== undefined && existsSync(buildxPlugin));
+const address = "127.0.0.1:5000";
+
+beforeAll(async () => {
+  if (targetKind !== "gantry") return;
+  const { host, root } = target();
+  const serve = [...gantryCommand(), "registry", "serve", "--listen", address, "--root", join(root, "registry")];
+  registry = Bun.spawn(host.command(serve), { stdout: "ignore", stderr: "ignore" });
+  await until(
+    "the registry",
+    async () => (await run(host.command(["curl", "-sf", `http://${address}/v2/`]))).code === 0,
+  );
+  mkdirSync(join(root, "work"), { recursive: true });
+  const plugins = join(root, "cli/cli-plugins");
+  mkdirSync(plugins, { recursive: true });
+  if (buildxPlugin) symlinkSync(buildxPlugin, join(plugins, "docker-buildx"));
+});
+
+const dockerfile = `FROM busybox AS tools
+COPY file /tool
+RUN date +%N > /made && cat /tool >> /made
+FROM busybox
+ENV A=1
+COPY --from=tools /made /made
+COPY file /file
+RUN echo done > /done
+`;
+
+async function write(text = "one"): Promise<void> {
+  await Bun.write(join(target().root, "work/c/Dockerfile"), dockerfile);
+  await Bun.write(join(target().root, "work/c/file"), text);
+}
+
+/** A machine that has built nothing. */
+async function forget(): Promise<void> {
+  const { stdout } = await target().docker("images", "-q", "--filter", "label!=none");
+  const images = new Set(stdout.split("\n").filter(Boolean));
+  const keep = (await target().must("images", "-q", "busybox")).trim();
+  images.delete(keep);
+  if (images.size > 0) await target().must("rmi", "-f", ...images);
+  await target().must("builder", "prune", "-af");
+}
+
+function build(command: string[], ...flags: string[]): Promise<Outcome> {
+  const argv = [...command, "build", "--progress=plain", ...flags, "c"];
+  return run(argv, { env: target().cliEnvironment, cwd: join(target().root, "work") });
+}
+
+/** The steps that were not done again. */
+function cached({ stderr }: Outcome): string[] {
+  return [...stderr.matchAll(/^#(\d+) CACHED$/gm)].map(([, number]) => {
+    return new RegExp(`^#${number} (\\[.*)$`, "m").exec(stderr)?.[1]?.replace(/^\[[^\]]+\] /, "") ?? "";
+  });
+}
+
+const made = async () => target().must("run", "--rm", "app", "cat", "/made");
+
+onGantry("through a cache of its own, with the steps of all stages", async () => {
+  await forget();
+  await write();
+  const cache = `type=registry,ref=${address}/cache,mode=max`;
+  const first = await build(gantryCommand(), "-t", "app", "--cache-to", cache);
+  expect(first.stderr).toContain("writing cache image to");
+  expect(first.code).toBe(0);
+  const result = await made();
+  await forget();
+  const second = await build(gantryCommand(), "-t", "app", "--cache-from", `${address}/cache`);
+  expect(cached(second).sort()).toEqual([
+    "COPY --from=tools /made /made",
+    "COPY file /file",
+    "COPY file /tool",
+    "RUN date +%N > /made && cat /tool >> /made",
+    "RUN echo done > /done",
+  ]);
+  expect(await made()).toBe(result);
+  // What was taken over is cached here from now on.
+  expect(cached(await build(gantryCommand(), "-t", "app"))).toHaveLength(5);
+
+  // Only what a change leaves is taken over.
+  await forget();
+  await write("two");
+  const third = await build(gantryCommand(), "-t", "app", "--cache-from", `type=registry,ref=${address}/cache`);
+  expect(cached(third)).toEqual([]);
+  expect(await made()).toContain("two");
+});
+
+withBuildx("inside the image, by the stock CLI", async () => {
+  await forget();
+  await write();
+  const name = `${address}/app:1`;
+  const first = await build([dockerCli], "-t", name, "--push", "--build-arg", "BUILDKIT_INLINE_CACHE=1");
+  expect(first.code).toBe(0);
+  await forget();
+  const second = await build([dockerCli], "-t", "app", "--cache-from", name);
+  expect(second.stderr).toContain(`importing cache manifest from ${name}`);
+  // The tools' stage is not in the image.
+  expect(cached(second)).toContain("RUN echo done > /done");
+  await forget();
+  const without = await build([dockerCli], "-t", "app", "--cache-from", `${address}/nothing`);
+  expect(without.code).toBe(0);
+  expect(without.stderr).toMatch(/ERROR: .*not found/);
+  expect(cached(without)).toEqual([]);
+  const elsewhere = await build([dockerCli], "--cache-to", "type=local,dest=cache");
+  expect(elsewhere.code).toBe(1);
+  expect(elsewhere.stderr).toContain("cache export to local is not supported");
+});

@@ -1,0 +1,73 @@
+/** Images without a name here: caches of builds, looked at elsewhere layer by layer, and pushed from where no listing shows them. */
+import { shortId } from "../../../base/ids.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { parseImageConfig } from "../../../oci/image-config.ts";
+import { hostPlatform } from "../../../oci/platform.ts";
+import { familiarName, parseReference, repositoryOf, withDefaultTag } from "../../../oci/reference.ts";
+import type { Credentials } from "../../../remote/auth.ts";
+import type { ImageContext } from "../context.ts";
+import { layerProgress } from "./progress.ts";
+import { chooseManifest, inDockersWords, maxConfigSize } from "./pull.ts";
+import { pushBlobs } from "./push-manifest.ts";
+
+export interface UnnamedOptions {
+  credentials: Credentials;
+  signal: AbortSignal;
+}
+
+export interface OpenImage {
+  config: Uint8Array;
+  /** Brings these layers here; `hold` keeps them until something needs them. Rejects `not-found` for one that the image does not have. */
+  fetch(layers: readonly Digest[]): Promise<void>;
+}
+
+/** An image's config, for this host's platform. Rejects as a pull. */
+export async function openRemoteImage(
+  context: ImageContext,
+  name: string,
+  { credentials, signal }: UnnamedOptions,
+): Promise<OpenImage> {
+  const reference = withDefaultTag(parseReference(name));
+  try {
+    return await context.registries.visit(reference, "pull", credentials, signal, async (repository) => {
+      const top = await repository.manifest(reference.digest ?? reference.tag ?? "", signal);
+      const { manifest } = await chooseManifest(repository, top, hostPlatform(), reference, signal);
+      const config = await repository.blob(manifest.config.digest, maxConfigSize, signal);
+      const { diff_ids: diffIds } = parseImageConfig(config).rootfs;
+      return {
+        config,
+        async fetch(layers) {
+          const missing = layers.filter((diffId) => !context.layers.has(diffId));
+          await Promise.all(
+            missing.map((diffId) => {
+              const blob = manifest.layers[diffIds.indexOf(diffId)];
+              if (!blob) throw new Error(`the image ${familiarName(reference)} has no layer ${diffId}`);
+              const tell = layerProgress(() => {}, shortId(blob.digest));
+              return context.downloads.fetch({ repository, ...blob, diffId }, tell, signal);
+            }),
+          );
+        },
+      };
+    });
+  } catch (error) {
+    throw inDockersWords(error, reference);
+  }
+}
+
+/** Pushes an image under a name that it does not get here. Resolves with the manifest's digest. */
+export async function pushUnnamed(
+  context: ImageContext,
+  id: Digest,
+  name: string,
+  { credentials, signal }: UnnamedOptions,
+): Promise<Digest> {
+  const reference = withDefaultTag(parseReference(name));
+  const record = context.store.get(id);
+  using _hold = context.collector.hold();
+  return await context.registries.visit(reference, "push", credentials, signal, async (repository) => {
+    const target = { context, repository, name: repositoryOf(reference) };
+    const pushed = await pushBlobs(target, record, { progress: () => {}, signal });
+    await repository.putManifest(reference.tag ?? "", pushed.mediaType, pushed.bytes, signal);
+    return pushed.digest;
+  });
+}
