@@ -1,15 +1,19 @@
 /** Reading JSON that came from outside: checked field by field, with the field's name in the error. */
 import { errorMessage, invalidArgument } from "../base/errors.ts";
+import { goComplaint } from "../base/go-json-complaint.ts";
 
 export type JsonObject = Record<string, unknown>;
 
 /** Parses bytes of at most `limit`; throws `invalid-argument` naming `what`. */
 export function parseJson(bytes: Uint8Array, what: string, limit: number): unknown {
   if (bytes.length > limit) throw invalidArgument(`${what} is larger than ${limit} bytes`);
+  let text = "";
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return JSON.parse(text);
   } catch (error) {
-    throw invalidArgument(`${what} is not JSON: ${errorMessage(error)}`, { cause: error });
+    const complaint = error instanceof SyntaxError ? goComplaint(text) : errorMessage(error);
+    throw invalidArgument(`${what} is not JSON: ${complaint}`, { cause: error });
   }
 }
 

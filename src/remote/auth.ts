@@ -2,7 +2,8 @@
  * Credentials and tokens. Basic, and the token flow of https://distribution.github.io/distribution/spec/auth/token/: the registry
  * names a realm, which gives a token for a scope, for a password or for an identity token.
  */
-import { unauthorized } from "../base/errors.ts";
+import { goComplaint } from "../base/go-json-complaint.ts";
+import { type Bytes, collectText } from "../base/streams.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { RegistryError, toRegistryError } from "./registry-error.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
@@ -24,6 +25,7 @@ interface Token {
 }
 
 const clientId = "docker";
+const maxTokenAnswer = 1 << 20;
 const defaultLifetimeMillis = 60_000;
 
 export class Authenticator {
@@ -57,7 +59,7 @@ export class Authenticator {
     if (bearer) return { Authorization: `Bearer ${await this.token(bearer, scopes, signal, offline)}` };
     if (!this.challenges.some(({ scheme }) => scheme === "basic")) return {};
     const { username, password } = this.credentials;
-    if (!username || !password) throw new RegistryError(401, "NOAUTH", "no basic auth credentials");
+    if (!username || !password) throw new RegistryError("no basic auth credentials", { status: 401 });
     return basic(username, password);
   }
 
@@ -66,14 +68,13 @@ export class Authenticator {
     const known = this.tokens.get(key);
     if (known && known.expires > Date.now()) return known.value;
     const { realm = "", service = "" } = challenge.parameters;
-    if (!URL.canParse(realm)) throw new RegistryError(401, "", "no realm specified for token auth challenge");
-    const { url, options } = this.tokenRequest(new URL(realm), service, scopes, offline);
+    const { url, options } = this.tokenRequest(realmUrl(realm), service, scopes, offline);
     const response = await this.transport.fetch(url, { ...options, signal });
-    if (!response.ok) throw await refusal(response);
-    const answer = (await response.json()) as Record<string, unknown>;
-    const value = answer["access_token"] ?? answer["token"];
+    if (!response.ok) throw await toRegistryError(response);
+    const answer = await tokenAnswer(response);
+    const value = answer["access_token"] || answer["token"];
     if (typeof value !== "string" || value === "")
-      throw new RegistryError(401, "", "authorization server did not include a token in the response");
+      throw new RegistryError("authorization server did not include a token in the response", { status: 401 });
     if (typeof answer["refresh_token"] === "string") this.refreshToken = answer["refresh_token"];
     const seconds = typeof answer["expires_in"] === "number" ? answer["expires_in"] : 0;
     // A little early, so that it does not run out on its way.
@@ -102,14 +103,31 @@ export class Authenticator {
     if (offline) realm.searchParams.set("offline_token", "true");
     if (offline) realm.searchParams.set("client_id", clientId);
     if (username) realm.searchParams.set("account", username);
+    realm.searchParams.sort();
     const headers = username && password ? basic(username, password) : {};
     return { url: realm.href, options: { headers } satisfies Partial<RequestOptions> };
   }
 }
 
-async function refusal(response: Response): Promise<Error> {
-  const error = await toRegistryError(response);
-  return response.status === 401 ? unauthorized(error.message, { cause: error }) : error;
+/** Throws in the words of distribution's client. */
+function realmUrl(realm: string): URL {
+  if (realm === "") throw new RegistryError("no realm specified for token auth challenge", { status: 401 });
+  if (URL.canParse(realm)) return new URL(realm);
+  const why = `invalid token auth challenge realm: parse ${JSON.stringify(realm)}: missing protocol scheme`;
+  throw new RegistryError(why, { status: 401 });
+}
+
+async function tokenAnswer(response: Response): Promise<Record<string, unknown>> {
+  const text = await collectText(response.body as unknown as Bytes, maxTokenAnswer).catch((error: unknown) => {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RegistryError("the authorization server's answer is too long", { status: 401 });
+  });
+  try {
+    const answer: unknown = JSON.parse(text);
+    return typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
+  } catch (cause) {
+    throw new RegistryError(`unable to decode token response: ${goComplaint(text)}`, { status: 401 }, { cause });
+  }
 }
 
 function basic(username: string, password: string): Record<string, string> {

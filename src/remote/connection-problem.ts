@@ -23,6 +23,9 @@ export function connectionProblem(error: unknown, url: string): string {
   if (code === "ECONNREFUSED" || code === "ConnectionRefused")
     return `dial tcp ${address}: connect: connection refused`;
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${hostname}: no such host`;
+  if (code === "ENETUNREACH") return `dial tcp ${address}: connect: network is unreachable`;
+  if (code === "EHOSTUNREACH") return `dial tcp ${address}: connect: no route to host`;
+  if (code === "ETIMEDOUT" || code === "ConnectionTimeout") return `dial tcp ${address}: i/o timeout`;
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "EOF";
   return errorMessage(error);
 }

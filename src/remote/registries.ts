@@ -1,7 +1,8 @@
 /** The registries as the engine sees them: repositories to pull from and push to, login, search, and a look at a manifest. */
 
 import type { SearchResult } from "../api/images.ts";
-import { errorMessage, internal, invalidArgument, unauthorized } from "../base/errors.ts";
+import { EngineError, errorKind, errorMessage, internal, invalidArgument, unauthorized } from "../base/errors.ts";
+import { type Bytes, collect } from "../base/streams.ts";
 import { asObject, asString, optional, parseJson } from "../oci/json.ts";
 import { type Descriptor, parseManifest } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -14,6 +15,7 @@ import { Transport } from "./transport.ts";
 
 const hubAddress = "index.docker.io";
 const maxConfig = 4 << 20;
+const maxSearchAnswer = 4 << 20;
 
 export class Registries {
   private readonly config: RegistryConfig;
@@ -83,7 +85,8 @@ export class Registries {
     await first.body?.cancel();
     auth.learn(first);
     const headers = await auth.headers([], signal, true).catch((error: unknown) => {
-      throw unauthorized(`Get ${JSON.stringify(url)}: ${errorMessage(error)}`, { cause: error });
+      const kind = errorMessage(error) === "no basic auth credentials" ? "unauthorized" : errorKind(error);
+      throw new EngineError(kind, `Get ${JSON.stringify(url)}: ${errorMessage(error)}`, { cause: error });
     });
     const second = await transport.fetch(url, { headers, signal });
     await second.body?.cancel();
@@ -148,7 +151,9 @@ export class Registries {
           signal,
         });
         if (response.status !== 200) throw internal(`Unexpected status code ${response.status}`);
-        return ((await response.json()) as { results?: SearchResult[] }).results ?? [];
+        const body = await collect(response.body as unknown as Bytes, maxSearchAnswer);
+        return (asObject(parseJson(body, "search answer", maxSearchAnswer), "search answer")["results"] ??
+          []) as SearchResult[];
       } catch (error) {
         failure = error;
         if (!(error instanceof RegistryError) || error.status !== 0) throw error;

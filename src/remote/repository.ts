@@ -1,12 +1,13 @@
 /** One repository of one registry: manifests, blobs, uploads. https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
-import { invalidArgument } from "../base/errors.ts";
+import { canceled, EngineError, invalidArgument } from "../base/errors.ts";
 import { type Bytes, collect } from "../base/streams.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
+import { asObject, asStrings, optional, parseJson } from "../oci/json.ts";
 import { maxManifestSize, mediaTypes } from "../oci/manifest.ts";
 import { Authenticator, type Credentials } from "./auth.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { RegistryError, toRegistryError } from "./registry-error.ts";
-import { type RequestOptions, Transport } from "./transport.ts";
+import { RegistryError, retryAfterOf, toRegistryError } from "./registry-error.ts";
+import { type RequestOptions, requestText, Transport } from "./transport.ts";
 
 export interface RemoteManifest {
   digest: Digest;
@@ -38,7 +39,14 @@ const accepted = [
   "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ].join(", ");
 
+/** How often a request is sent whose connection breaks. */
+const connectionAttempts = 5;
+/** How often an upload may stop without having come any further. */
 const uploadAttempts = 3;
+const maxTags = 1_000_000;
+/** Of `Retry-After`: seconds, and how often in a row. */
+const maxPatience = 60;
+const maxWaits = 5;
 
 export class Repository {
   readonly endpoint: Endpoint;
@@ -63,12 +71,25 @@ export class Repository {
   async ping(signal: AbortSignal): Promise<void> {
     const response = await this.transport.fetch(`${this.endpoint.url}/v2/`, { signal });
     await response.body?.cancel();
+    // Whatever else it says about this path, it may well serve repositories.
     this.auth.learn(response);
-    if (response.status !== 200 && response.status !== 401) throw await toRegistryError(response);
+  }
+
+  /** What a tag stands for, without its bytes: registries that count pulls do not count this. Undefined where they do not say. */
+  async resolve(tag: string, signal: AbortSignal): Promise<Digest | undefined> {
+    const options = { method: "HEAD", headers: { Accept: accepted }, signal };
+    const response = await persist(signal, () => this.ask(`/manifests/${tag}`, options));
+    await response.body?.cancel();
+    const digest = response.headers.get("Docker-Content-Digest") ?? "";
+    return response.ok && isDigest(digest) ? digest : undefined;
   }
 
   /** By tag or digest; verified. Rejects RegistryError with the registry's code. */
-  async manifest(reference: string, signal: AbortSignal): Promise<RemoteManifest> {
+  manifest(reference: string, signal: AbortSignal): Promise<RemoteManifest> {
+    return persist(signal, () => this.manifestOnce(reference, signal));
+  }
+
+  private async manifestOnce(reference: string, signal: AbortSignal): Promise<RemoteManifest> {
     const response = await this.good(`/manifests/${reference}`, { headers: { Accept: accepted }, signal });
     const bytes = await collect(response.body as unknown as Bytes, maxManifestSize).catch((error: unknown) => {
       if (error instanceof RangeError) throw invalidArgument(`manifest is larger than ${maxManifestSize} bytes`);
@@ -96,12 +117,8 @@ export class Repository {
   }
 
   async putManifest(reference: string, mediaType: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
-    const response = await this.good(`/manifests/${reference}`, {
-      method: "PUT",
-      headers: { "Content-Type": mediaType },
-      body: () => bytes,
-      signal,
-    });
+    const options = { method: "PUT", headers: { "Content-Type": mediaType }, body: () => bytes, signal };
+    const response = await persist(signal, () => this.good(`/manifests/${reference}`, options));
     await response.body?.cancel();
   }
 
@@ -111,32 +128,58 @@ export class Repository {
     let next: string | undefined = "/tags/list";
     while (next !== undefined) {
       const response: Response = await this.good(next, { signal });
-      const answer = (await response.json()) as { tags?: string[] | null };
-      tags.push(...(answer.tags ?? []));
-      const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get("Link") ?? "")?.[1];
-      next = link === undefined ? undefined : new URL(link, response.url || this.endpoint.url).href;
+      const page = await collect(response.body as unknown as Bytes, maxManifestSize);
+      const answer = asObject(parseJson(page, "list of tags", maxManifestSize), "list of tags");
+      tags.push(...(optional(answer["tags"], "tags", asStrings) ?? []));
+      if (tags.length > maxTags) throw invalidArgument(`the registry lists more than ${maxTags} tags`);
+      next = this.nextPage(response);
     }
     return tags;
   }
 
+  /** Only of this registry: nothing else is to be asked in its name. */
+  private nextPage(response: Response): string | undefined {
+    const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers.get("Link") ?? "")?.[1];
+    if (link === undefined) return undefined;
+    const url = new URL(link, response.url || this.endpoint.url);
+    if (url.origin !== new URL(this.endpoint.url).origin)
+      throw invalidArgument(`the list of tags goes on at ${url.origin}`);
+    return url.href;
+  }
+
   /** A small blob (a config) at once, verified. */
   async blob(digest: Digest, limit: number, signal: AbortSignal): Promise<Uint8Array> {
-    const response = await this.good(`/blobs/${digest}`, { signal });
-    const bytes = await collect(response.body as unknown as Bytes, limit);
+    const bytes = await persist(signal, async () => {
+      const response = await this.blobResponse(digest, { signal });
+      return collect(response.body as unknown as Bytes, limit);
+    });
     if (digestOf(bytes) !== digest) throw invalidArgument(`image config verification failed for digest ${digest}`);
     return bytes;
   }
 
   /** A blob from `offset` on, or, where the registry knows no ranges, from 0: `start` says which. Not verified. */
-  async openBlob(digest: Digest, offset: number, signal: AbortSignal): Promise<{ start: number; body: Bytes }> {
+  async openBlob(
+    digest: Digest,
+    offset: number,
+    signal: AbortSignal,
+  ): Promise<{ start: number; size: number | undefined; body: Bytes }> {
     const headers: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
-    const response = await this.good(`/blobs/${digest}`, { headers, signal });
+    const response = await this.blobResponse(digest, { headers, signal });
     const start = response.status === 206 ? rangeStart(response, offset) : 0;
-    return { start, body: (response.body ?? new ReadableStream()) as unknown as Bytes };
+    const length = response.headers.get("Content-Length");
+    const size = length === null ? undefined : start + Number(length);
+    return { start, size, body: (response.body ?? new ReadableStream()) as unknown as Bytes };
+  }
+
+  private async blobResponse(digest: Digest, options: RequestOptions): Promise<Response> {
+    const response = await this.ask(`/blobs/${digest}`, options);
+    if (response.ok) return response;
+    const error = await toRegistryError(response);
+    throw response.status === 404 ? new RegistryError("unknown blob", { status: 404, code: "BLOB_UNKNOWN" }) : error;
   }
 
   async hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean> {
-    const response = await this.ask(`/blobs/${digest}`, { method: "HEAD", signal });
+    const response = await persist(signal, () => this.ask(`/blobs/${digest}`, { method: "HEAD", signal }));
     if (response.ok) return true;
     if (response.status === 404) return false;
     throw await toRegistryError(response);
@@ -158,27 +201,37 @@ export class Repository {
   async upload(source: UploadSource, signal: AbortSignal): Promise<void> {
     let url = await this.beginUpload(signal);
     let offset = 0;
-    for (let attempt = 1; ; attempt++) {
+    for (let failures = 0; ; ) {
       try {
         url = await this.sendChunk(url, source, offset, signal);
         break;
       } catch (error) {
-        if (signal.aborted || attempt >= uploadAttempts || !isTransient(error)) throw error;
-        await Bun.sleep(100 * 2 ** attempt);
+        if (signal.aborted || failures >= uploadAttempts || !isTransient(error)) throw error;
+        await sleep(100 * 2 ** failures, signal);
+        const before = offset;
         const state = await this.uploadState(url, signal).catch(() => undefined);
         url = state?.url ?? (await this.beginUpload(signal));
         offset = Math.min(state?.offset ?? 0, source.size);
+        failures = offset > before ? 0 : failures + 1;
       }
     }
+    await this.finishUpload(url, source.digest, signal);
+  }
+
+  private async finishUpload(url: string, digest: Digest, signal: AbortSignal): Promise<void> {
     const last = new URL(url);
-    last.searchParams.set("digest", source.digest);
-    const response = await this.good(last.href, { method: "PUT", body: () => "", signal });
-    await response.body?.cancel();
+    last.searchParams.set("digest", digest);
+    await persist(signal, async (attempt) => {
+      // The answer that was lost may have been yes.
+      if (attempt > 1 && (await this.hasBlob(digest, signal))) return;
+      const response = await this.good(last.href, { method: "PUT", body: () => "", signal });
+      await response.body?.cancel();
+    });
   }
 
   private async beginUpload(signal: AbortSignal): Promise<string> {
-    const response = await this.good("/blobs/uploads/", { method: "POST", body: () => "", signal });
-    return this.location(response);
+    const options = { method: "POST", body: () => "", signal };
+    return this.location(await persist(signal, () => this.good("/blobs/uploads/", options)));
   }
 
   private async sendChunk(url: string, source: UploadSource, offset: number, signal: AbortSignal): Promise<string> {
@@ -193,7 +246,7 @@ export class Repository {
   }
 
   private async uploadState(url: string, signal: AbortSignal): Promise<{ url: string; offset: number }> {
-    const response = await this.good(url, { signal });
+    const response = await persist(signal, () => this.good(url, { signal }));
     const end = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get("Range") ?? "")?.[1];
     // Nothing yet is `0-0` for some registries, which could also mean one byte: starting again is right for both.
     if (end === undefined || end === "0") return { url: await this.beginUpload(signal), offset: 0 };
@@ -218,9 +271,20 @@ export class Repository {
     throw await toRegistryError(response);
   }
 
-  /** With credentials; a token that has run out is renewed once. */
+  /** A registry that asks for patience gets it, within reason. */
   private async ask(path: string, options: RequestOptions): Promise<Response> {
     const url = path.startsWith("/") ? `${this.endpoint.url}/v2/${this.name}${path}` : path;
+    for (let waits = 0; ; waits++) {
+      const response = await this.askOnce(url, options);
+      const seconds = [429, 503].includes(response.status) ? retryAfterOf(response) : undefined;
+      if (seconds === undefined || seconds > maxPatience || waits >= maxWaits) return response;
+      await response.body?.cancel();
+      await sleep(seconds * 1000, options.signal);
+    }
+  }
+
+  /** With credentials; a token that has run out is renewed once. */
+  private async askOnce(url: string, options: RequestOptions): Promise<Response> {
     for (let attempt = 0; ; attempt++) {
       const authorization = await this.authorization(url, options);
       const response = await this.transport.fetch(url, {
@@ -245,10 +309,39 @@ export class Repository {
     try {
       return await this.auth.headers([`repository:${this.name}:${this.actions}`, ...this.extraScopes], signal);
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.code !== "NOAUTH" || this.actions !== "pull") throw error;
-      const verb = method.charAt(0) + method.slice(1).toLowerCase();
-      throw new RegistryError(401, "NOAUTH", `${verb} ${JSON.stringify(url)}: ${error.message}`);
+      if (!(error instanceof RegistryError) || this.actions !== "pull") throw error;
+      // Of a kind that says no more: what was refused is the login, not the repository.
+      const { status, code } = error;
+      throw new RegistryError(`${requestText(method, url)}: ${error.message}`, { status, code, bare: true });
     }
+  }
+}
+
+/** Once more, a few times, where only the connection broke: for what does no harm when it is done twice. */
+async function persist<T>(signal: AbortSignal, work: (attempt: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work(attempt);
+    } catch (error) {
+      const broken = error instanceof RegistryError ? error.status === 0 : !(error instanceof EngineError);
+      if (!broken || error instanceof RangeError || signal.aborted || attempt >= connectionAttempts) throw error;
+      await sleep(50 * 2 ** attempt, signal);
+    }
+  }
+}
+
+/** Rejects when the signal aborts. */
+async function sleep(millis: number, signal: AbortSignal): Promise<void> {
+  const { promise, reject, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, millis);
+  const stop = () => reject(canceled("context canceled"));
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
 }
 

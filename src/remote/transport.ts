@@ -40,6 +40,8 @@ export class Transport {
       if (![301, 302, 303, 307, 308].includes(response.status) || location === null || body) return response;
       await response.body?.cancel();
       if (redirects >= maxRedirects) throw failure(method, url, "stopped after 10 redirects");
+      if (!URL.canParse(location, target))
+        throw failure(method, url, `failed to parse Location header ${JSON.stringify(location)}`);
       target = new URL(location, target).href;
     }
   }
@@ -52,6 +54,10 @@ export class Transport {
     signal: AbortSignal,
   ): Promise<Response> {
     signal.throwIfAborted();
+    // Bun's fetch would read files, too: where a registry sends us is not ours to trust.
+    const { protocol } = new URL(url);
+    if (protocol !== "http:" && protocol !== "https:")
+      throw failure(method, url, `unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`);
     // Long uploads may take as long as they like: their server answers only at the end.
     const slow = new AbortController();
     const streamed = body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
@@ -77,6 +83,10 @@ export class Transport {
 }
 
 function failure(method: string, url: string, why: string): RegistryError {
-  const verb = method.charAt(0) + method.slice(1).toLowerCase();
-  return new RegistryError(0, "", `${verb} ${JSON.stringify(url)}: ${why}`);
+  return new RegistryError(`${requestText(method, url)}: ${why}`, { status: 0 });
+}
+
+/** `Get "https://…"`, as Go's errors begin. */
+export function requestText(method: string, url: string): string {
+  return `${method.charAt(0)}${method.slice(1).toLowerCase()} ${JSON.stringify(url)}`;
 }

@@ -9,6 +9,7 @@ const statuses: Record<ErrorKind, number> = {
   forbidden: 403,
   "not-found": 404,
   conflict: 409,
+  "too-many-requests": 429,
   "not-modified": 304,
   "not-implemented": 501,
   unavailable: 503,

@@ -7,7 +7,7 @@ import { LocalContentStore } from "../../content/local-content-store.ts";
 import { Database } from "../../metadata/database.ts";
 import { Registries } from "../../remote/registries.ts";
 import { tarEnd, tarHeader, tarPadding } from "./archive/tar-write.ts";
-import { Images } from "./images.ts";
+import { Images, type ImagesDependencies } from "./images.ts";
 import { MemoryLayers } from "./memory-layers.ts";
 
 export interface TestContainer {
@@ -25,25 +25,35 @@ export class TestImages implements Disposable {
   /** `action name`, and the id's first digits where the name is the id. */
   readonly events: string[] = [];
   readonly content = new LocalContentStore(join(this.root, "content"), this.database);
-  readonly images = new Images({
-    database: this.database,
-    content: this.content,
-    layers: this.layers,
-    events: {
-      publish: ({ action, id, attributes }) => {
-        this.events.push(`${action} ${attributes?.["name"] === id ? "id" : (attributes?.["name"] ?? "")}`.trim());
+  readonly images: Images;
+
+  constructor(more: { registries?: Registries } = {}) {
+    this.images = new Images({ ...this.dependencies(), ...more });
+  }
+
+  private dependencies(): ImagesDependencies {
+    return {
+      database: this.database,
+      content: this.content,
+      layers: this.layers,
+      events: {
+        publish: ({ action, id, attributes }) => {
+          this.events.push(`${action} ${attributes?.["name"] === id ? "id" : (attributes?.["name"] ?? "")}`.trim());
+        },
       },
-    },
-    usage: () => ({
-      usingImage: (id) =>
-        this.containers.filter((container) => container.image === id).map((container) => ({ ...container, name: "c" })),
-      layersInUse: () => this.containers.map((container) => container.layers),
-    }),
-    spoolDirectory: join(this.root, "spool"),
-    registries: new Registries({ mirrors: [], insecure: [] }),
-    transfers: { downloads: 3, uploads: 5, attempts: 3 },
-    version: "test",
-  });
+      usage: () => ({
+        usingImage: (id) =>
+          this.containers
+            .filter((container) => container.image === id)
+            .map((container) => ({ ...container, name: "c" })),
+        layersInUse: () => this.containers.map((container) => container.layers),
+      }),
+      spoolDirectory: join(this.root, "spool"),
+      registries: new Registries({ mirrors: [], insecure: [] }),
+      transfers: { downloads: 3, uploads: 5, attempts: 3 },
+      version: "test",
+    };
+  }
 
   /** Imports a layer of one file; returns the id. */
   async import(name: string | undefined, changes: string[] = [], content = name ?? "content"): Promise<string> {

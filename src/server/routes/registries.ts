@@ -1,9 +1,9 @@
 /** Login, search, and a look at what a registry has. Spec: Docker Engine API, "System", "Image" and "Distribution". */
 import { invalidArgument } from "../../base/errors.ts";
+import { goComplaint } from "../../base/go-json-complaint.ts";
 import { collectText } from "../../base/streams.ts";
 import type { RegistryBackend, RegistryCredentials } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
-import { goComplaint } from "../json-body.ts";
 import { json } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
 

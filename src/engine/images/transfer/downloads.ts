@@ -3,7 +3,7 @@
  * broken connection goes on by Range, in this attempt or, since the ingest stays, in a later one. Whoever wants a layer that is
  * already on its way joins that download; it ends early only when the last one has gone.
  */
-import { canceled, EngineError, errorKind, internal, unavailable } from "../../../base/errors.ts";
+import { canceled, EngineError, errorKind, internal, unavailable, withPrefix } from "../../../base/errors.ts";
 import type { Bytes } from "../../../base/streams.ts";
 import type { ContentStore, Ingest } from "../../../content/content.ts";
 import { algorithmOf, type Digest, Digester } from "../../../oci/digest.ts";
@@ -145,7 +145,8 @@ export class Downloads {
       // Bytes that are not what they should be must not be taken up again.
       if (cause instanceof VerificationError || (downloaded && errorKind(cause) === "invalid-argument"))
         await ingest.truncate();
-      throw cause;
+      const refused = cause === unpackError && cause instanceof EngineError && cause.kind !== "canceled";
+      throw refused ? withPrefix("failed to register layer: ", cause) : cause;
     }
   }
 
@@ -185,6 +186,12 @@ class VerificationError extends EngineError {
   }
 }
 
+class WrongSize extends EngineError {
+  constructor(digest: Digest, actual: number, expected: number) {
+    super("internal", `unexpected size ${actual} of layer ${digest}: the manifest says ${expected}`);
+  }
+}
+
 function isRetryable(error: unknown): boolean {
   return error instanceof RegistryError
     ? isTransient(error)
@@ -199,7 +206,9 @@ async function receive(
   took: (chunk: Uint8Array) => void,
 ): Promise<void> {
   const stalled = new AbortController();
-  const { start, body } = await repository.openBlob(digest, ingest.offset, AbortSignal.any([signal, stalled.signal]));
+  const either = AbortSignal.any([signal, stalled.signal]);
+  const { start, size: whole = size, body } = await repository.openBlob(digest, ingest.offset, either);
+  if (whole !== size) throw new WrongSize(digest, whole, size);
   let skip = ingest.offset - start;
   if (skip < 0) throw internal(`the registry sent bytes from ${start} on instead of ${ingest.offset}`);
   const watch = setInterval(() => {

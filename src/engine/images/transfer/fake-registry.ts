@@ -57,9 +57,14 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   addManifest(tag: string, manifest: { mediaType: string } & Record<string, unknown>): string {
-    const bytes = Buffer.from(JSON.stringify(manifest));
+    return this.addBytes(tag, manifest.mediaType, JSON.stringify(manifest));
+  }
+
+  /** What a manifest should not be, too. */
+  addBytes(tag: string, type: string, text: string): string {
+    const bytes = Buffer.from(text);
     const digest = digestOf(bytes);
-    for (const name of [tag, digest]) this.manifests.set(name, { type: manifest.mediaType, bytes });
+    for (const name of [tag, digest]) this.manifests.set(name, { type, bytes });
     return digest;
   }
 
@@ -136,5 +141,5 @@ export class FakeRegistry implements AsyncDisposable {
 }
 
 export function refuse(status: number, code: string, message: string, headers: Record<string, string> = {}): Response {
-  return Response.json({ errors: [{ code, message }] }, { status, headers });
+  return Response.json({ errors: [{ code, message, detail: {} }] }, { status, headers });
 }

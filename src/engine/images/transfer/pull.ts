@@ -1,7 +1,8 @@
 /** `docker pull`, with dockerd's messages and errors. */
 import type { ProgressMessage } from "../../../api/system.ts";
-import { internal, invalidArgument, notFound } from "../../../base/errors.ts";
+import { EngineError, invalidArgument, notFound } from "../../../base/errors.ts";
 import { shortId } from "../../../base/ids.ts";
+import type { ContentStore } from "../../../content/content.ts";
 import { type Digest, isDigest } from "../../../oci/digest.ts";
 import { type ImageConfig, parseImageConfig } from "../../../oci/image-config.ts";
 import {
@@ -40,6 +41,8 @@ export interface PullOptions {
 
 export const maxConfigSize = 8 << 20;
 const maxIndexDepth = 4;
+const layerType =
+  /^application\/vnd\.(oci\.image\.layer(\.nondistributable)?\.v1\.tar|docker\.image\.rootfs(\.foreign)?\.diff\.tar)([.+](gzip|zstd))?$/;
 const schema1 = /^application\/(vnd\.docker\.distribution\.manifest\.v1\+(prettyjws|json)|json)$/;
 
 /** Rejects `not-found` for what the registry does not have. What was downloaded when it fails stays for the next pull. */
@@ -91,13 +94,15 @@ async function pullOne(
 ): Promise<boolean> {
   const { progress, signal, platform } = options;
   const version = reference.digest ?? reference.tag ?? "";
-  const top = await repository.manifest(version, signal).catch((error: unknown) => {
+  const top = await topManifest(context, repository, reference, signal).catch((error: unknown) => {
     throw inDockersWords(error, reference);
   });
+  // What is no manifest at all is said before anything is begun.
+  if (!schema1.test(top.mediaType)) parseManifest(top.bytes);
   progress({ status: `Pulling from ${repository.name}`, id: version });
   using _hold = context.collector.hold();
   const target = platform ? parsePlatform(platform) : hostPlatform();
-  const { found, manifest } = await chooseManifest(repository, top, target, reference, signal);
+  const { found, manifest } = await chooseManifest(context, repository, top, target, reference, signal);
   const id = manifest.config.digest;
   if (!context.store.find(id)) await fetchImage(context, repository, manifest, reference, options);
   // Beside the names: whoever asks for the manifest gets the very bytes that the digest names.
@@ -109,6 +114,27 @@ async function pullOne(
   if (reference.digest === undefined) context.store.setReference(reference, id, top.digest);
   if (platform) warnOfPlatform(context, id, reference, target, progress);
   return before !== id;
+}
+
+/** Not asked for again where it is here: registries that count pulls count that alone. */
+async function topManifest(
+  { content }: ImageContext,
+  repository: Repository,
+  { tag, digest: given }: Reference,
+  signal: AbortSignal,
+): Promise<RemoteManifest> {
+  const digest = given ?? (await repository.resolve(tag ?? "", signal));
+  return digest === undefined ? repository.manifest(tag ?? "", signal) : keptOr(content, repository, digest, signal);
+}
+
+async function keptOr(
+  content: ContentStore,
+  repository: Repository,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<RemoteManifest> {
+  const known = content.find(digest);
+  return known ? { ...known, bytes: content.read(digest) } : repository.manifest(digest, signal);
 }
 
 function warnOfPlatform(
@@ -128,6 +154,7 @@ function warnOfPlatform(
 
 /** Of an index, the manifest for the platform. */
 export async function chooseManifest(
+  context: ImageContext,
   repository: Repository,
   top: RemoteManifest,
   platform: Platform,
@@ -139,7 +166,7 @@ export async function chooseManifest(
     if (schema1.test(found.mediaType)) throw schema1Removed(reference);
     const parsed = parseManifest(found.bytes);
     if ("manifest" in parsed) return { found, manifest: checked(parsed.manifest) };
-    found = await repository.manifest(chooseEntry(parsed.index, platform).digest, signal);
+    found = await keptOr(context.content, repository, chooseEntry(parsed.index, platform).digest, signal);
   }
   throw invalidArgument(`indexes are nested more than ${maxIndexDepth} deep`);
 }
@@ -157,9 +184,16 @@ function chooseEntry({ manifests }: Index, platform: Platform): Descriptor {
 function checked(manifest: Manifest): Manifest {
   const { mediaType } = manifest.config;
   const known: string[] = [mediaTypes.dockerConfig, mediaTypes.ociConfig, "application/octet-stream", ""];
+  const strange = manifest.layers.find((layer) => !layerType.test(layer.mediaType));
+  if (known.includes(mediaType) && strange) throw unsupportedType(strange.mediaType);
   if (known.includes(mediaType)) return manifest;
-  const kind = mediaType === "application/vnd.docker.plugin.v1+json" ? "plugin" : "unknown";
-  throw invalidArgument(`Encountered remote ${JSON.stringify(mediaType)}(${kind}) when fetching`);
+  if (mediaType === "application/vnd.docker.plugin.v1+json")
+    throw invalidArgument(`Encountered remote ${JSON.stringify(mediaType)}(plugin) when fetching`);
+  throw unsupportedType(mediaType);
+}
+
+function unsupportedType(mediaType: string): Error {
+  return invalidArgument(`unsupported media type ${mediaType}`);
 }
 
 function schema1Removed(reference: Reference): Error {
@@ -177,7 +211,9 @@ async function fetchImage(
   options: PullOptions,
 ): Promise<void> {
   const id = manifest.config.digest;
-  const bytes = await repository.blob(id, maxConfigSize, options.signal);
+  const bytes = await repository.blob(id, maxConfigSize, options.signal).catch((error: unknown) => {
+    throw ofConfig(error);
+  });
   const config = parseImageConfig(bytes);
   if (config.os && config.os !== "linux") {
     throw invalidArgument(
@@ -194,6 +230,14 @@ async function fetchImage(
   }
 }
 
+function ofConfig(error: unknown): unknown {
+  if (!(error instanceof EngineError) || error.kind === "canceled") return error;
+  const attempts = error instanceof RegistryError ? "download failed after attempts=1: " : "";
+  return new EngineError(error.kind, `error pulling image configuration: ${attempts}${error.message}`, {
+    cause: error,
+  });
+}
+
 async function fetchLayers(
   context: ImageContext,
   repository: Repository,
@@ -203,7 +247,7 @@ async function fetchLayers(
 ): Promise<number> {
   const diffIds = config.rootfs.diff_ids;
   if (diffIds.length !== manifest.layers.length) {
-    throw invalidArgument("failed to register layer: mismatched image rootfs and manifest layers");
+    throw invalidArgument("layers from manifest don't match image configuration");
   }
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -232,8 +276,9 @@ async function fetchLayers(
 /** dockerd's `translatePullError`. */
 export function inDockersWords(error: unknown, reference: Reference): unknown {
   if (!(error instanceof RegistryError)) return error;
-  const { message: cause, code } = error;
+  const { message: cause, code, kind, bare } = error;
   const name = familiarName(reference);
+  if (bare) return new EngineError(kind, cause, { cause: error });
   if (code === "DENIED") {
     return notFound(
       `pull access denied for ${name}, repository does not exist or may require 'docker login': ${cause}`,
@@ -244,5 +289,5 @@ export function inDockersWords(error: unknown, reference: Reference): unknown {
     return notFound(`manifest for ${familiarString(reference)} not found: ${cause}`, { cause: error });
   }
   if (code === "NAME_UNKNOWN") return notFound(`repository ${name} not found: ${cause}`, { cause: error });
-  return internal(cause, { cause: error });
+  return new EngineError(kind, cause, { cause: error });
 }

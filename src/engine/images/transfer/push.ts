@@ -3,7 +3,7 @@
  * platforms as an index.
  */
 import type { ProgressMessage } from "../../../api/system.ts";
-import { internal } from "../../../base/errors.ts";
+import { EngineError, internal } from "../../../base/errors.ts";
 import {
   familiarName,
   familiarString,
@@ -48,7 +48,7 @@ export async function pushImage(context: ImageContext, name: string, options: Pu
       for (const [one, record] of images) await pushOne(target, one, record, options);
     });
   } catch (error) {
-    throw error instanceof RegistryError ? internal(error.message, { cause: error }) : error;
+    throw error instanceof RegistryError ? new EngineError(error.kind, error.message, { cause: error }) : error;
   }
   const attributes = { name: familiarName(reference) };
   context.events.publish({ type: "image", action: "push", id: familiarString(reference), attributes });

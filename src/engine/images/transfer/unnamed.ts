@@ -31,7 +31,7 @@ export async function openRemoteImage(
   try {
     return await context.registries.visit(reference, "pull", credentials, signal, async (repository) => {
       const top = await repository.manifest(reference.digest ?? reference.tag ?? "", signal);
-      const { manifest } = await chooseManifest(repository, top, hostPlatform(), reference, signal);
+      const { manifest } = await chooseManifest(context, repository, top, hostPlatform(), reference, signal);
       const config = await repository.blob(manifest.config.digest, maxConfigSize, signal);
       const { diff_ids: diffIds } = parseImageConfig(config).rootfs;
       return {
