@@ -34,6 +34,9 @@ e2e: build ## journeys with real clients (TARGET=dockerd: against Docker itself)
 bench: build ## side by side with Docker and Podman
 	$(BUN) bench/main.ts
 
+bench-registry: build ## our registry side by side with Docker's
+	$(BUN) bench/registry.ts
+
 install: build ## into DESTDIR and PREFIX, with the systemd unit and shell completions
 	install -D build/gantry $(DESTDIR)$(PREFIX)/bin/gantry
 	install -D -m 644 contrib/gantry.service $(DESTDIR)/etc/systemd/system/gantry.service
@@ -47,4 +50,4 @@ clean: ## what was built
 	rm -rf build
 
 PREFIX ?= /usr/local
-.PHONY: help deps build shim dev check lint test unit e2e bench install clean
+.PHONY: help deps build shim dev check lint test unit e2e bench bench-registry install clean
