@@ -48,7 +48,7 @@ export interface ByteRange {
  * is one that ends before it begins, as Docker's registry and the conformance tests have it.
  */
 export function parseRange(header: string | null, size: number): ByteRange | undefined {
-  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
+  const match = /^bytes=(\d{0,20})-(\d{0,20})$/.exec(header ?? "");
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
   const suffix = match[1] === "";
   const start = suffix ? Math.max(0, size - Number(match[2])) : Number(match[1]);
