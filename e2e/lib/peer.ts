@@ -11,11 +11,11 @@ export class Peer {
   private readonly root: string;
   private daemon: Bun.Subprocess | undefined;
 
-  constructor(target: Target) {
+  constructor(target: Target, config: Record<string, unknown> = {}) {
     this.target = target;
     this.root = join(target.root, "peer");
     mkdirSync(this.root);
-    writeFileSync(join(this.root, "daemon.json"), "{}");
+    writeFileSync(join(this.root, "daemon.json"), JSON.stringify(config));
   }
 
   private get socket(): string {
@@ -40,10 +40,12 @@ export class Peer {
     );
   }
 
+  get cliEnvironment(): Record<string, string | undefined> {
+    return { ...this.target.cliEnvironment, DOCKER_HOST: `unix://${this.socket}` };
+  }
+
   must(...args: string[]): Promise<string> {
-    return must([dockerCli, ...args], {
-      env: { ...this.target.cliEnvironment, DOCKER_HOST: `unix://${this.socket}` },
-    });
+    return must([dockerCli, ...args], { env: this.cliEnvironment });
   }
 
   async stop(): Promise<void> {
@@ -54,7 +56,8 @@ export class Peer {
 
   /** Ends it and takes away what it leaves on its host: its bridge and its firewall. */
   async remove(): Promise<void> {
-    await this.must("rm", "-f", ...(await this.must("ps", "-aq")).split("\n").filter((id) => id !== ""));
+    const containers = (await this.must("ps", "-aq")).split("\n").filter((id) => id !== "");
+    if (containers.length > 0) await this.must("rm", "-f", ...containers);
     await this.stop();
     const { host } = this.target;
     await host.run("ip", "link", "delete", "docker0");
