@@ -89,3 +89,58 @@ test("binds and tmpfs", async () => {
   `);
   await session.matches("volumes/binds");
 });
+
+test("options of the local driver", async () => {
+  const session = new Session(target());
+  await session.play(`
+    docker volume create -o foo=bar x1
+    docker volume create -o type=tmpfs x1
+    docker volume create -o size=banana x1
+    docker volume create -o size=1m x1
+
+    # tmpfs: one for all its users, gone with the last
+    docker volume create -o type=tmpfs -o device=tmpfs -o o=size=1m,uid=1000,mode=700 t1
+    docker volume inspect -f '{{json .Options}} {{.Driver}} {{.Scope}}' t1
+    docker run --rm -v t1:/t busybox sh -c 'grep " /t " /proc/mounts; stat -c "%u %a" /t; echo x >/t/f'
+    docker run --rm -v t1:/t busybox ls /t
+    docker run --rm -v t1:/t busybox sh -c 'head -c 2000000 /dev/zero >/t/big'
+    docker run -d --name h1 -v t1:/t busybox sleep 100 | wc -c
+    docker exec h1 sh -c 'echo y >/t/g'
+    docker run --rm -v t1:/t busybox cat /t/g
+    docker cp h1:/t/g - | tar -xO
+    docker volume rm t1 2>&1 | sed 's/[0-9a-f]\\{64\\}/ID/'
+    docker rm -f h1
+    docker volume prune -af
+    grep -c "$DATA/volumes" /proc/mounts
+
+    # binds
+    mkdir -p src/sub; echo b >src/f
+    docker volume create -o type=none -o o=bind -o device=$PWD/src b1
+    docker run --rm -v b1:/t busybox cat /t/f
+    docker run --rm -v b1:/etc busybox cat /etc/f
+    docker run --rm --mount type=volume,src=b1,dst=/t,volume-nocopy busybox sh -c 'echo new >/t/new'; cat src/new
+    docker volume create -o type=none -o o=bind,ro -o device=$PWD/src b2
+    docker run --rm -v b2:/t busybox touch /t/f
+    docker run --rm --mount type=volume,src=b1,dst=/t,volume-subpath=f busybox cat /t
+    docker run --rm --mount type=volume,src=b1,dst=/t,volume-subpath=none busybox true
+    docker create --name c1 -v b1:/t busybox true | wc -c
+    docker cp c1:/t/f - | tar -xO; echo copied >cp; docker cp cp c1:/t/cp; cat src/cp
+    docker rm c1
+    grep -c "$DATA/volumes" /proc/mounts
+
+    # what cannot be mounted
+    docker volume create -o type=none -o o=bind -o device=/nothere e1
+    docker run --rm -v e1:/t busybox true
+    docker volume create -o type=nonsense -o o=ro,password=secret,x=y -o device=thing e2
+    docker run --rm -v e2:/t busybox true
+    docker ps -aq
+    docker run --rm --mount type=volume,src=m1,dst=/t,volume-opt=type=tmpfs,volume-opt=device=tmpfs busybox grep -c ' /t tmpfs' /proc/mounts
+    docker run --rm --mount type=volume,dst=/t,volume-opt=type=tmpfs,volume-opt=device=tmpfs busybox grep -c ' /t tmpfs' /proc/mounts
+    docker volume create -o type=tmpfs -o device=tmpfs b1
+    docker volume create -d nothere b1
+    docker volume ls -q
+    docker volume rm b1 b2 e1 e2 m1 t1
+    cat src/f
+  `);
+  await session.matches("volumes/options");
+});

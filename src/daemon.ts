@@ -19,6 +19,8 @@ import { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
 import { engineId } from "./metadata/engine-id.ts";
+import { Authorization } from "./plugins/authorization.ts";
+import { Plugins } from "./plugins/plugins.ts";
 import { leanEnvironment } from "./runtime/lean-crun.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
 import { noSystemdPath, shimPath } from "./runtime/shim-binary.ts";
@@ -57,7 +59,10 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const crun = await prepareCrun(config);
   const shims = new ShimPool(await shimPath(config.dataRoot), 2, crun?.program);
   stack.defer(() => shims.close());
-  const engine = await openEngine(engineOptions(config, { host, shims, events, log, crun }));
+  const plugins = new Plugins(log);
+  const authorizer = new Authorization(plugins, config.authorizationPlugins);
+  await authorizer.check();
+  const engine = await openEngine(engineOptions(config, { host, shims, events, plugins, log, crun }));
   stack.defer(() => engine.close());
   const id = engineId(engine.database);
   const requests = new RequestMetrics();
@@ -65,7 +70,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const { networks, ...nouns } = engine;
   const buildkit = createBuildkit(engine, id);
   const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
-  const handler = createApiHandler({ backends, version, log, observe: requests.observe });
+  const handler = createApiHandler({ backends, version, log, authorizer, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
   await bundledImage(engine, log);
@@ -112,7 +117,14 @@ function engineOptions(
   {
     crun,
     ...parts
-  }: { host: HostFacts; shims: ShimPool; events: EventBus; log: Logger; crun: PreparedCrun | undefined },
+  }: {
+    host: HostFacts;
+    shims: ShimPool;
+    events: EventBus;
+    plugins: Plugins;
+    log: Logger;
+    crun: PreparedCrun | undefined;
+  },
 ): Parameters<typeof openEngine>[0] {
   const runtimes = Object.entries(config.runtimes).map(([name, { path, runtimeArgs }]) => {
     const prepared = path === config.runtimes[config.defaults.runtime]?.path ? crun : undefined;
@@ -176,6 +188,7 @@ function createSystem(parts: {
     imageCount: () => engine.images.records().length,
     listContainers: (options) => engine.containers.list(options),
     listImages: (options) => engine.images.list(options),
+    plugins: () => ({ volume: engine.pluginDrivers.names(), authorization: config.authorizationPlugins }),
     volumesWithUsage: () => engine.volumes.withUsage(),
     layersSize: () => engine.images.layersSize(),
     buildCache: () => engine.builder.cacheRecords(),

@@ -16,6 +16,7 @@ const ranks: Record<string, number> = {
   snapshots: 41,
   runtime: 42,
   remote: 43,
+  plugins: 44,
   "engine/events": 50,
   "engine/images": 51,
   "engine/volumes": 51,

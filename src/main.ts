@@ -8,6 +8,7 @@
 const internalVerbs: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
   __archive: async () => (await import("./archive/child.ts")).archiveMain,
   __build: async () => (await import("./builder/child.ts")).buildMain,
+  __volume: async () => (await import("./engine/volumes/drivers/child.ts")).volumeMain,
   __snapshot: async () => (await import("./snapshots/child.ts")).snapshotMain,
 };
 

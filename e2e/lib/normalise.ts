@@ -27,6 +27,8 @@ const rules: [RegExp, string][] = [
   [/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/g, "<mac>"],
   // A container's interface, by the name of its other end on the host.
   [/\bveth[0-9a-f]{7,10}\b/g, "<veth>"],
+  // The test plugin's name, which is one run's own.
+  [/\be2eplug\d{7}\b/g, "e2eplug0000000"],
   // The kernel's: cgroup 1 or 2.
   [/(HostConfig\.OomKillDisable: |"OomKillDisable":)(?:boolean|false|null)\b/g, "$1<cgroup version>"],
   [/("CgroupnsMode":)"(?:host|private)"/g, "$1<cgroup version>"],

@@ -60,7 +60,7 @@ function describe(error: unknown): string {
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
   const message = errorMessage(error);
-  const reason = reasons[code] ?? libuvReason(code);
+  const reason = goReason(code);
   if ("path" in error) return `${error.syscall} ${error.path}: ${reason}`;
   return message.endsWith(`: ${code}`) ? `${message.slice(0, -code.length)}${reason}` : `${error.syscall}: ${reason}`;
 }
@@ -79,7 +79,9 @@ const reasons: Record<string, string> = {
   EBUSY: "device or resource busy",
 };
 
-function libuvReason(code: string): string {
+/** Go's words for an errno's name. */
+export function goReason(code: string): string {
+  if (reasons[code] !== undefined) return reasons[code];
   for (const [name, message] of getSystemErrorMap().values()) if (name === code) return message;
   return code;
 }

@@ -8,7 +8,7 @@ import { lazySymbols } from "../linux/libc.ts";
 import type { ChildMessage } from "./child-protocol.ts";
 
 /** A hidden verb of the program's entry that runs jobs. */
-export type ChildVerb = "__archive" | "__snapshot" | "__build";
+export type ChildVerb = "__archive" | "__snapshot" | "__build" | "__volume";
 
 /** What a child reads: nothing, a stream of this process, or an open descriptor. */
 export type ChildInput = Bytes | number | undefined;

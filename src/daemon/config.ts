@@ -41,6 +41,7 @@ export interface DaemonConfig {
   configFile: string;
   logLevel: LogLevel;
   debug: boolean;
+  authorizationPlugins: string[];
   labels: string[];
   metricsAddress: string | undefined;
   /** Milliseconds that requests in work get at the end. */
@@ -132,6 +133,7 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
     configFile,
     debug,
     logLevel: debug ? "debug" : ((text("log-level") ?? "info") as LogLevel),
+    authorizationPlugins: (get("authorization-plugin") as string[] | undefined) ?? [],
     labels: checkedLabels((get("label") as string[] | undefined) ?? []),
     metricsAddress: text("metrics-addr"),
     shutdownTimeoutMillis: shutdownTimeout((get("shutdown-timeout") as number | undefined) ?? 15),

@@ -37,6 +37,7 @@ import { linkStats } from "../engine/networks/link-stats.ts";
 import type { NetworkConfig } from "../engine/networks/network-config.ts";
 import { NetworkManager } from "../engine/networks/network-manager.ts";
 import { openVolumeCopies, type VolumeCopies } from "../engine/volumes/copies.ts";
+import { PluginDrivers } from "../engine/volumes/drivers/plugin-driver.ts";
 import { bindsFor, toMountPoints } from "../engine/volumes/mount-plan.ts";
 import { ContainerMounts } from "../engine/volumes/mounts.ts";
 import { VolumeStore } from "../engine/volumes/volume-store.ts";
@@ -47,6 +48,7 @@ import { cgroupPids, freeze, removeEmptyCgroup, thaw, thawIfFrozen } from "../li
 import type { HostFacts } from "../linux/host-facts.ts";
 import { Database } from "../metadata/database.ts";
 import { engineId } from "../metadata/engine-id.ts";
+import type { Plugins } from "../plugins/plugins.ts";
 import type { RegistryConfig } from "../remote/endpoints.ts";
 import { Registries } from "../remote/registries.ts";
 import type { OciRuntimes } from "../runtime/oci-runtime.ts";
@@ -74,6 +76,7 @@ export interface EngineOptions {
   shims: ShimPool;
   initPath: string;
   events: EventBus;
+  plugins: Plugins;
   log: Logger;
 }
 
@@ -86,6 +89,7 @@ export interface Engine {
   registries: Registries;
   volumes: Volumes;
   volumeCopies: VolumeCopies;
+  pluginDrivers: PluginDrivers;
   networks: NetworkManager;
   store: ContainerStore;
   views: ContainerViews;
@@ -125,6 +129,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const snapshotter = new OverlaySnapshotter(dataRoot, layers, trash);
   const spoolDirectory = join(dataRoot, "spool");
   const registries = new Registries(options.registry);
+  const pluginDrivers = new PluginDrivers(options.plugins);
   const images = new Images({
     database,
     content,
@@ -139,6 +144,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const volumes = new Volumes({
     store: new VolumeStore(database, join(dataRoot, "volumes")),
     usage: volumeUsage(store),
+    drivers: pluginDrivers,
     publish: (event) => events.publish(event),
   });
   await volumes.store.recover();
@@ -172,6 +178,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     ...engine.parts,
     builder,
     volumeCopies,
+    pluginDrivers,
     snapshots: snapshotter,
     registries,
     startByPolicy: engine.startByPolicy,
@@ -199,7 +206,7 @@ function assembleBase(
       usage: volumeUsage(store),
       dataRoot,
       pinRoot: join(execRoot, "pins"),
-      host,
+      ...{ host, log },
     }),
     networks: new NetworkManager({
       ...{ database, execRoot, instance, config: options.network, logger: log, events: bus },
@@ -290,7 +297,12 @@ function assemble(base: Base) {
   return {
     lifecycle,
     parts: { containers, execs, images, volumes: base.volumes, networks, store, views, database: base.database },
-    restore: () => restoreContainers(restoring),
+    restore: () => {
+      // First, for the end of one that is gone must not unmount what another has.
+      for (const { record } of store.list()) if (record.state.pid !== 0) mounts.adopt(record.mounts, record.id);
+      base.volumes.access.reconcile();
+      return restoreContainers(restoring);
+    },
     reconcileNetworks: async (live: ReadonlySet<string>) => {
       await networks.reconcile(live);
       await connector.reconcile(live);

@@ -158,6 +158,7 @@ const built: Option[] = [
   option("max-download-attempts", integer, "Set the max download attempts for each pull (default 5)"),
   option("mtu", integer, 'Set the MTU for the default "bridge" network (default 1500)'),
   option("pidfile", text(), "Path to use for daemon PID file (default /run/gantry.pid)", { short: "p" }),
+  option("authorization-plugin", list(), "Authorization plugins to load", { key: "authorization-plugins" }),
   option("registry-mirror", list(mirrorUrl), "Preferred registry mirror of the Docker Hub (URL)", {
     key: "registry-mirrors",
   }),
@@ -179,7 +180,6 @@ const built: Option[] = [
 const unbuilt: Option[] = [
   notBuilt("allow-direct-routing", toggle, { only: [false] }),
   notBuilt("api-cors-header", text(), { why: "has been removed: accessing the API through a browser is insecure" }),
-  notBuilt("authorization-plugin", list(), { key: "authorization-plugins" }),
   notBuilt("cdi-spec-dir", list(), { key: "cdi-spec-dirs" }),
   notBuilt("containerd", text(), { why: "has no meaning here: there is no containerd" }),
   notBuilt("containerd-namespace", text(), { why: "has no meaning here: there is no containerd" }),

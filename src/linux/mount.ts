@@ -1,7 +1,8 @@
 /** Mounting and unmounting, by system call. Flags are the kernel's (mount(2)). */
+import { FFIType } from "bun:ffi";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { openFlags } from "./files.ts";
-import { address, check, cString, libc } from "./libc.ts";
+import { address, check, cString, lazySymbols, libc } from "./libc.ts";
 
 export const mountFlags = {
   rdonly: 1,
@@ -72,6 +73,17 @@ export function takeOut(target: string): number {
     closeSync(descriptor);
     throw error;
   }
+}
+
+const statvfs = lazySymbols({ statvfs: { args: [FFIType.pointer, FFIType.pointer], returns: FFIType.i32 } });
+const flagsOffset = 72;
+
+/** Of what restricts the mount that a path is on: `ro`, `nosuid`, `nodev`, `noexec`. Empty for a path that is not there. */
+export function restrictionsOf(path: string): string[] {
+  const [name, result] = [cString(path), Buffer.alloc(256)];
+  if (statvfs.statvfs(address(name), address(result)) !== 0) return [];
+  const flags = result.readUInt32LE(flagsOffset);
+  return ["ro", "nosuid", "nodev", "noexec"].filter((_, bit) => flags & (1 << bit));
 }
 
 export interface MountInfo {

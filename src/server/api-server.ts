@@ -1,6 +1,7 @@
 /** The Engine API as one function from request to response: routes, the headers on every answer, errors, and what is counted. */
 import { apiVersion } from "../api/system.ts";
 import type { Logger } from "../base/log.ts";
+import { type Authorizer, authorized } from "./authorize.ts";
 import type { Backends } from "./backends.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "./http/message.ts";
 import { errorResponse, isUnexpected } from "./http-error.ts";
@@ -25,6 +26,8 @@ export interface ApiServerOptions {
   /** The product's version, for the `Server` header. */
   version: string;
   log: Logger;
+  /** Asked about every request and its answer. */
+  authorizer?: Authorizer;
   /** Told of every answered request: the route's path, the status, and the seconds until the head was ready. */
   observe?: (method: string, path: string, status: number, seconds: number) => void;
 }
@@ -56,10 +59,15 @@ export function createApiHandler(options: ApiServerOptions): HttpHandler {
     Ostype: "linux",
     Server: `Gantry/${options.version} (linux)`,
   };
-  return async (request) => {
+  const serve: HttpHandler = async (request) => {
     const started = performance.now();
     const { response, path } = await answer(router, request, options.log);
     options.observe?.(request.method, path, response.status, (performance.now() - started) / 1000);
+    return response;
+  };
+  const handler = options.authorizer ? authorized(options.authorizer, serve, options.log) : serve;
+  return async (request) => {
+    const response = await handler(request);
     if (response.upgrade) return response;
     return { ...response, headers: { ...common, ...response.headers } };
   };

@@ -42,7 +42,7 @@ export interface ContainersDependencies {
   committer: Committer;
   updater: Updater;
   sampler: Sampler;
-  create(request: C.ContainerCreateRequest, options: CreateOptions): C.ContainerCreateResponse;
+  create(request: C.ContainerCreateRequest, options: CreateOptions): Promise<C.ContainerCreateResponse>;
   pids(container: Container): number[];
   changes(id: string): Promise<C.FilesystemChange[]>;
   /** Image ids that are this image or built on it. */

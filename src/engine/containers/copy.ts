@@ -20,16 +20,16 @@ export class CopyPoint {
   private readonly tree: ContainerTree;
   private readonly snapshotter: Snapshotter;
   private readonly events: ContainerEvents;
-  private readonly mounts: Pick<ContainerMounts, "fillVolumes">;
+  private readonly mounts: Pick<ContainerMounts, "hold" | "letGo">;
   private readonly binds: (plans: MountPlan[]) => TreeBind[];
   /** Calls that use the mounted root of a stopped container; the last one unmounts it. */
-  private readonly users = new Map<string, number>();
+  private readonly users = new Map<string, { count: number; plans: MountPlan[] }>();
 
   constructor(deps: {
     tree: ContainerTree;
     snapshotter: Snapshotter;
     events: ContainerEvents;
-    mounts: Pick<ContainerMounts, "fillVolumes">;
+    mounts: Pick<ContainerMounts, "hold" | "letGo">;
     binds(plans: MountPlan[]): TreeBind[];
   }) {
     this.tree = deps.tree;
@@ -98,7 +98,8 @@ export class CopyPoint {
 
   private rootOf(container: Container, name: string): TreeRoot {
     const { record } = container;
-    const common = { name, binds: this.binds(record.mounts) };
+    const plans = this.users.get(record.id)?.plans ?? record.mounts;
+    const common = { name, binds: this.binds(plans) };
     if (container.isRunning) return { ...common, pid: record.state.pid };
     return { ...common, rootfs: this.snapshotter.rootfs(record.id) };
   }
@@ -110,23 +111,30 @@ export class CopyPoint {
     if (container.isRunning) return async () => undefined;
     await container.lifecycle.run(async () => {
       const rootfs = this.snapshotter.mount(id);
-      await this.mounts.fillVolumes(container.record.mounts, rootfs, id);
-      this.users.set(id, (this.users.get(id) ?? 0) + 1);
+      const held = this.users.get(id);
+      if (held) held.count++;
+      else {
+        const plans = await this.mounts.hold(container.record.mounts, rootfs, id, userOf(id));
+        this.users.set(id, { count: 1, plans });
+      }
     });
     return () => container.lifecycle.run(() => this.letGo(container));
   }
 
   private async letGo(container: Container): Promise<void> {
     const { id } = container;
-    const left = (this.users.get(id) ?? 1) - 1;
-    if (left > 0) {
-      this.users.set(id, left);
-      return;
-    }
+    const held = this.users.get(id);
+    if (held && --held.count > 0) return;
     this.users.delete(id);
+    await this.mounts.letGo(held?.plans ?? [], userOf(id));
     // A start may have come in between: then the mount is the task's.
     if (!container.isRunning && !container.isRemoved) await this.snapshotter.unmount(id);
   }
+}
+
+/** Volumes are held apart from the container's own use of them: it may start meanwhile. */
+function userOf(id: string): string {
+  return `copy:${id}`;
 }
 
 function rootPath(root: TreeRoot): string {

@@ -38,7 +38,7 @@ export interface CreateDependencies {
     imageVolumes: string[];
     readOnlyNonRecursive?: boolean | undefined;
     volumesFrom: (container: string) => MountPlan[];
-  }): MountPlan[];
+  }): Promise<MountPlan[]>;
   /** Removes the volumes that were made for a container that then could not be created. */
   discardMounts(plans: MountPlan[]): void;
   host: HostFacts;
@@ -52,11 +52,11 @@ export interface CreateOptions {
   readOnlyNonRecursive?: boolean | undefined;
 }
 
-export function createContainer(
+export async function createContainer(
   deps: CreateDependencies,
   request: ContainerCreateRequest,
   options: CreateOptions,
-): ContainerCreateResponse {
+): Promise<ContainerCreateResponse> {
   const { HostConfig: givenHost, NetworkingConfig: networking, ...given } = request;
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
   if (!given.Image) throw invalidArgument("config cannot be empty in order to create a container");
@@ -81,20 +81,20 @@ export function createContainer(
   warnings.push(...deps.networks.validate(networkRequest));
   record.networking = deps.networks.settle(networkRequest);
   record.networkSettings = deps.networks.createdSettings({ ...networkRequest, networking: record.networking });
-  commit(deps, record, image, options);
+  await commit(deps, record, image, options);
   return { Id: id, Warnings: warnings };
 }
 
 /** Volumes first, then the writable root, then the record: whatever fails takes back what came before it. */
-function commit(
+async function commit(
   deps: CreateDependencies,
   record: ContainerRecord,
   image: ImageForCreate,
   options: CreateOptions,
-): void {
+): Promise<void> {
   const { store, snapshotter } = deps;
   using undo = new DisposableStack();
-  record.mounts = deps.planMounts({
+  record.mounts = await deps.planMounts({
     containerId: record.id,
     config: record.config,
     hostConfig: record.hostConfig,
@@ -103,6 +103,8 @@ function commit(
     readOnlyNonRecursive: options.readOnlyNonRecursive,
   });
   undo.defer(() => deps.discardMounts(record.mounts));
+  // A plugin may have taken its time.
+  deps.resolveImage(image.id, undefined);
   snapshotter.prepare(record.id, image.layers);
   undo.defer(() => void snapshotter.remove(record.id));
   const container = store.add(record);

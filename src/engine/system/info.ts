@@ -27,10 +27,11 @@ export interface InfoInput {
   host: HostFacts;
   identity: HostIdentity;
   state: EngineState;
+  plugins: { volume: string[]; authorization: string[] };
 }
 
 export function toInfo(input: InfoInput): SystemInfo {
-  const { id, version, config, host, identity, state } = input;
+  const { id, version, config, host, identity, state, plugins } = input;
   return {
     ID: id,
     Containers: state.running + state.paused + state.stopped,
@@ -45,9 +46,9 @@ export function toInfo(input: InfoInput): SystemInfo {
       ["userxattr", "false"],
     ],
     Plugins: {
-      Volume: ["local"],
+      Volume: ["local", ...plugins.volume].sort(),
       Network: ["bridge", "host", "null"],
-      Authorization: null,
+      Authorization: plugins.authorization.length === 0 ? null : plugins.authorization,
       Log: ["json-file", "local", "none"],
     },
     ...limitFields(host.limits),

@@ -65,6 +65,7 @@ function newSystem(more: Partial<SystemOptions> = {}): System {
     imageCount: () => 7,
     listContainers: async () => [],
     listImages: async () => [],
+    plugins: () => ({ volume: ["aaa"], authorization: [] }),
     volumesWithUsage: async () => [],
     layersSize: () => 99,
     buildCache: () => [],

@@ -32,6 +32,8 @@ export interface SystemOptions {
     sharedSize: boolean;
     filters: Filters;
   }) => Promise<ImageSummary[]>;
+  /** Names of plugins in use. */
+  plugins: () => { volume: string[]; authorization: string[] };
   /** Volumes with their UsageData. */
   volumesWithUsage: () => Promise<Volume[]>;
   /** Bytes of all layers, each counted once. */
@@ -60,7 +62,8 @@ export class System {
   }
 
   async info(): Promise<SystemInfo> {
-    return toInfo({ ...this.options, identity: this.identity, state: this.state() });
+    const plugins = this.options.plugins();
+    return toInfo({ ...this.options, plugins, identity: this.identity, state: this.state() });
   }
 
   /** `types` of Docker's `type` parameter; none means all. Callers at the same time share one measurement. */

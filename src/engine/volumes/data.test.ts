@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { conflict } from "../../base/errors.ts";
 import { Database } from "../../metadata/database.ts";
 import { VolumeData } from "./data.ts";
+import { noDrivers } from "./drivers/testing.ts";
 import { SnapshotStore } from "./snapshots/snapshot-store.ts";
 import { VolumeSnapshots } from "./snapshots/snapshots.ts";
 import { VolumeStore } from "./volume-store.ts";
@@ -29,7 +30,12 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "gantry-copies-"));
   database = new Database(":memory:");
   store = new VolumeStore(database, join(directory, "volumes"));
-  const volumes = new Volumes({ store, usage: { usingVolume: () => [] }, publish: () => undefined });
+  const volumes = new Volumes({
+    store,
+    usage: { usingVolume: () => [] },
+    drivers: noDrivers,
+    publish: () => undefined,
+  });
   busy = [];
   data = new VolumeData(volumes, {
     whileStill: (_volume, work) => work(),

@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { conflict } from "../../base/errors.ts";
 import { copyTree, syncFileSystem } from "./copy-tree.ts";
+import { isPlain } from "./drivers/access.ts";
 import { checkRequest, type Staging, type VolumeRecord } from "./volume-store.ts";
 import type { Volumes } from "./volumes.ts";
 
@@ -31,11 +32,17 @@ export class VolumeData {
 
   /** Copies the volume as it is at one moment to the directory `target`, and waits until the copy is on the disk. */
   async copyOut(name: string, target: string, signal: AbortSignal): Promise<void> {
-    const { store } = this.volumes;
-    store.get(name);
-    await this.holder.whileStill(name, () =>
-      copyTree(store.dataPath(name), target, { failure: `cannot copy volume ${name}`, signal }),
-    );
+    const { access } = this.volumes;
+    const record = await this.volumes.get(name);
+    const user = `copy:${target}`;
+    await this.holder.whileStill(name, async () => {
+      const source = await access.acquire(record, user);
+      try {
+        await copyTree(source, target, { failure: `cannot copy volume ${name}`, signal });
+      } finally {
+        await access.release(record, user);
+      }
+    });
     await syncFileSystem(target);
   }
 
@@ -57,7 +64,9 @@ export class VolumeData {
     const { store } = this.volumes;
     const existing = store.find(name);
     if (existing === undefined) checkRequest(name, { name });
-    else if (!replace && readdirSync(store.dataPath(name)).length > 0) {
+    else if (!isPlain(existing)) {
+      throw conflict(`the data of volume ${name} is not in the engine's own directory and cannot be replaced at once`);
+    } else if (!replace && readdirSync(store.dataPath(name)).length > 0) {
       throw conflict(`volume ${name} holds data already: it is only overwritten if you ask for that (replace)`);
     }
     return existing;

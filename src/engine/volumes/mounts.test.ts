@@ -17,6 +17,7 @@ import { join } from "node:path";
 import type { HostConfig } from "../../api/container-config.ts";
 import { readMountInfo } from "../../linux/mount.ts";
 import { Database } from "../../metadata/database.ts";
+import { noDrivers } from "./drivers/testing.ts";
 import { ContainerMounts } from "./mounts.ts";
 import { VolumeStore } from "./volume-store.ts";
 import { type VolumeEvent, Volumes } from "./volumes.ts";
@@ -37,13 +38,14 @@ beforeEach(() => {
   events.length = 0;
   const usage = { usingVolume: (name: string) => users.get(name) ?? [] };
   const store = new VolumeStore(database, join(directory, "data/volumes"));
-  const volumes = new Volumes({ store, usage, publish: (event) => events.push(event) });
+  const volumes = new Volumes({ store, usage, drivers: noDrivers, publish: (event) => events.push(event) });
   mounts = new ContainerMounts({
     volumes,
     usage,
     dataRoot: join(directory, "data"),
     pinRoot: join(directory, "pins"),
     host: { kernelRelease: "6.1.0" },
+    log: { warn: () => undefined },
   });
 });
 
@@ -55,7 +57,7 @@ afterEach(() => {
 const plan = (hostConfig: HostConfig, volumes: Record<string, object> = {}) =>
   mounts.plan({ containerId: "c1", config: { Volumes: volumes }, hostConfig, imageVolumes: [], volumesFrom: () => [] });
 
-const start = (hostConfig: HostConfig) => mounts.toSpecMounts(plan(hostConfig), rootfs, "c1");
+const start = async (hostConfig: HostConfig) => mounts.toSpecMounts(await plan(hostConfig), rootfs, "c1");
 
 test("a read-only file is not recursively so: the runtime would take it for a directory", async () => {
   const file = join(directory, "file");
@@ -121,7 +123,7 @@ test("a shared volume is filled in place; nocopy is not filled; an empty directo
   const [none] = await start({ Binds: ["none:/d:nocopy"] });
   expect(() => statSync(join(none?.source ?? "", "file"))).toThrow("ENOENT");
   users.set("shared", ["c0", "c1"]);
-  const planned = plan({ Binds: ["shared:/d"] });
+  const planned = await plan({ Binds: ["shared:/d"] });
   const inode = statSync(planned[0]?.source ?? "").ino;
   await mounts.toSpecMounts(planned, rootfs, "c1");
   expect(statSync(planned[0]?.source ?? "").ino).toBe(inode);
@@ -135,7 +137,7 @@ test("a volume cannot lie over a file of the image", async () => {
 
 test("a subpath is pinned inside its volume and released again", async () => {
   const Mounts = [{ Type: "volume" as const, Source: "vol", Target: "/s", VolumeOptions: { Subpath: "in/side" } }];
-  const planned = plan({ Mounts });
+  const planned = await plan({ Mounts });
   await expect(mounts.toSpecMounts(planned, rootfs, "c1")).rejects.toThrow("cannot access path");
   const data = planned[0]?.source ?? "";
   mkdirSync(join(data, "real/side"), { recursive: true });
@@ -144,8 +146,8 @@ test("a subpath is pinned inside its volume and released again", async () => {
   symlinkSync("/real", join(data, "in"));
   const [spec] = await mounts.toSpecMounts(planned, rootfs, "c1");
   expect(readFileSync(join(spec?.source ?? "", "file"), "utf8")).toBe("inside");
-  mounts.release(planned, "c1");
-  mounts.release(planned, "c1");
+  await mounts.release(planned, "c1");
+  await mounts.release(planned, "c1");
   expect(readMountInfo().filter((mount) => mount.mountPoint.startsWith(directory))).toEqual([]);
 });
 
@@ -159,10 +161,10 @@ test("a slave or shared bind needs a source that has peers", async () => {
 });
 
 test("volumes that a failed plan made without a name are removed, named ones stay", async () => {
-  expect(() => plan({ Binds: ["named:/n", "/anonymous", "bad:/n"] })).toThrow("Duplicate mount point: /n");
+  await expect(plan({ Binds: ["named:/n", "/anonymous", "bad:/n"] })).rejects.toThrow("Duplicate mount point: /n");
   await Bun.sleep(20);
   expect(events.map(({ action }) => action)).toEqual(["create", "create", "destroy"]);
-  const planned = plan({ Binds: ["named:/n"] }, { "/x": {} });
+  const planned = await plan({ Binds: ["named:/n"] }, { "/x": {} });
   await mounts.removeAnonymous(planned);
   expect(events.filter(({ action }) => action === "destroy")).toHaveLength(2);
   expect(events.filter(({ action, id }) => action === "destroy" && id === "named")).toEqual([]);

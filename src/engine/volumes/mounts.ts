@@ -2,16 +2,19 @@
 import { closeSync, mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, errorMessage, internal } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
-import { mount, mountFlags, unmountIfMounted } from "../../linux/mount.ts";
+import { mount, mountFlags, restrictionsOf, unmountIfMounted } from "../../linux/mount.ts";
 import { openFlags, openInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import type { SpecMount } from "../../oci/runtime-spec.ts";
 import { atLeastKernel } from "../../runtime/spec/seccomp.ts";
 import { mergeTmpfsOptions } from "../../runtime/spec/tmpfs.ts";
 import { copyUp } from "./copy-up.ts";
+import { isPlain } from "./drivers/access.ts";
 import { byDepth, type MountPlan } from "./mount-plan.ts";
 import { type PlanInput, planMounts } from "./plan-mounts.ts";
 import { effectivePropagation } from "./propagation.ts";
+import { localDriver, type VolumeRecord } from "./volume-store.ts";
 import type { ContainerUsage, Volumes } from "./volumes.ts";
 
 export interface ContainerMountsDependencies {
@@ -22,6 +25,7 @@ export interface ContainerMountsDependencies {
   /** Directory for the mounts that pin subpaths of volumes: `<it>/<container>/<n>`. */
   pinRoot: string;
   host: Pick<HostFacts, "kernelRelease">;
+  log: Pick<Logger, "warn">;
 }
 
 export class ContainerMounts {
@@ -32,7 +36,7 @@ export class ContainerMounts {
   }
 
   /** At create. Volumes made for a plan that fails are removed again. */
-  plan(input: PlanInput): MountPlan[] {
+  async plan(input: PlanInput): Promise<MountPlan[]> {
     const { volumes, dataRoot } = this.deps;
     const made: string[] = [];
     const maker = {
@@ -40,7 +44,7 @@ export class ContainerMounts {
       dataPath: (name: string) => volumes.store.dataPath(name),
     };
     try {
-      return planMounts(maker, dataRoot, input, made);
+      return await planMounts(maker, dataRoot, input, made);
     } catch (error) {
       void volumes.removeUnused(made);
       throw error;
@@ -52,37 +56,81 @@ export class ContainerMounts {
     return this.deps.volumes.removeUnused(plans.flatMap(({ anonymous, name }) => (anonymous && name ? [name] : [])));
   }
 
-  /** At start, with the root mounted: fills new volumes, makes missing bind sources, pins subpaths. Undone by `release`. */
+  /** At start, with the root mounted: mounts and fills volumes, makes missing bind sources, pins subpaths. Undone by `release`. */
   async toSpecMounts(plans: readonly MountPlan[], rootfs: string, containerId: string): Promise<SpecMount[]> {
     const ordered = byDepth(plans);
-    await this.fillVolumes(ordered, rootfs, containerId);
+    const located = await this.hold(ordered, rootfs, containerId);
     try {
-      return ordered.map((plan, index) =>
+      return located.map((plan, index) =>
         plan.type === "tmpfs" ? tmpfsMount(plan, rootfs) : this.bindMount(plan, containerId, index),
       );
     } catch (error) {
       this.unpin(ordered, containerId);
+      await this.letGo(ordered, containerId);
       throw error;
     }
   }
 
   /**
-   * Fills new volumes from the mounted root. Start does it; `docker cp` into a container that never ran must do it first, or its
-   * file would make the volume look filled.
+   * Mounts the volumes that are not there without, and fills new ones from the mounted root; the plans returned say where they are.
+   * Start does it; `docker cp` into a container that never ran must do it first, as a `user` of its own, or its file would make the
+   * volume look filled. Undone by `letGo`.
    */
-  async fillVolumes(plans: readonly MountPlan[], rootfs: string, containerId: string): Promise<void> {
+  async hold(
+    plans: readonly MountPlan[],
+    rootfs: string,
+    containerId: string,
+    user = containerId,
+  ): Promise<MountPlan[]> {
+    const located: MountPlan[] = [];
+    try {
+      for (const plan of plans) located.push(await this.holdOne(plan, rootfs, containerId, user));
+      return located;
+    } catch (error) {
+      await this.letGo(located, user);
+      throw error;
+    }
+  }
+
+  /** Idempotent. A driver that fails has nobody to tell but the log. */
+  async letGo(plans: readonly MountPlan[], user: string): Promise<void> {
+    const { volumes, log } = this.deps;
     for (const plan of plans) {
-      if (plan.type !== "volume") continue;
-      // Whoever copies or replaces the volume keeps a start waiting here, whether it has something to fill or not.
-      await this.deps.volumes.locks.run(plan.name ?? "", async () => {
-        if (plan.copyData) await this.fill(plan, rootfs, containerId);
+      const record = volumeOf(volumes, plan);
+      if (record === undefined || isPlain(record)) continue;
+      await volumes.access.release(record, userOf(plan, user)).catch((error: unknown) => {
+        log.warn("a volume could not be unmounted", { volume: record.name, error: errorMessage(error) });
       });
     }
   }
 
+  /** A container that outlived the daemon has its volumes still. */
+  adopt(plans: readonly MountPlan[], containerId: string): void {
+    for (const plan of plans) {
+      const record = volumeOf(this.deps.volumes, plan);
+      if (record !== undefined) this.deps.volumes.access.adopt(record, userOf(plan, containerId));
+    }
+  }
+
+  private async holdOne(plan: MountPlan, rootfs: string, containerId: string, user: string): Promise<MountPlan> {
+    const { volumes } = this.deps;
+    const record = volumeOf(volumes, plan);
+    if (record === undefined) return plan;
+    // Whoever copies or replaces the volume keeps a start waiting here, whether it has something to fill or not.
+    return volumes.locks.run(record.name, async () => {
+      const source = await volumes.access.acquire(record, userOf(plan, user));
+      // What goes into a tmpfs would be gone with its last user.
+      if (plan.copyData && record.options?.["type"] !== "tmpfs") {
+        await this.fill({ ...plan, source }, record, rootfs, containerId);
+      }
+      return { ...plan, source };
+    });
+  }
+
   /** At the end of a task. Idempotent but for the events. */
-  release(plans: readonly MountPlan[], containerId: string): void {
+  async release(plans: readonly MountPlan[], containerId: string): Promise<void> {
     this.unpin(byDepth(plans), containerId);
+    await this.letGo(plans, containerId);
     for (const { name, driver = "local" } of plans) {
       if (name !== undefined) this.deps.volumes.publish("unmount", name, { container: containerId, driver });
     }
@@ -97,6 +145,8 @@ export class ContainerMounts {
     const options = [
       plan.nonRecursive ? "bind" : "rbind",
       ...(plan.rw ? [] : [this.readOnlyOption(plan, source)]),
+      // A runtime that remounts the bind would lift what the host's own mount forbids: crun does.
+      ...restrictionsOf(source).filter((option) => plan.rw || option !== "ro"),
       ...(propagation === "" ? [] : [propagation]),
     ];
     if (plan.name !== undefined) this.publishMount(plan, containerId);
@@ -161,10 +211,9 @@ export class ContainerMounts {
     return join(this.deps.pinRoot, containerId, String(index));
   }
 
-  private async fill(plan: MountPlan, rootfs: string, containerId: string): Promise<void> {
-    const name = plan.name ?? "";
+  private async fill(plan: MountPlan, record: VolumeRecord, rootfs: string, containerId: string): Promise<void> {
     mkdirSync(plan.source, { recursive: true });
-    const shared = this.deps.usage.usingVolume(name).some((id) => id !== containerId);
+    const shared = !isPlain(record) || this.deps.usage.usingVolume(record.name).some((id) => id !== containerId);
     await copyUp({ rootfs, path: plan.destination, target: plan.source, shared });
   }
 
@@ -177,6 +226,17 @@ export class ContainerMounts {
       "read/write": String(plan.rw),
     });
   }
+}
+
+/** Of a volume that only a plugin knows, what the plan says is enough. */
+function volumeOf(volumes: Volumes, { type, name, driver = localDriver }: MountPlan): VolumeRecord | undefined {
+  if (type !== "volume" || name === undefined) return undefined;
+  return volumes.store.find(name) ?? { name, driver, labels: null, createdAt: "" };
+}
+
+/** One container may have a volume at several places: each is a user. */
+function userOf({ destination }: MountPlan, user: string): string {
+  return `${user}:${destination}`;
 }
 
 /** Without a mode of its own, a tmpfs has that of the directory it covers: runc does so, crun does not. */

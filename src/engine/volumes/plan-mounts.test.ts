@@ -4,10 +4,10 @@ import { type MountPlan, toMountPoints } from "./mount-plan.ts";
 import { planMounts } from "./plan-mounts.ts";
 
 /** Plans against volumes that exist in memory only. */
-function plan(hostConfig: HostConfig, config: ContainerConfig = {}, from: MountPlan[] = []): MountPlan[] {
+function plan(hostConfig: HostConfig, config: ContainerConfig = {}, from: MountPlan[] = []): Promise<MountPlan[]> {
   let count = 0;
   const volumes = {
-    ensure: ({ name, labels = null }: { name?: string; labels?: Record<string, string> | null }) => ({
+    ensure: async ({ name, labels = null }: { name?: string; labels?: Record<string, string> | null }) => ({
       name: name || `anonymous${count++}`,
       driver: "local" as const,
       labels,
@@ -19,10 +19,10 @@ function plan(hostConfig: HostConfig, config: ContainerConfig = {}, from: MountP
   return planMounts(volumes, "/data", input, []);
 }
 
-const show = (...args: Parameters<typeof plan>) => toMountPoints(plan(...args));
+const show = async (...args: Parameters<typeof plan>) => toMountPoints(await plan(...args));
 
-test("inspect shows mounts as dockerd 28.5 does", () => {
-  const shown = show(
+test("inspect shows mounts as dockerd 28.5 does", async () => {
+  const shown = await show(
     {
       Binds: ["anon:/v", "/usr:/ro:ro", "subv:/c:ro,nocopy", "/usr:/d:rslave", "/usr:/e:z", "/anonb"],
       Mounts: [{ Type: "tmpfs", Target: "/mt", TmpfsOptions: { SizeBytes: 1048576 } }],
@@ -52,16 +52,16 @@ test("inspect shows mounts as dockerd 28.5 does", () => {
   ] as never);
 });
 
-test("what shows the engine's own data is a slave, unless the user says what cannot be", () => {
-  expect(show({ Binds: ["/:/r"] })[0]).toMatchObject({ Propagation: "rslave", Mode: "" });
-  expect(() => plan({ Binds: ["/:/r:rprivate"] })).toThrow(
+test("what shows the engine's own data is a slave, unless the user says what cannot be", async () => {
+  expect((await show({ Binds: ["/:/r"] }))[0]).toMatchObject({ Propagation: "rslave", Mode: "" });
+  await expect(plan({ Binds: ["/:/r:rprivate"] })).rejects.toThrow(
     'invalid mount config: must use either propagation mode "rslave" or "rshared" when mount source is within the daemon root, daemon root: "/data", bind mount source: "/", propagation: "rprivate"',
   );
 });
 
-test("volumes from another container lose nothing but the copy, and :ro makes them read-only", () => {
-  const [first] = plan({ Binds: ["data:/d"] });
-  const [taken] = plan({ VolumesFrom: ["other:ro"] }, {}, [first as MountPlan]);
+test("volumes from another container lose nothing but the copy, and :ro makes them read-only", async () => {
+  const [first] = await plan({ Binds: ["data:/d"] });
+  const [taken] = await plan({ VolumesFrom: ["other:ro"] }, {}, [first as MountPlan]);
   expect(taken).toEqual({ ...(first as MountPlan), mode: "", rw: false, copyData: false });
 });
 
@@ -101,8 +101,8 @@ describe("what is refused", () => {
     ["/a:/b:c:d", subject("/a:/b:c:d", "")],
     ["/a:rw", subject("/a:rw", "")],
   ];
-  test.each(binds)("-v %s", (raw, message) => {
-    expect(() => plan({ Binds: [raw] })).toThrow(message);
+  test.each(binds)("-v %s", async (raw, message) => {
+    await expect(plan({ Binds: [raw] })).rejects.toThrow(message);
   });
 
   const invalid = (type: string, reason: string) => `invalid mount config for type "${type}": ${reason}`;
@@ -152,8 +152,8 @@ describe("what is refused", () => {
     ],
     [{ Type: "image", Target: "/a" }, invalid("image", "field Source must not be empty")],
   ];
-  test.each(mounts)("--mount %j", (mount, message) => {
-    expect(() => plan({ Mounts: [mount] })).toThrow(message);
+  test.each(mounts)("--mount %j", async (mount, message) => {
+    await expect(plan({ Mounts: [mount] })).rejects.toThrow(message);
   });
 
   test.each([
@@ -167,7 +167,7 @@ describe("what is refused", () => {
     [{ VolumesFrom: ["base:xx"] }, "invalid mode: xx"],
     [{ VolumesFrom: ["base:nocopy"] }, "invalid mode: nocopy"],
     [{ VolumesFrom: ["base:rshared"] }, "invalid mode: rshared"],
-  ])("%j", (hostConfig, message) => {
-    expect(() => plan(hostConfig)).toThrow(message);
+  ])("%j", async (hostConfig, message) => {
+    await expect(plan(hostConfig)).rejects.toThrow(message);
   });
 });

@@ -4,7 +4,7 @@ import { invalidArgument } from "../../base/errors.ts";
 import { clean, type ParsedMount, parseBind, parseMount, parseTmpfs, parseVolumesFrom } from "./mount-parse.ts";
 import type { MountPlan } from "./mount-plan.ts";
 import { guardDataRoot } from "./propagation.ts";
-import type { VolumeRecord, VolumeRequest } from "./volume-store.ts";
+import { localDriver, type VolumeRecord, type VolumeRequest } from "./volume-store.ts";
 
 export interface PlanInput {
   containerId: string;
@@ -18,7 +18,7 @@ export interface PlanInput {
 }
 
 export interface VolumeMaker {
-  ensure(request: VolumeRequest): VolumeRecord;
+  ensure(request: VolumeRequest): Promise<VolumeRecord>;
   dataPath(name: string): string;
 }
 
@@ -26,7 +26,12 @@ export interface VolumeMaker {
  * Makes the volumes that are missing and returns the plans. Throws Docker's messages; volumes without a name that were made until
  * then are in `made`, for the caller to remove.
  */
-export function planMounts(volumes: VolumeMaker, dataRoot: string, input: PlanInput, made: string[]): MountPlan[] {
+export async function planMounts(
+  volumes: VolumeMaker,
+  dataRoot: string,
+  input: PlanInput,
+  made: string[],
+): Promise<MountPlan[]> {
   const { config, hostConfig, imageVolumes } = input;
   const tmpfs = Object.entries(hostConfig.Tmpfs ?? {}).map(([target, options]) => parseTmpfs(target, options));
   const tmpfsTargets = new Set(tmpfs.map((plan) => plan.destination));
@@ -35,13 +40,13 @@ export function planMounts(volumes: VolumeMaker, dataRoot: string, input: PlanIn
     for (const plan of inherited(spec, input)) plans.set(plan.destination, plan);
   }
   const own = new Set<string>();
-  const add = (parsed: ParsedMount, guarded: MountPlan) => {
+  const add = async (parsed: ParsedMount, guarded: MountPlan) => {
     const { destination } = guarded;
     if (own.has(destination)) throw duplicate(destination);
     own.add(destination);
     plans.set(
       destination,
-      guarded.type === "volume" ? withVolume(volumes, { ...parsed, plan: guarded }, made) : guarded,
+      guarded.type === "volume" ? await withVolume(volumes, { ...parsed, plan: guarded }, made) : guarded,
     );
   };
   for (const raw of hostConfig.Binds ?? []) {
@@ -51,16 +56,16 @@ export function planMounts(volumes: VolumeMaker, dataRoot: string, input: PlanIn
     const { plan } = parsed;
     const shallow = input.readOnlyNonRecursive && plan.type === "bind" && !plan.rw;
     const settled = shallow ? { ...plan, readOnlyNonRecursive: true } : plan;
-    add(parsed, guardDataRoot(settled, explicit, dataRoot));
+    await add(parsed, guardDataRoot(settled, explicit, dataRoot));
   }
   for (const mount of hostConfig.Mounts ?? []) {
     const parsed = parseMount(mount);
-    add(parsed, guardDataRoot(parsed.plan, Boolean(mount.BindOptions?.Propagation), dataRoot));
+    await add(parsed, guardDataRoot(parsed.plan, Boolean(mount.BindOptions?.Propagation), dataRoot));
   }
   for (const target of new Set([...Object.keys(config.Volumes ?? {}), ...imageVolumes].map(clean))) {
     if (plans.has(target) || tmpfsTargets.has(target)) continue;
     if (target === "/") throw invalidArgument("invalid specification: destination can't be '/'");
-    plans.set(target, imageVolume(volumes, target, made));
+    plans.set(target, await imageVolume(volumes, target, hostConfig.VolumeDriver ?? "", made));
   }
   // --tmpfs lies over what other containers or --mount put there.
   return [...[...plans.values()].filter((plan) => !tmpfsTargets.has(plan.destination)), ...tmpfs];
@@ -74,12 +79,12 @@ function inherited(spec: string, input: PlanInput): MountPlan[] {
     .map((plan) => ({ ...plan, mode: "", rw: plan.rw && rw, copyData: false }));
 }
 
-function withVolume(
+async function withVolume(
   volumes: VolumeMaker,
   { plan, driver, driverOptions, labels }: ParsedMount,
   made: string[],
-): MountPlan {
-  const record = volumes.ensure({
+): Promise<MountPlan> {
+  const record = await volumes.ensure({
     ...(plan.name === undefined ? {} : { name: plan.name }),
     ...(driver === undefined ? {} : { driver }),
     options: driverOptions ?? null,
@@ -87,11 +92,16 @@ function withVolume(
   });
   if (plan.anonymous) made.push(record.name);
   // What Docker shows for a volume without a mode of its own.
-  return { ...plan, ...located(volumes, record), mode: plan.mode || "z" };
+  return { ...plan, ...located(volumes, record), mode: plan.mode || (record.driver === localDriver ? "z" : "") };
 }
 
-function imageVolume(volumes: VolumeMaker, destination: string, made: string[]): MountPlan {
-  const record = volumes.ensure({});
+async function imageVolume(
+  volumes: VolumeMaker,
+  destination: string,
+  driver: string,
+  made: string[],
+): Promise<MountPlan> {
+  const record = await volumes.ensure({ driver });
   made.push(record.name);
   return {
     type: "volume",
@@ -107,7 +117,7 @@ function imageVolume(volumes: VolumeMaker, destination: string, made: string[]):
 }
 
 function located(volumes: VolumeMaker, { name, driver }: VolumeRecord) {
-  return { name, driver, source: volumes.dataPath(name) };
+  return { name, driver, source: driver === localDriver ? volumes.dataPath(name) : "" };
 }
 
 function duplicate(destination: string) {

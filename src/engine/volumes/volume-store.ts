@@ -6,14 +6,25 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { conflict, errorCode, internal, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import {
+  conflict,
+  EngineError,
+  errorCode,
+  internal,
+  invalidArgument,
+  notFound,
+  withPrefix,
+} from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
 import * as files from "../../linux/files.ts";
 import type { Database } from "../../metadata/database.ts";
+import { checkOptions } from "./drivers/local-options.ts";
 
 export interface VolumeRecord {
   name: string;
-  driver: "local";
+  /** `local`, or a plugin's name: then nothing but this record is kept here. */
+  driver: string;
+  options?: Record<string, string> | null;
   /** Null: the API shows it so when none were given. */
   labels: Record<string, string> | null;
   /** RFC 3339, seconds. */
@@ -41,6 +52,7 @@ export interface VolumeRequest {
 /** On volumes that were made without a name: what `volume prune` removes by default. */
 export const anonymousLabel = "com.docker.volume.anonymous";
 
+export const localDriver = "local";
 const removedPrefix = ".removed-";
 const stagedPrefix = ".staged-";
 
@@ -67,7 +79,9 @@ export class VolumeStore {
       if (left) await rm(join(this.root, entry), { recursive: true, force: true });
       else if (this.find(entry) === undefined) removeEmpty(join(this.root, entry));
     }
-    for (const { name } of this.list()) mkdirSync(this.dataPath(name), { recursive: true });
+    for (const { name, driver } of this.list()) {
+      if (driver === localDriver) mkdirSync(this.dataPath(name), { recursive: true });
+    }
   }
 
   find(name: string): VolumeRecord | undefined {
@@ -90,13 +104,18 @@ export class VolumeStore {
     return join(this.root, name, "_data");
   }
 
-  /** Idempotent: a volume that is there already is returned as it is, whatever labels are asked for, as in Docker. */
-  create(request: VolumeRequest): { record: VolumeRecord; created: boolean } {
+  /** Remembers a volume that a plugin keeps. */
+  addForeign(record: VolumeRecord): void {
+    this.database.run("INSERT OR IGNORE INTO volumes VALUES (?, ?)", record.name, JSON.stringify(record));
+  }
+
+  /** Idempotent: a volume that is there already is returned as it is, whatever is asked for, as in Docker. */
+  create(request: VolumeRequest, anonymous = !request.name): { record: VolumeRecord; created: boolean } {
     const name = request.name || newId();
     checkRequest(name, request);
     const existing = this.find(name);
     if (existing !== undefined) return { record: existing, created: false };
-    const record = newRecord(name, request);
+    const record = newRecord(name, request, anonymous);
     makeDirectory(join(this.root, name), 0o701, name);
     makeDirectory(this.dataPath(name), 0o755, name);
     this.database.run("INSERT INTO volumes VALUES (?, ?)", name, JSON.stringify(record));
@@ -144,7 +163,10 @@ export class VolumeStore {
 
   /** Forgets a volume at once; resolves when its data is gone. Whether it is in use is the caller's to know. */
   async remove(name: string): Promise<void> {
-    this.get(name);
+    if (this.get(name).driver !== localDriver) {
+      this.database.run("DELETE FROM volumes WHERE name = ?", name);
+      return;
+    }
     const grave = join(this.root, `${removedPrefix}${newId()}`);
     try {
       renameSync(join(this.root, name), grave);
@@ -156,17 +178,19 @@ export class VolumeStore {
   }
 }
 
-function newRecord(name: string, request: VolumeRequest): VolumeRecord {
-  const labels = request.name ? (request.labels ?? null) : { ...request.labels, [anonymousLabel]: "" };
-  return { name, driver: "local", labels, createdAt: `${new Date().toISOString().slice(0, 19)}Z` };
+/** RFC 3339, seconds. */
+function now(): string {
+  return `${new Date().toISOString().slice(0, 19)}Z`;
+}
+
+export function newRecord(name: string, request: VolumeRequest, anonymous = !request.name): VolumeRecord {
+  const labels = anonymous ? { ...request.labels, [anonymousLabel]: "" } : (request.labels ?? null);
+  return { name, driver: request.driver || localDriver, labels, options: request.options ?? null, createdAt: now() };
 }
 
 /** Throws for what cannot be a volume, in dockerd's words. */
-export function checkRequest(name: string, { driver = "local", options }: VolumeRequest): void {
+export function checkRequest(name: string, { options }: VolumeRequest): void {
   const fail = (reason: string) => `create ${name}: ${reason}`;
-  if (driver !== "" && driver !== "local") {
-    throw notFound(fail(`error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`));
-  }
   if (name.length === 1) {
     throw invalidArgument(fail("volume name is too short, names should be at least two alphanumeric characters"));
   }
@@ -178,11 +202,10 @@ export function checkRequest(name: string, { driver = "local", options }: Volume
       ),
     );
   }
-  for (const option of Object.keys(options ?? {})) {
-    if (!["type", "o", "device", "size"].includes(option)) {
-      throw invalidArgument(fail(`invalid option: ${JSON.stringify(option)}`));
-    }
-    throw notImplemented(fail(`options of the local driver (${option}) are not supported yet`));
+  try {
+    checkOptions(options ?? {});
+  } catch (error) {
+    throw error instanceof EngineError ? withPrefix(fail(""), error) : error;
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorKind } from "../../base/errors.ts";
 import { Database } from "../../metadata/database.ts";
+import { noDrivers } from "./drivers/testing.ts";
 import { VolumeStore } from "./volume-store.ts";
 import { type VolumeEvent, Volumes } from "./volumes.ts";
 
@@ -21,6 +22,7 @@ beforeEach(() => {
   volumes = new Volumes({
     store: new VolumeStore(database, join(directory, "volumes")),
     usage: { usingVolume: (name) => users.get(name) ?? [] },
+    drivers: noDrivers,
     publish: (event) => events.push(event),
   });
 });
@@ -76,7 +78,17 @@ test("messages are dockerd's", async () => {
     "invalid-argument",
     'create aa: invalid option: "bogus"',
   ]);
-  expect((await message(volumes.create({ Name: "aa", DriverOpts: { type: "nfs" } })))?.[0]).toBe("not-implemented");
+  for (const [DriverOpts, reason] of [
+    [{ type: "nfs" }, 'missing required option: "device"'],
+    [{ o: "ro", device: "x" }, 'missing required option: "type"'],
+    [{ size: "banana" }, "invalid size: 'banana'"],
+    [{ size: "1m" }, "quota size requested but no quota support"],
+  ] as const) {
+    expect(await message(volumes.create({ Name: "aa", DriverOpts }))).toEqual([
+      "invalid-argument",
+      `create aa: ${reason}`,
+    ]);
+  }
   expect(await message(volumes.inspect("nope"))).toEqual(["not-found", "get nope: no such volume"]);
   expect(await message(volumes.remove("nope", { force: false }))).toEqual(["not-found", "get nope: no such volume"]);
   expect(await message(volumes.remove("nope", { force: true }))).toBeUndefined();

@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { ByteReader } from "./byte-reader.ts";
 import type { HttpHandler, HttpResponse } from "./message.ts";
+import { peerOf } from "./peer.ts";
 import { RequestBody } from "./request-body.ts";
 import { HttpProtocolError, maxHeadBytes, parseRequestHead, type RequestHead } from "./request-head.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -80,8 +81,19 @@ export class Connection {
       if (head.expectsContinue && !answered) this.writer.sendContinue().catch(() => {});
     });
     try {
-      const { method, path, query, headers } = head;
-      const request = { method, path, query, headers, body, bodyLength: body.length, signal: abort.signal };
+      const { method, target, path, query, headers } = head;
+      const peer = () => peerOf(this.socket);
+      const request = {
+        method,
+        target,
+        path,
+        query,
+        headers,
+        body,
+        bodyLength: body.length,
+        signal: abort.signal,
+        peer,
+      };
       const response = await this.options.handler(request);
       answered = true;
       if (response.upgrade || isStream(response)) this.phase = "streaming";

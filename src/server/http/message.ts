@@ -2,8 +2,17 @@
 import type { Duplex } from "node:stream";
 import type { Bytes } from "../../base/streams.ts";
 
+export interface Peer {
+  /** The certificate's common name. */
+  name: string;
+  /** PEM. */
+  certificates: string[];
+}
+
 export interface HttpRequest {
   readonly method: string;
+  /** As the client wrote it, with its query. */
+  readonly target?: string;
   /** Percent-decoded. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -15,6 +24,8 @@ export interface HttpRequest {
   readonly bodyLength: number | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** Who the client is by its certificate, if it showed one that was verified. */
+  readonly peer?: () => Peer | undefined;
 }
 
 /** What a streamed body yields. Strings are sent as UTF-8. */

@@ -17,6 +17,7 @@ export type BodyFraming = { kind: "none" } | { kind: "length"; length: number } 
 
 export interface RequestHead {
   readonly method: string;
+  readonly target: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: ReadonlyMap<string, string>;
@@ -46,6 +47,7 @@ export function parseRequestHead(text: string): RequestHead {
   const connection = (headers.get("connection") ?? "").toLowerCase();
   return {
     method: match[1] as string,
+    target: match[2] as string,
     ...parseTarget(match[2] as string),
     headers,
     framing: bodyFraming(headers, http11),

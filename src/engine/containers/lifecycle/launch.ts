@@ -117,7 +117,7 @@ export class Launcher {
    * root is left to the removal, which need not wait until the kernel has written back what is about to be deleted.
    */
   async teardown({ record }: Container, { removing = false } = {}): Promise<void> {
-    this.deps.mounts.release(record.mounts, record.id);
+    await this.deps.mounts.release(record.mounts, record.id);
     if (!removing) await this.deps.snapshotter.unmount(record.id);
     await this.removeTask(record);
   }

@@ -50,7 +50,7 @@ export class VolumeBackups {
 
   async create(request: VolumeBackupRequest): Promise<VolumeBackup> {
     const { Name = "", Volume = "", Schedule = "", Keep = defaultKeep, Directory = "" } = request;
-    this.deps.volumes.store.get(Volume);
+    await this.deps.volumes.get(Volume);
     const name = Name || Volume;
     checkName(name);
     if (!Number.isInteger(Keep) || Keep < 1) throw invalidArgument("invalid number of backups to keep: at least 1");

@@ -23,7 +23,7 @@ export class VolumeSnapshots {
 
   /** Copies the volume at one moment. Rejects `conflict` when the name is taken. */
   async create(volume: string, request: VolumeSnapshotRequest, signal: AbortSignal): Promise<VolumeSnapshot> {
-    const source = this.data.volumes.store.get(volume);
+    const source = await this.data.volumes.get(volume);
     const name = request.Name || freeName(volume, (taken) => this.exists(taken));
     checkName(name);
     if (this.exists(name)) throw conflict(`a snapshot ${name} exists already`);
@@ -40,7 +40,7 @@ export class VolumeSnapshots {
 
   /** A copy of the volume at one moment, without a name: it is gone when it is disposed of, or the daemon ends. */
   async copy(volume: string, signal: AbortSignal): Promise<SnapshotDirectory> {
-    this.data.volumes.store.get(volume);
+    await this.data.volumes.get(volume);
     const directory = this.store.makeDirectory();
     try {
       await this.data.copyOut(volume, directory.path, signal);
@@ -96,7 +96,7 @@ export class VolumeSnapshots {
   /** Makes a volume with the data of another. */
   async clone(volume: string, name: string, labels: PlaceOptions["labels"], signal: AbortSignal): Promise<Volume> {
     const { volumes } = this.data;
-    const source = volumes.store.get(volume);
+    const source = await volumes.get(volume);
     if (volumes.store.find(name) !== undefined) throw conflict(`create ${name}: a volume of this name exists already`);
     await this.data.place(name, { replace: false, labels: labels ?? source.labels }, (directory) =>
       this.data.copyOut(volume, directory, signal),

@@ -7,6 +7,7 @@ import type { Digest } from "../../../oci/digest.ts";
 import { digestOf } from "../../../oci/digest.ts";
 import type { Repository } from "../../../remote/repository.ts";
 import { VolumeData } from "../data.ts";
+import { noDrivers } from "../drivers/testing.ts";
 import { SnapshotStore } from "../snapshots/snapshot-store.ts";
 import { VolumeSnapshots } from "../snapshots/snapshots.ts";
 import { VolumeStore } from "../volume-store.ts";
@@ -53,7 +54,12 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "gantry-artifacts-"));
   database = new Database(":memory:");
   store = new VolumeStore(database, join(directory, "volumes"));
-  const volumes = new Volumes({ store, usage: { usingVolume: () => [] }, publish: () => undefined });
+  const volumes = new Volumes({
+    store,
+    usage: { usingVolume: () => [] },
+    drivers: noDrivers,
+    publish: () => undefined,
+  });
   const data = new VolumeData(volumes, { whileStill: (_, work) => work(), whileIdle: (_, work) => work() });
   const snapshots = new VolumeSnapshots(new SnapshotStore(database, join(directory, "snapshots")), data);
   repository = new MemoryRepository();

@@ -45,7 +45,7 @@ export class VolumeArtifacts {
     if (reference.tag === undefined) throw invalidArgument("cannot push a digest reference");
     const { signal, credentials, progress } = options;
     progress({ status: `Reading volume ${volume}` });
-    const { labels } = this.data.volumes.store.get(volume);
+    const { labels } = await this.data.volumes.get(volume);
     await using archive = await this.archives.gzip(volume, signal);
     const manifest = encodeManifest(volume, labels, archive);
     await this.visit(reference, "push", credentials, signal, async (repository) => {
