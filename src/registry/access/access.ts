@@ -3,7 +3,7 @@
 import { RegistryError } from "../api/http-error.ts";
 import type { Need } from "../api/router.ts";
 import { fullGrant, type Grant, type Rules } from "./grant.ts";
-import { basicCredentials, type Htpasswd } from "./htpasswd.ts";
+import { basicCredentials, type Htpasswd, isAnonymous } from "./htpasswd.ts";
 
 export interface Access {
   /**
@@ -44,7 +44,7 @@ export class BasicAccess implements Access {
     const credentials = basicCredentials(header);
     if (credentials) {
       if (!(await this.users.verify(credentials))) throw this.challenge("invalid authorization credential");
-    } else if (header !== null || !need || !this.rules.allows(undefined, stored, need.action)) {
+    } else if (!isAnonymous(header) || !need || !this.rules.allows(undefined, stored, need.action)) {
       // The version check too: by its refusal clients learn that there are passwords.
       throw this.challenge("authentication required");
     }

@@ -62,6 +62,9 @@ test("rules: users with their rights, everyone else reads", async () => {
   ]);
   expect([await tags(undefined, "public/x"), await tags(undefined, "team/x")]).toEqual([404, 401]);
   expect((await r.request("GET", "/v2/")).status).toBe(401);
+  const nobody = { authorization: `Basic ${btoa(":")}` };
+  expect((await r.request("GET", "public/x/tags/list", null, nobody)).status).toBe(404);
+  expect((await r.request("GET", "team/x/tags/list", null, nobody)).status).toBe(401);
 });
 
 test("the catalogue shows what may be pulled from", async () => {

@@ -79,10 +79,15 @@ export function parseHtpasswd(text: string): Map<string, string> {
   return users;
 }
 
+/** Whether nobody claims to be anybody: without the header, or with neither name nor password in it, as podman and skopeo have it. */
+export function isAnonymous(header: string | null): boolean {
+  return header === null || /^basic +Og==$/i.test(header);
+}
+
 export function basicCredentials(header: string | null): UserCredentials | undefined {
   const match = /^basic +([A-Za-z0-9+/=]+)$/i.exec(header ?? "");
   if (!match) return undefined;
   const text = Buffer.from(match[1] ?? "", "base64").toString("utf8");
   const colon = text.indexOf(":");
-  return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+  return colon <= 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }

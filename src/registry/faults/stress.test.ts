@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf } from "../../oci/digest.ts";
+import { mediaTypes } from "../../oci/manifest.ts";
 import { type PostgresServer, startPostgres } from "../metadata/postgres-server.ts";
 import { type S3Server, startS3 } from "../storage/s3-server.ts";
 import { imageManifest, testRegistry } from "../testing.ts";
@@ -75,3 +76,31 @@ test("two instances serve the same content, and go on with each other's uploads"
   expect(await two.registry.collect()).toMatchObject({ links: 3, blobs: 3 });
   expect((await one.request("HEAD", `x/blobs/${digestOf("layer")}`)).status).toBe(404);
 }, 20_000);
+
+test("a database that ends is 503 for as long as it is gone, and nothing that was acknowledged goes with it", async () => {
+  const [one, two] = await pair();
+  await using _one = one;
+  await using _two = two;
+  await one.pushImage("x", "t", "layer");
+  const begun = await one.request("POST", "x/blobs/uploads/");
+  const at = begun.headers.get("location") ?? "";
+  await one.request("PATCH", at, "before, ");
+  await postgres.crash();
+  for (const [r, path] of [
+    [one, "x/manifests/t"],
+    [two, `x/blobs/${digestOf("layer")}`],
+    [two, "/readyz"],
+  ] as const) {
+    expect((await r.request("GET", path)).status).toBe(503);
+  }
+  const put = await two.request("PUT", "x/manifests/u", imageManifest("layer"), {
+    "content-type": mediaTypes.ociManifest,
+  });
+  expect(put.status).toBe(503);
+  await postgres.start();
+  for (const r of [one, two])
+    expect(await (await r.request("GET", "x/manifests/t")).text()).toBe(imageManifest("layer"));
+  expect((await two.request("GET", "x/manifests/u")).status).toBe(404);
+  const whole = await two.request("PUT", `${at}?digest=${digestOf("before, after")}`, "after");
+  expect(whole.status).toBe(201);
+}, 30_000);

@@ -8,6 +8,9 @@ const versions = "/usr/lib/postgresql";
 export interface PostgresServer extends AsyncDisposable {
   /** Of a new and empty database. */
   newDatabase(): Promise<string>;
+  /** Ends it as a crash would; it answers again when `start` is over. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
 }
 
 /** The directory of the newest version's programs; undefined when there is none. */
@@ -32,29 +35,36 @@ export async function startPostgres(): Promise<PostgresServer> {
     if (exitCode !== 0) throw new Error(`${argv[0]}: ${stderr.toString()}`);
   };
   run(join(programs, "initdb"), "-D", data, "-A", "trust", "-U", "gantry", "-E", "UTF8", "--no-sync");
-  const settings = [`-k${directory}`, "-clisten_addresses=", "-cmax_connections=200", "-cshared_buffers=16MB"];
-  const server = Bun.spawn([...as, join(programs, "postgres"), "-D", data, ...settings], {
-    cwd: directory,
-    stdout: "ignore",
-    stderr: "ignore",
-  });
   const query = (sql: string) =>
     Bun.spawnSync([join(programs, "psql"), "-h", directory, "-U", "gantry", "-d", "postgres", "-qc", sql]).exitCode ===
     0;
-  for (let attempt = 0; !query("SELECT 1"); attempt++) {
-    if (attempt > 200) throw new Error("PostgreSQL did not start");
-    await Bun.sleep(50);
-  }
+  const settings = [`-k${directory}`, "-clisten_addresses=", "-cmax_connections=200", "-cshared_buffers=16MB"];
+  let server: Bun.Subprocess;
+  const start = async () => {
+    server = Bun.spawn([...as, join(programs, "postgres"), "-D", data, ...settings], {
+      ...{ cwd: directory, stdout: "ignore", stderr: "ignore" },
+    });
+    for (let attempt = 0; !query("SELECT 1"); attempt++) {
+      if (attempt > 200) throw new Error("PostgreSQL did not start");
+      await Bun.sleep(50);
+    }
+  };
+  const stop = async (signal: NodeJS.Signals) => {
+    server.kill(signal);
+    await server.exited;
+  };
+  await start();
   let count = 0;
   return {
+    start,
+    crash: () => stop("SIGQUIT"),
     newDatabase: async () => {
       const name = `registry_${count++}`;
       if (!query(`CREATE DATABASE ${name}`)) throw new Error(`cannot create ${name}`);
       return `postgres://gantry@localhost/${name}?host=${encodeURIComponent(directory)}`;
     },
     [Symbol.asyncDispose]: async () => {
-      server.kill("SIGINT");
-      await server.exited;
+      await stop("SIGINT");
       rmSync(directory, { recursive: true, force: true });
     },
   };

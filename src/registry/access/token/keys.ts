@@ -24,6 +24,7 @@ export class SigningKeys {
   private readonly tokenMillis: number;
   private keys: readonly { stored: StoredKey; jwk: JWK }[] = [];
   private readAt = 0;
+  private making: Promise<void> | undefined;
 
   constructor(index: KeyIndex, algorithm: KeyAlgorithm, rotateMillis: number, tokenMillis: number) {
     this.index = index;
@@ -37,7 +38,10 @@ export class SigningKeys {
     if (this.readAt + reloadMillis < Date.now()) await this.reload();
     const newest = this.keys.find(({ jwk }) => jwk.alg === this.algorithm);
     if (newest && newest.stored.created + this.rotateMillis > Date.now()) return this.toSigningKey(newest);
-    await this.make();
+    this.making ??= this.make().finally(() => {
+      this.making = undefined;
+    });
+    await this.making;
     return this.current();
   }
 

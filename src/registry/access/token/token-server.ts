@@ -5,7 +5,7 @@
 import { SignJWT } from "jose";
 import type { KeyIndex } from "../../metadata/key-index.ts";
 import type { Action, Rules } from "../grant.ts";
-import { basicCredentials, type Htpasswd } from "../htpasswd.ts";
+import { basicCredentials, type Htpasswd, isAnonymous } from "../htpasswd.ts";
 import type { SigningKeys } from "./keys.ts";
 import { type AccessEntry, formatScope, parseScopes } from "./scopes.ts";
 
@@ -55,7 +55,7 @@ export class TokenServer {
   private async byQuery(request: Request, query: URLSearchParams): Promise<Response> {
     const header = request.headers.get("authorization");
     const credentials = basicCredentials(header);
-    if (header !== null && !(credentials && (await this.users.verify(credentials)))) return this.refuse();
+    if (!isAnonymous(header) && !(credentials && (await this.users.verify(credentials)))) return this.refuse();
     if (!credentials && !this.rules.admitsAnonymous) return this.refuse();
     return this.give(credentials?.user, {
       service: query.get("service") ?? this.settings.service,

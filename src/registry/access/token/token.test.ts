@@ -149,7 +149,8 @@ test.each(["ES256", "RS256"])(
     await using r = await testRegistry(change);
     const keys = async (of: TestRegistry) =>
       ((await (await of.request("GET", "/.well-known/jwks.json")).json()) as { keys: Record<string, string>[] }).keys;
-    const first = await tokenOf(r, "alice", "repository:x:pull,push");
+    const [first] = (await Promise.all([1, 2, 3].map(() => tokenOf(r, "alice", "repository:x:pull,push")))) as [string];
+    expect(await keys(r)).toHaveLength(1);
     const [key] = await keys(r);
     expect(key).toMatchObject({ alg: algorithm, use: "sig" });
     expect(Object.keys(key ?? {})).not.toContain("d");
