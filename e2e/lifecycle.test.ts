@@ -40,6 +40,32 @@ test("links have names, --rm outlives a restart, namespaces are joined by name",
     docker cp box:/nothere -
     docker cp box:/etc/./. - | tar -t | grep -c passwd
     docker rm -f box >/dev/null
+    docker run -d --name db busybox sleep 1000 >/dev/null
+    docker run -d --name filler busybox sleep 1000 >/dev/null
+    docker run -d --name web --link db:data busybox sleep 1000 >/dev/null
+    docker stop -t 0 db >/dev/null; docker run -d --name taker busybox sleep 1000 >/dev/null; docker start db >/dev/null
+    [ "$(docker inspect -f '{{.NetworkSettings.IPAddress}}' db)" = "$(docker exec web sh -c 'grep -w data /etc/hosts | head -1 | cut -f1')" ] && echo same
+    docker ps --filter since=db --format '{{.Names}}'
+    docker stop -t 0 taker >/dev/null
+    docker ps --filter since=db --format '{{.Names}}'
+    docker ps -a --filter since=db --format '{{.Names}}'
+    docker run --rm --net container:me --name me busybox true
+    docker rm me
+    docker run -d --name hosted --net host busybox sleep 1000 >/dev/null
+    docker run --rm --link hosted:x busybox true
+    docker network create own >/dev/null; docker run --rm --net own --link nothere:x busybox true && echo ran; docker network rm own
+    docker rm -f db filler web taker hosted >/dev/null
+    docker create --name made -w /made/here busybox true >/dev/null
+    docker cp made:/made - | tar -t
+    docker start -a made
+    docker cp made:/etc/hostname - | tar -xO | grep -c .
+    docker rm made
+    docker run --rm -w /bin/busybox busybox true
+    docker run --rm -e HOME= busybox sh -c 'echo $HOME'
+    docker run --rm -v /proc//sys busybox true >/dev/null 2>&1 || echo refused
+    docker events --until "$(date +%s.%N)" --filter container=made --format '{{.Action}}' | grep -c -e create -e archive-path
+    docker run -d --name box busybox sleep 1000 >/dev/null; e=$(curl -sS --unix-socket "$SOCKET" -X POST -H 'Content-Type: application/json' -d '{"Cmd":["true"]}' http://d/containers/box/exec | cut -d'"' -f4); docker stop -t 0 box >/dev/null; docker start box >/dev/null; api POST "/exec/$e/start" '{}' | tail -1; docker rm -f box >/dev/null
+    api POST '/containers/nothere/attach?stream=1&stdout=1'
     `);
   await session.matches("lifecycle/shared");
 });

@@ -256,6 +256,7 @@ function assemble(base: Base) {
     events,
     log,
     health,
+    forgetExecs: (ended) => execs.forget(ended),
     removeEnded: (ended) => remover.removeEnded(ended),
   });
   const control: ContainerControl = new ContainerControl({ store, lifecycle, freezer, events });
@@ -272,7 +273,7 @@ function assemble(base: Base) {
   const portPublisher = new PortPublisher(networks);
   const containers = new Containers({
     ...{ store, paths, lifecycle, control, remover, events, views },
-    copy: new CopyPoint({ tree: new ChildContainerTree(), snapshotter, events, mounts, binds: bindsFor }),
+    copy: new CopyPoint({ tree: new ChildContainerTree(), snapshotter, events, mounts, paths, binds: bindsFor }),
     committer: new Committer({ freezer, events, commitSnapshot: (id) => snapshotter.commit(id), images }),
     updater: new Updater({
       ...{ store, events },

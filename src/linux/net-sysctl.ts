@@ -1,6 +1,6 @@
 /** Settings of the network namespace that the calling thread is in. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { unavailable } from "../base/errors.ts";
+import { errorCode, unavailable } from "../base/errors.ts";
 import type { Family } from "./inet.ts";
 
 /** Writes a sysctl (`ipv4/ip_forward`). */
@@ -13,10 +13,21 @@ export function hasIpv6(): boolean {
   return existsSync("/proc/sys/net/ipv6/conf/all");
 }
 
-/** A link's setting, `all` being one. On a kernel without IPv6 it is `unavailable` if IPv6 is `wanted`, else there is nothing to do. */
+/**
+ * A link's setting, `all` being one. On a kernel without IPv6 it is `unavailable` if IPv6 is `wanted`, else there is nothing to do;
+ * and so on a link whose MTU is too small for it.
+ */
 export function writeIpv6Setting(link: string, setting: string, value: string, { wanted = true } = {}): void {
-  if (hasIpv6()) writeNetSysctl(`ipv6/conf/${link}/${setting}`, value);
-  else if (wanted) throw unavailable("IPv6 is disabled on this host: the kernel runs without it");
+  if (!hasIpv6()) {
+    if (wanted) throw unavailable("IPv6 is disabled on this host: the kernel runs without it");
+    return;
+  }
+  try {
+    writeNetSysctl(`ipv6/conf/${link}/${setting}`, value);
+  } catch (cause) {
+    if (errorCode(cause) !== "ENOENT") throw cause;
+    if (wanted) throw unavailable(`${link} cannot speak IPv6: that takes an MTU of 1280 or more`, { cause });
+  }
 }
 
 /**

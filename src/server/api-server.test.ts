@@ -8,7 +8,14 @@ import { ask, bodyText, fakeHandler, request } from "./fake-engine.ts";
 const message = (text: string) => ({ message: text });
 
 describe("every answer", () => {
-  const handler = fakeHandler({});
+  const handler = fakeHandler({
+    containers: {
+      attach: async (id) => {
+        if (id === "gone") throw notFound("No such container: gone");
+        return { multiplexed: true, serve: async () => {} };
+      },
+    },
+  });
 
   test("has the daemon's headers", async () => {
     const { status, headers, body } = await ask(handler, "GET /_ping");
@@ -46,6 +53,9 @@ describe("every answer", () => {
     ["POST /containers/c/resize", 400, message('invalid resize height "": invalid syntax')],
     ["POST /containers/c/attach?detachKeys=ctrl-x,foo", 400, message("Invalid detach keys (ctrl-x,foo) provided")],
     ["GET /containers/c/attach/ws", 400, message("not websocket protocol")],
+    ["GET /containers/gone/attach/ws", 404, message("No such container: gone")],
+    ["POST /containers/gone/attach", 404, "No such container: gone\r\n"],
+    ["POST /containers/c/resize?h=-1&w=1", 400, message('invalid resize height "-1": value out of range')],
     ["POST /containers/c/rename", 400, message("Neither old nor new names may be empty")],
     ["POST /containers/c/exec", 400, message("No exec command specified")],
     ["DELETE /images/%20", 400, message("image name cannot be blank")],

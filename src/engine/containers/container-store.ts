@@ -43,11 +43,17 @@ export class ContainerStore {
 
   /** The container's names: its own, and those of links to it, `/web/db`. */
   namesOf(container: Container): string[] {
-    const linked = [...(this.linkedBy.get(container.id) ?? [])].flatMap((parent) => this.linksOf(parent));
-    return [
-      `/${container.record.name}`,
-      ...linked.filter(({ target }) => target === container).map(({ linkName }) => linkName),
-    ].sort();
+    const links = this.parentsOf(container).map(({ parent, alias }) => `/${parent.record.name}/${alias}`);
+    return [`/${container.record.name}`, ...links].sort();
+  }
+
+  /** Who is linked to a container, and what each calls it. */
+  parentsOf(container: Container): { parent: Container; alias: string }[] {
+    return [...(this.linkedBy.get(container.id) ?? [])].flatMap((parent) =>
+      this.linksOf(parent)
+        .filter(({ target }) => target === container)
+        .map(({ linkName }) => ({ parent, alias: linkName.slice(linkName.lastIndexOf("/") + 1) })),
+    );
   }
 
   /** The links of a container, by their full names. */

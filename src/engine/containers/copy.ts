@@ -1,4 +1,5 @@
 /** `docker cp` and `docker export`: which tree a container shows, running or not. */
+import { existsSync } from "node:fs";
 import type { ContainerPathStat } from "../../api/containers.ts";
 import type { ContainerTree, TreeBind, TreeRoot } from "../../archive/container-tree.ts";
 import { conflict } from "../../base/errors.ts";
@@ -9,6 +10,8 @@ import type { MountPlan } from "../volumes/mount-plan.ts";
 import type { ContainerMounts } from "../volumes/mounts.ts";
 import type { Container } from "./container.ts";
 import type { ContainerEvents } from "./container-events.ts";
+import type { ContainerPaths } from "./paths.ts";
+import { makeWorkingDirectory } from "./working-directory.ts";
 
 export interface PutOptions {
   noOverwriteDirNonDir: boolean;
@@ -22,6 +25,7 @@ export class CopyPoint {
   private readonly events: ContainerEvents;
   private readonly mounts: Pick<ContainerMounts, "hold" | "letGo">;
   private readonly binds: (plans: MountPlan[]) => TreeBind[];
+  private readonly paths: Pick<ContainerPaths, "networkFiles">;
   /** Calls that use the mounted root of a stopped container; the last one unmounts it. */
   private readonly users = new Map<string, { count: number; plans: MountPlan[] }>();
 
@@ -31,12 +35,14 @@ export class CopyPoint {
     events: ContainerEvents;
     mounts: Pick<ContainerMounts, "hold" | "letGo">;
     binds(plans: MountPlan[]): TreeBind[];
+    paths: Pick<ContainerPaths, "networkFiles">;
   }) {
     this.tree = deps.tree;
     this.snapshotter = deps.snapshotter;
     this.events = deps.events;
     this.mounts = deps.mounts;
     this.binds = deps.binds;
+    this.paths = deps.paths;
   }
 
   /** `name` is what the client calls the container: errors say it, here and below. */
@@ -98,8 +104,14 @@ export class CopyPoint {
 
   private rootOf(container: Container, name: string): TreeRoot {
     const { record } = container;
-    const plans = this.users.get(record.id)?.plans ?? record.mounts;
-    const common = { name, binds: this.binds(plans) };
+    const mounted = this.binds(this.users.get(record.id)?.plans ?? record.mounts);
+    const files = this.paths
+      .networkFiles(record.id)
+      .filter(
+        ({ destination, source }) => existsSync(source) && mounted.every((bind) => bind.destination !== destination),
+      )
+      .map((file) => ({ ...file, readOnly: false }));
+    const common = { name, binds: [...mounted, ...files] };
     if (container.isRunning) return { ...common, pid: record.state.pid };
     return { ...common, rootfs: this.snapshotter.rootfs(record.id) };
   }
@@ -111,6 +123,7 @@ export class CopyPoint {
     if (container.isRunning) return async () => undefined;
     await container.lifecycle.run(async () => {
       const rootfs = this.snapshotter.mount(id);
+      makeWorkingDirectory(rootfs, container.record.config);
       const held = this.users.get(id);
       if (held) held.count++;
       else {

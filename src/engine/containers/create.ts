@@ -11,6 +11,7 @@ import { normalizeConfig, normalizeHostConfig } from "../../runtime/spec/normali
 import { validateCreate } from "../../runtime/spec/validate.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
+import { networkMode } from "../networks/network-mode.ts";
 import type { MountPlan } from "../volumes/mount-plan.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { type ContainerRecord, commandOf, initialState } from "./container-record.ts";
@@ -59,7 +60,8 @@ export async function createContainer(
 ): Promise<ContainerCreateResponse> {
   const { HostConfig: givenHost, NetworkingConfig: networking, ...given } = request;
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
-  if (!given.Image) throw invalidArgument("config cannot be empty in order to create a container");
+  if (!given.Image)
+    throw invalidArgument(commandOf(given).length === 0 ? "no command specified" : "no image specified");
   const image = deps.resolveImage(given.Image, options.platform);
   const merged = mergeConfig(given, image.config);
   if (commandOf(merged).length === 0) throw invalidArgument("no command specified");
@@ -76,7 +78,9 @@ export async function createContainer(
   });
   record.networking = networking ?? undefined;
   settleModes(deps.store, hostConfig);
-  if (hostConfig.Links?.length) hostConfig.Links = settleLinks(hostConfig.Links, (link) => deps.store.find(link));
+  // On a user's network links are names of its name service, and stand in the endpoint's settings.
+  if (networkMode(config, hostConfig).kind === "network") hostConfig.Links = null;
+  else if (hostConfig.Links?.length) hostConfig.Links = settleLinks(hostConfig.Links, (link) => deps.store.find(link));
   const networkRequest = { containerId: id, name: record.name, config, hostConfig, networking: record.networking };
   warnings.push(...deps.networks.validate(networkRequest));
   record.networking = deps.networks.settle(networkRequest);

@@ -31,6 +31,15 @@ export class ContainerPaths {
     return join(this.data(id), "resolv.conf");
   }
 
+  /** The three by where the container finds them. */
+  networkFiles(id: string): { destination: string; source: string }[] {
+    return [
+      { destination: "/etc/resolv.conf", source: this.resolvConf(id) },
+      { destination: "/etc/hostname", source: this.hostname(id) },
+      { destination: "/etc/hosts", source: this.hosts(id) },
+    ];
+  }
+
   /** Kept while a task runs: bundle, shim sockets. Short, because socket paths end at 107 bytes. */
   task(id: string): string {
     return join(this.execRoot, "tasks", id.slice(0, 24));

@@ -29,6 +29,16 @@ describe("event bus", () => {
     expect(bus.listeners).toBe(0);
   });
 
+  test("an end alone asks for all that is kept until then", async () => {
+    const bus = new EventBus();
+    bus.publish({ type: "volume", action: "create", id: "v" });
+    const seen: string[] = [];
+    for await (const { Actor } of bus.stream({ until: nowNanos() + 5_000_000n, filters: {}, signal: never })) {
+      seen.push(Actor.ID);
+    }
+    expect(seen).toEqual(["v"]);
+  });
+
   test("has the wire form of dockerd, with the old fields of containers and images", async () => {
     const bus = new EventBus();
     bus.publish({ type: "container", action: "die", id: "abc", attributes: { image: "busybox", exitCode: "3" } });

@@ -18,7 +18,7 @@ export interface EngineEvent {
 }
 
 export interface EventStreamOptions {
-  /** Nanoseconds since 1970; undefined: only live events. */
+  /** Nanoseconds since 1970; undefined: only live events, or with an end all that are kept. */
   since?: bigint | undefined;
   /** The stream ends then; a time in the past means past events only. */
   until?: bigint | undefined;
@@ -67,9 +67,9 @@ export class EventBus {
   stream(options: EventStreamOptions): AsyncIterable<EventMessage> {
     const { since, until, filters, signal } = options;
     const subscription = new Subscription(filters, () => this.subscriptions.delete(subscription));
-    if (since !== undefined) {
+    if (since !== undefined || until !== undefined) {
       for (const { nanos, message } of this.ring.slice(-ringSize)) {
-        if (nanos >= since && (until === undefined || nanos <= until)) subscription.offer(message);
+        if (nanos >= (since ?? 0n) && (until === undefined || nanos <= until)) subscription.offer(message);
       }
     }
     if (signal.aborted || (until !== undefined && until <= nowNanos())) {

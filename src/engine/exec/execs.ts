@@ -108,6 +108,7 @@ export class Execs {
 
   async inspect(execId: string): Promise<ExecInspect> {
     const { id, container, request, state, pid, exitCode } = this.get(execId);
+    if (container.isRemoved) throw execNotFound(execId);
     const [entrypoint = "", ...args] = request.Cmd ?? [];
     const user = request.User || container.record.config.User;
     return {
@@ -170,7 +171,7 @@ export class Execs {
     return { exitCode, output: output.text };
   }
 
-  /** Forgets the execs of a container that is gone. */
+  /** Forgets the execs of a container that has ended or is gone; those that ended before it are still told of. */
   forget(container: Container): void {
     for (const id of container.execIds) this.execs.delete(id);
     container.execIds.clear();
@@ -190,7 +191,7 @@ export class Execs {
 
   private get(execId: string): Exec {
     const exec = this.execs.get(execId);
-    if (!exec) throw notFound(`No such exec instance: ${execId}`);
+    if (!exec) throw execNotFound(execId);
     return exec;
   }
 
@@ -321,7 +322,7 @@ export class Execs {
   }
 
   private ended(exec: Exec, shim: Shim, exitCode: number): void {
-    Object.assign(exec, { state: "exited", exitCode, pid: 0 });
+    Object.assign(exec, { state: "exited", exitCode });
     exec.container.execIds.delete(exec.id);
     this.release(exec, shim);
     this.deps.events.publish(exec.container, "exec_die", { execID: exec.id, exitCode: String(exitCode) });
@@ -339,6 +340,10 @@ export class Execs {
       if (state === "exited") return void this.execs.delete(id);
     }
   }
+}
+
+function execNotFound(execId: string): Error {
+  return notFound(`No such exec instance: ${execId}`);
 }
 
 /** dockerd puts a space after the program even when no argument follows. */

@@ -7,7 +7,7 @@ import { encodeImageConfig, type ImageConfig, type ImageHistory, toDockerRunConf
 import type { Platform } from "../../oci/platform.ts";
 import type { Layer } from "../../snapshots/layer-store.ts";
 import { emptyLayer } from "./commit.ts";
-import type { ImageContext } from "./context.ts";
+import { type ImageContext, publishImageEvent } from "./context.ts";
 import { toRecord } from "./image-record.ts";
 
 export interface BuildStepRequest {
@@ -36,7 +36,13 @@ export async function createBuildStep(context: ImageContext, request: BuildStepR
   const size = image.rootfs.diff_ids.reduce((sum, diffId) => sum + context.layers.get(diffId).size, 0);
   await context.store.create(toRecord(id, image, size, parent), bytes);
   if (layer) context.collector.release([layer.diffId]);
+  if (isCommit(request)) publishImageEvent(context, "create", id);
   return id;
+}
+
+/** dockerd's builder makes a container and commits it, which is an event, but for copies and for what it finds in its cache. */
+function isCommit({ history, containerConfig }: BuildStepRequest): boolean {
+  return history === undefined && !/#\(nop\) (COPY|ADD) /.test((containerConfig.Cmd ?? []).join(" "));
 }
 
 function stepConfig(base: ImageConfig | undefined, request: BuildStepRequest): ImageConfig {

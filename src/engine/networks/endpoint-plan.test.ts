@@ -17,6 +17,9 @@ test("the mode's own network is among the settled ones, under its own name", () 
     EndpointsConfig: { app: { Aliases: ["x"] }, db: {} },
   });
   expect(settledNetworking(request("default", { default: {} }), nameOf)).toEqual({ EndpointsConfig: { bridge: {} } });
+  expect(settledNetworking(request("default"), nameOf)).toEqual({ EndpointsConfig: { bridge: {} } });
+  // Networks that are named replace the default one.
+  expect(settledNetworking(request("default", { db: {} }), nameOf)).toEqual({ EndpointsConfig: { db: {} } });
   expect(settledNetworking(request("container:x"), nameOf)).toBeUndefined();
 });
 

@@ -10,15 +10,16 @@ export const predefinedNames: readonly string[] = ["bridge", "host", "none"];
 export type NameLookup = (reference: string) => string;
 
 /**
- * The user's settings per network, by the networks' own names: those given at create and the network mode's own. This is what later
+ * The user's settings per network, by the networks' own names: those given at create, or else the network mode's own. This is what later
  * connects and disconnects change. Undefined for a container that joins another's network.
  */
 export function settledNetworking(request: SandboxRequest, nameOf: NameLookup): NetworkingConfig | undefined {
-  const name = networkNameOf(networkMode(request.config, request.hostConfig));
+  const mode = networkMode(request.config, request.hostConfig);
+  const name = networkNameOf(mode);
   if (name === undefined) return undefined;
-  const primary = nameOf(name);
   const given = Object.entries(request.networking?.EndpointsConfig ?? {});
-  const settled: Record<string, EndpointSettings> = { [primary]: {} };
+  const alone = given.length === 0 || mode.kind === "host" || mode.kind === "none";
+  const settled: Record<string, EndpointSettings> = alone ? { [nameOf(name)]: {} } : {};
   for (const [key, settings] of given) {
     const own = key === "default" ? "bridge" : nameOf(key);
     settled[own] = { ...settled[own], ...settings };

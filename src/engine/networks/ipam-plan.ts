@@ -2,6 +2,8 @@
 import type { IpamPool } from "../../api/networks.ts";
 import { forbidden, internal, invalidArgument } from "../../base/errors.ts";
 import {
+  addressBytes,
+  bytesText,
   type Family,
   findFamily,
   findPrefix,
@@ -97,7 +99,7 @@ function poolProblems({ Subnet = "", IPRange, Gateway, AuxiliaryAddresses }: Ipa
     return [`invalid subnet ${Subnet}: loopback and multicast addresses are not for hosts`];
   }
   const problems: string[] = [];
-  if (prefixText(subnet) !== Subnet.toLowerCase()) {
+  if (prefixText(subnet) !== asWritten(Subnet)) {
     problems.push(`invalid subnet ${Subnet}: it should be ${prefixText(subnet)}`);
   }
   if (IPRange) problems.push(...rangeProblems(IPRange, subnet));
@@ -112,11 +114,17 @@ function poolProblems({ Subnet = "", IPRange, Gateway, AuxiliaryAddresses }: Ipa
   return problems;
 }
 
+/** A prefix in the one way that its address is written, host bits included: `FD00:0:0::7/64` is `fd00::7/64`. */
+function asWritten(text: string): string {
+  const [address = "", length] = text.split("/");
+  return `${bytesText(addressBytes(address))}/${Number(length)}`;
+}
+
 function rangeProblems(text: string, subnet: Prefix): string[] {
   const range = findPrefix(text);
   if (!range) return [`invalid ip-range ${text}: invalid CIDR block notation`];
   const problems: string[] = [];
-  if (prefixText(range) !== text.toLowerCase()) {
+  if (prefixText(range) !== asWritten(text)) {
     problems.push(`invalid ip-range ${text}: it should be ${prefixText(range)}`);
   }
   if (range.length < subnet.length) {

@@ -117,12 +117,19 @@ test("version 6: its own ranges, beside those of version 4 or alone", () => {
   // A subnet of a version that is not enabled is kept and not used.
   const unused = plan({ IPAM: { Config: [{ Subnet: "fd00::/64" }] } });
   expect(unused.ipam).toMatchObject([{ subnet: "fd00::/64", gateway: "" }, { subnet: "172.18.0.0/24" }]);
-  expect(plan({ Options: { "com.docker.network.enable_ipv6": "1" } }).ipv6).toBe(true);
+  const options = { "com.docker.network.enable_ipv6": "1" };
+  expect(plan({ Options: options })).toMatchObject({ ipv6: true, options });
+  expect(plan({ EnableIPv6: true, Options: options })).toMatchObject({ ipv6: true, options: {} });
+  const zeros = { Subnet: "fd00:0a::/64", IPRange: "FD00:000a::0f00/120" };
+  expect(() => plan({ EnableIPv6: true, IPAM: { Config: [zeros] } })).not.toThrow();
 });
 
 test("an isolated network has no gateway", () => {
   const isolated = { "com.docker.network.bridge.gateway_mode_ipv4": "isolated" };
   expect(plan({ Internal: true, Options: isolated }).ipam[0]?.gateway).toBe("");
+  const inhibited = { "com.docker.network.bridge.inhibit_ipv4": "true" };
+  expect(plan({ Internal: true, Options: inhibited }).ipam[0]?.gateway).toBe("");
+  expect(plan({ Options: inhibited }).ipam[0]?.gateway).not.toBe("");
 });
 
 test("configurations: kept as given, and what is made from them", () => {

@@ -110,7 +110,10 @@ function draft(request: NetworkCreateRequest, driver: NetworkDriver, context: Ne
   }
   const { used, existing, mtu } = context;
   const settings = driver === "bridge" ? bridgeSettings(record, { mtu, defaultBindAddress: "" }) : undefined;
-  const isIsolated = (family: Family) => (settings ? settings.modes[family] === "isolated" : record.internal === true);
+  const isIsolated = (family: Family) => {
+    if (!settings) return record.internal === true;
+    return settings.modes[family] === "isolated" || (family === 4 && settings.inhibitIpv4 && record.internal === true);
+  };
   const ipam = planPools(pools, {
     wanted,
     withoutGateway: wanted.filter(isIsolated),
@@ -131,6 +134,9 @@ function common(request: NetworkCreateRequest, driver: NetworkDriver, context: N
   const options = { ...context.defaultOptions?.[driver], ...request.Options };
   const ipv4 = request.EnableIPv4 ?? readBoolean(options, bridgeOptions.enableIpv4) ?? true;
   const ipv6 = request.EnableIPv6 || readBoolean(options, bridgeOptions.enableIpv6) || false;
+  // What the request says in a better place is not told twice: the daemon's default may say otherwise.
+  if (request.EnableIPv4 !== undefined) delete options[bridgeOptions.enableIpv4];
+  if (request.EnableIPv6) delete options[bridgeOptions.enableIpv6];
   if (!ipv4 && !ipv6) throw invalidArgument("IPv4 or IPv6 must be enabled");
   return {
     id: context.id,

@@ -64,7 +64,10 @@ export class PortAllocator implements Disposable {
   allocate(containerId: string, containerIp: string, groups: readonly PortGroup[]): Map<PortGroup, PublishedPort[]> {
     const taken = new Map<PortGroup, Held[]>();
     try {
-      for (const group of groups) taken.set(group, this.allocateGroup(containerId, containerIp, group));
+      // Those with a choice come last, so that they do not choose what another one must have.
+      for (const group of groups.toSorted((a, b) => freedom(a) - freedom(b))) {
+        taken.set(group, this.allocateGroup(containerId, containerIp, group));
+      }
     } catch (error) {
       for (const held of [...taken.values()].flat()) this.drop(held);
       throw error;
@@ -233,4 +236,9 @@ function bindPort(
     const what = `${hostIp}:${hostPort}:${containerIp}:${containerPort}/${protocol}`;
     throw internal(`failed to bind host port for ${what}: ${words}`, { cause });
   }
+}
+
+/** How many ports will do; any is the most. */
+function freedom({ firstHostPort, lastHostPort }: PortGroup): number {
+  return firstHostPort === 0 ? 1 << 16 : lastHostPort - firstHostPort;
 }

@@ -135,6 +135,18 @@ test("a volume cannot lie over a file of the image", async () => {
   await expect(start({ Binds: ["vol:/file"] })).rejects.toThrow("cannot mount volume over existing file, file exists");
 });
 
+test("a mount inside /proc is refused, but for the files that LXCFS covers", async () => {
+  await expect(start({ Binds: ["vol:/proc/sys"] })).rejects.toThrow("cannot be mounted because it is inside /proc");
+  const [spec] = await start({ Binds: [`${rootfs}:/proc/meminfo`] });
+  expect(spec?.destination).toBe("/proc/meminfo");
+});
+
+test("a bind that is not recursive has no recursive option, which crun would take for one", async () => {
+  const Mounts = [{ Type: "bind" as const, Source: rootfs, Target: "/b", BindOptions: { NonRecursive: true } }];
+  const [spec] = await start({ Mounts });
+  expect(spec?.options).toEqual(["bind", "private"]);
+});
+
 test("a subpath is pinned inside its volume and released again", async () => {
   const Mounts = [{ Type: "volume" as const, Source: "vol", Target: "/s", VolumeOptions: { Subpath: "in/side" } }];
   const planned = await plan({ Mounts });

@@ -140,6 +140,7 @@ export class ContainerMounts {
     const { destination, type } = plan;
     if (type === "bind" && plan.createSource) createSource(plan.source);
     // One mount alone has nothing below that the recursive word could mean; crun would take it for a recursive bind.
+    requireOutsideProc(destination, plan.source);
     const propagation = plan.nonRecursive ? effectivePropagation(plan).replace(/^r/, "") : effectivePropagation(plan);
     const source = this.sourceOf(plan, containerId, index);
     const options = [
@@ -277,4 +278,17 @@ function removeMountPoint(path: string): void {
   } catch (error) {
     if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTEMPTY") throw error;
   }
+}
+
+/** Single files of /proc that may be covered, as LXCFS does; what runc allows. */
+const coverable =
+  /^\/proc\/(cpuinfo|diskstats|meminfo|stat|swaps|uptime|loadavg|slabinfo|net\/dev|sys\/kernel\/ns_last_pid|sys\/crypto\/fips_enabled)$/;
+
+/** A mount inside /proc could hide or fake what a runtime and its security modules rely on: runc refuses it, and crun does not. */
+function requireOutsideProc(destination: string, source: string): void {
+  const path = destination.replaceAll(/\/+/g, "/");
+  if (!path.startsWith("/proc/") || coverable.test(path)) return;
+  throw internal(
+    `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting ${JSON.stringify(source)} to rootfs at ${JSON.stringify(path)}: check proc-safety of ${path} mount: ${JSON.stringify(path)} cannot be mounted because it is inside /proc`,
+  );
 }

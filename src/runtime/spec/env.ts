@@ -7,7 +7,7 @@ export interface EnvSource {
   env: readonly (readonly string[] | null | undefined)[];
   hostname: string;
   tty: boolean;
-  /** The user's home directory; loses against a HOME that is set. */
+  /** The user's home directory; loses against a HOME that is set, and not to nothing. */
   home: string;
   /** Variables of `--link`. */
   linkEnv?: readonly string[];
@@ -27,6 +27,6 @@ export function containerEnv({ env, hostname, tty, home, linkEnv = [] }: EnvSour
   for (const entry of linkEnv) add(entry);
   for (const list of env) for (const entry of list ?? []) add(entry);
   // Which runtime would set it differs; a container must find it anyway.
-  if (!values.has("HOME")) values.set("HOME", `HOME=${home}`);
+  if ((values.get("HOME") ?? "HOME=") === "HOME=") values.set("HOME", `HOME=${home}`);
   return [...values.values()];
 }

@@ -1,9 +1,10 @@
 /** `/containers/{id}` streams: attach, logs, stats, resize. Spec: Docker Engine API, "Container". */
-import { invalidArgument } from "../../base/errors.ts";
+import { errorMessage, invalidArgument } from "../../base/errors.ts";
 import { collectText } from "../../base/streams.ts";
 import { streamType } from "../answer-versions.ts";
-import type { AttachOptions, ContainerBackend } from "../backends.ts";
+import type { AttachOptions, AttachSession, ContainerBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
+import { errorStatus } from "../http-error.ts";
 import type { Query } from "../query.ts";
 import { bytes, empty, jsonStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
@@ -14,14 +15,20 @@ const maxAttachBody = 1 << 20;
 export function containerStreamRoutes(containers: ContainerBackend): Route[] {
   return [
     route("POST", "/containers/{id}/attach", async ({ params, query, request, version }) => {
-      const session = await containers.attach(params["id"] as string, attachOptions(query));
+      const options = attachOptions(query);
+      let session: AttachSession;
+      try {
+        session = await containers.attach(params["id"] as string, options);
+      } catch (error) {
+        return refusedAttach(error);
+      }
       // dockerode sends its options as a body too: they are not the process's input.
       if ((request.bodyLength ?? 0) > 0) await collectText(request.body, maxAttachBody);
       return hijack(request, session, version);
     }),
     route("GET", "/containers/{id}/attach/ws", async ({ params, query, request, version }) => {
-      requireWebSocket(request);
       const session = await containers.attach(params["id"] as string, attachOptions(query));
+      requireWebSocket(request);
       return webSocket(request, session, version);
     }),
     route("GET", "/containers/{id}/logs", (context) => logs(containers, context)),
@@ -31,6 +38,12 @@ export function containerStreamRoutes(containers: ContainerBackend): Route[] {
       return empty(200);
     }),
   ];
+}
+
+/** dockerd has taken over the connection when it finds out, so that its answer is the bare message. */
+function refusedAttach(error: unknown): HttpResponse {
+  const headers = { "Content-Type": "application/vnd.docker.raw-stream", Connection: "close" };
+  return { status: errorStatus(error), headers, body: `${errorMessage(error)}\r\n` };
 }
 
 function attachOptions(query: Query): AttachOptions {

@@ -2,7 +2,7 @@
  * Building a container's task and taking it down: task directory, network, root mount, spec, shim, in this order, and
  * released in reverse. Whatever `launch` did before it failed is undone; `teardown` may be run on anything, any number of times.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NetworkSettings } from "../../../api/containers.ts";
 import type { EndpointSettings } from "../../../api/networks.ts";
@@ -30,7 +30,8 @@ import type { Container } from "../container.ts";
 import { type ContainerRecord, commandOf } from "../container-record.ts";
 import { logSettings } from "../logs/log-config.ts";
 import type { ContainerPaths } from "../paths.ts";
-import { linkEnvironment, resolveLinks } from "./links.ts";
+import { makeWorkingDirectory } from "../working-directory.ts";
+import { linkEnvironment, moveHost, resolveLinks } from "./links.ts";
 import { translateStartError } from "./start-error.ts";
 
 export interface Launched {
@@ -88,6 +89,7 @@ export class Launcher {
     );
     const rootfs = snapshotter.mount(record.id);
     undo.defer(() => snapshotter.unmount(record.id));
+    makeWorkingDirectory(rootfs, record.config);
 
     const volumeMounts = await this.deps.mounts.toSpecMounts(record.mounts, rootfs, record.id);
     undo.defer(() => this.deps.mounts.release(record.mounts, record.id));
@@ -128,6 +130,17 @@ export class Launcher {
     rmSync(join(paths.runtimeState(), record.id), { recursive: true, force: true });
     rmSync(paths.task(record.id), { recursive: true, force: true });
     await removeCgroup(cgroups, this.cgroupPath(record));
+  }
+
+  /** A container that is linked to one that has started knows its new address. */
+  renewLink(parent: Container, alias: string, { record }: Container): void {
+    const { bridge } = record.networkSettings.Networks;
+    if (bridge === undefined || !("bridge" in parent.record.networkSettings.Networks)) return;
+    const file = this.deps.paths.hosts(parent.id);
+    const addresses = endpointAddresses(bridge);
+    const before = readFileSync(file, "utf8");
+    const after = addresses.reduce((text, ip) => moveHost(text, alias, ip), before);
+    if (after !== before) writeFileSync(file, after);
   }
 
   private writeNetworkFiles(
@@ -185,30 +198,24 @@ export class Launcher {
 
   /** Docker's three files, unless the user mounts something of their own there. */
   private networkFileMounts({ record }: Container, volumeMounts: SpecMount[]): SpecMount[] {
-    const { paths } = this.deps;
-    const source = this.networkOwner(record)?.id ?? record.id;
-    const files: [string, string][] = [
-      ["/etc/resolv.conf", paths.resolvConf(source)],
-      ["/etc/hostname", paths.hostname(source)],
-      ["/etc/hosts", paths.hosts(source)],
-    ];
+    const files = this.deps.paths.networkFiles(this.networkOwner(record)?.id ?? record.id);
     const taken = new Set(volumeMounts.map(({ destination }) => destination));
     return files
-      .filter(([destination]) => !taken.has(destination))
-      .map(([destination, path]) => ({
-        destination,
+      .filter(({ destination }) => !taken.has(destination))
+      .map((file) => ({
+        ...file,
         type: "bind",
-        source: path,
         options: ["rbind", "rprivate", ...(record.hostConfig.ReadonlyRootfs ? ["ro"] : [])],
       }));
   }
 
   /** The container whose network, names and files this one shares. */
-  private networkOwner({ hostConfig }: ContainerRecord): Container | undefined {
+  private networkOwner({ id, hostConfig }: ContainerRecord): Container | undefined {
     const other = containerOf(hostConfig.NetworkMode);
     if (other === undefined) return undefined;
     const owner = this.deps.findContainer(other);
     if (!owner) throw invalidArgument(`joining network namespace of container: No such container: ${other}`);
+    if (owner.record.id === id) throw internal("cannot join own network namespace");
     if (owner.isRunning) return owner;
     const { name, state } = owner.record;
     throw conflict(`cannot join network namespace of a non running container: container ${name} is ${state.status}`);

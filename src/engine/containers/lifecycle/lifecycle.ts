@@ -26,6 +26,8 @@ export interface LifecycleDependencies {
   log: Logger;
   /** Watches health while a container runs. */
   health: { begin(container: Container): void; end(container: Container): void };
+  /** Commands that were to run in a container that has ended. */
+  forgetExecs(container: Container): void;
   /** Deletes a container that ended and asked for that (`--rm`). Runs inside the container's lifecycle lock. */
   removeEnded(container: Container): Promise<void>;
 }
@@ -119,9 +121,21 @@ export class Lifecycle {
       this.watch(container, shim);
       events.publish(container, "start");
       health.begin(container);
+      this.renewLinks(container);
     } catch (error) {
       await this.startFailed(container, error);
       throw error;
+    }
+  }
+
+  private renewLinks(container: Container): void {
+    const { store, launcher, log } = this.deps;
+    for (const { parent, alias } of store.parentsOf(container)) {
+      try {
+        if (parent.isRunning) launcher.renewLink(parent, alias, container);
+      } catch (error) {
+        log.warn("a link keeps an old address", { container: parent.id, error });
+      }
     }
   }
 
@@ -163,6 +177,7 @@ export class Lifecycle {
     health.end(container);
     container.shim?.close();
     container.shim = undefined;
+    this.deps.forgetExecs(container);
     const finishedAt = toRfc3339Nano(exit.finishedAt);
     Object.assign(record.state, {
       status: "exited",

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { initialState } from "../container-record.ts";
 import { testContainer } from "../test-record.ts";
-import { linkEnvironment, linkNames, parseLink, resolveLinks, settleLinks } from "./links.ts";
+import { linkEnvironment, linkNames, moveHost, parseLink, resolveLinks, settleLinks } from "./links.ts";
 
 test("a link is a name with an optional alias", () => {
   expect(parseLink("db:database")).toEqual({ name: "db", alias: "database" });
@@ -42,4 +42,20 @@ test("a link is kept by id, and is called by both names", () => {
   expect(linkNames(web, find)).toEqual([{ linkName: "/web/d", target: db }]);
   expect(() => resolveLinks(web, find)).toThrow("Cannot link to a non running container: /db AS /web/d");
   expect(resolveLinks(web, () => undefined)).toEqual([]);
+});
+
+test("a link leads to who has the address, and not to the host", () => {
+  const db = testContainer({ name: "db" });
+  const beside = testContainer({ id: "b".repeat(64), name: "beside", hostConfig: { NetworkMode: "container:db" } });
+  const hosted = testContainer({ name: "hosted", hostConfig: { NetworkMode: "host" } });
+  const find = (name: string) => ({ db, beside, hosted })[name];
+  expect(settleLinks(["beside:x"], find)).toEqual([`${db.id}:x`]);
+  expect(() => settleLinks(["hosted:x"], find)).toThrow("host type networking can't be used with links");
+});
+
+test("a linked container's new address takes the old one's place", () => {
+  const hosts = "127.0.0.1\tlocalhost\n172.17.0.2\tdb data\nfd00::2\tdb data\n172.17.0.9\tdb2";
+  expect(moveHost(hosts, "data", "172.17.0.7")).toBe(hosts.replace("172.17.0.2", "172.17.0.7"));
+  expect(moveHost(hosts, "data", "fd00::7")).toBe(hosts.replace("fd00::2", "fd00::7"));
+  expect(moveHost(hosts, "d", "1.2.3.4")).toBe(hosts);
 });

@@ -30,8 +30,29 @@ export function settleLinks(links: string[], find: (name: string) => Container |
     const { name, alias } = parseLink(link);
     const target = find(name);
     if (!target) throw invalidArgument(`could not get container for ${name}: No such container: ${name}`);
-    return `${target.id}:${alias}`;
+    return `${addressee(target, find).id}:${alias}`;
   });
+}
+
+/** Who has the address: a container may be in another one's network. */
+function addressee(target: Container, find: (name: string) => Container | undefined): Container {
+  const mode = target.record.hostConfig.NetworkMode ?? "";
+  if (mode === "host") {
+    throw invalidArgument(
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+    );
+  }
+  const owner = mode.startsWith("container:") ? find(mode.slice("container:".length)) : undefined;
+  return owner ? addressee(owner, find) : target;
+}
+
+/** The text of /etc/hosts with a name's address of the same version replaced; what was written by others stays. */
+export function moveHost(hosts: string, name: string, ip: string): string {
+  const move = (line: string) => {
+    const [address = "", ...names] = line.split(/\s+/);
+    return names.includes(name) && address.includes(":") === ip.includes(":") ? line.replace(address, () => ip) : line;
+  };
+  return hosts.split("\n").map(move).join("\n");
 }
 
 /** What a container calls those it is linked to: the full name of the link, `/web/db`, of each that is still there. */

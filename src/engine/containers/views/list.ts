@@ -71,9 +71,9 @@ function matchesAll(container: Container, filters: Filters, context: ListContext
   });
 }
 
-/** These ask about containers that do not run, so Docker shows all that match. */
+/** It asks about containers that do not run, so Docker shows all that match. */
 function impliesAll(filters: Filters): boolean {
-  return ["status", "exited", "before", "since"].some((name) => (filters[name]?.length ?? 0) > 0);
+  return (filters["status"]?.length ?? 0) > 0;
 }
 
 function validate(filters: Filters): void {

@@ -32,6 +32,11 @@ export interface IntakeOptions {
   signal: AbortSignal;
 }
 
+/** A tar archive of nothing: its end. */
+async function* emptyArchive(): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(1024);
+}
+
 export class ArchiveContents {
   private readonly files = new Map<string, Uint8Array>();
   private readonly layers = new Map<string, Promise<Layer>>();
@@ -87,7 +92,10 @@ export class ArchiveContents {
         if (entry.type !== "file") continue;
         const kind = await kindOf(stream, entry);
         if (kind !== "other") await this.takeLayer(stream, entry, kind, options);
-        else if (entry.size <= maxSmallEntry && total + entry.size <= maxSmallTotal) {
+        else if (entry.size === 0 && /(^|\/)layer\.tar$/.test(entry.name)) {
+          // Old archives have layers without a single byte.
+          this.remember(entry.name, options.layers.unpack(emptyArchive(), { signal: options.signal }));
+        } else if (entry.size <= maxSmallEntry && total + entry.size <= maxSmallTotal) {
           this.files.set(entry.name, await stream.readContent(maxSmallEntry));
           total += entry.size;
         }
