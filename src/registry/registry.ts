@@ -229,5 +229,6 @@ async function openStorage(config: RegistryConfig): Promise<StorageDriver> {
     accessKey: config["s3.access-key"],
     secretKey: config["s3.secret-key"],
     prefix: config["s3.prefix"],
+    redirect: config["s3.redirect"],
   });
 }

@@ -34,6 +34,9 @@ export async function getBlob(parts: RegistryParts, call: Call): Promise<Respons
   };
   if (head) return headResponse(headers);
   if (request.headers.get("if-none-match") === headers["etag"]) return new Response(null, { status: 304, headers });
+  const elsewhere = driver.link(blobKey(digest));
+  if (elsewhere !== undefined)
+    return new Response(null, { status: 307, headers: { ...linkHeaders, location: elsewhere } });
   const range = parseRange(request.headers.get("range"), size);
   const mediaType = headers["content-type"] ?? "";
   if ((await driver.stat(blobKey(digest))) !== size) {
@@ -42,11 +45,14 @@ export async function getBlob(parts: RegistryParts, call: Call): Promise<Respons
     });
   }
   notify(parts, call, { action: "pull", repository: name, target: { digest, size, mediaType, kind: "blobs" } });
-  if (!range) return new Response(driver.body(blobKey(digest), 0, size), { headers });
+  if (!range) return new Response(await driver.body(blobKey(digest), 0, size), { headers });
   headers["content-length"] = String(range.end - range.start + 1);
   headers["content-range"] = `bytes ${range.start}-${range.end}/${size}`;
-  return new Response(driver.body(blobKey(digest), range.start, range.end + 1), { status: 206, headers });
+  return new Response(await driver.body(blobKey(digest), range.start, range.end + 1), { status: 206, headers });
 }
+
+/** A link is good for minutes only. */
+const linkHeaders = { "cache-control": "no-store" };
 
 /** A blob that is on its way here. How long it is turns out at its end. */
 function streamed(body: ReadableStream<Uint8Array>, digest: string): Response {

@@ -43,6 +43,7 @@ export const configKeys = {
   "s3.region": text("us-east-1", "region of the bucket"),
   "s3.access-key": text("", "access key id"),
   "s3.secret-key": text("", "secret access key; better in the environment or the file than on the command line"),
+  "s3.redirect": flag(false, "send clients to the bucket for blobs, which must let them in by presigned URL"),
   "s3.prefix": text("", "put before each object's key; ends in `/`"),
   "access.mode": text(
     "",

@@ -30,8 +30,8 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
       expect(await driver.stat(key)).toBeUndefined();
       await driver.commit(upload, key);
       expect(await driver.stat(key)).toBe(11);
-      expect(await new Response(driver.body(key, 0, 11)).text()).toBe("hello world");
-      expect(await new Response(driver.body(key, 4, 7)).text()).toBe("o w");
+      expect(await new Response(await driver.body(key, 0, 11)).text()).toBe("hello world");
+      expect(await new Response(await driver.body(key, 4, 7)).text()).toBe("o w");
       expect(await driver.upload(upload, false)).toBeUndefined();
     });
 
@@ -49,7 +49,7 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
       await second?.close();
       expect(new TextDecoder().decode(await collect(driver.readUpload(upload)))).toBe("abcdef");
       await driver.commit(upload, key);
-      expect(await new Response(driver.body(key, 0, 6)).text()).toBe("abcdef");
+      expect(await new Response(await driver.body(key, 0, 6)).text()).toBe("abcdef");
     });
 
     test("empty blobs, large blobs, and replacing a blob", async () => {
@@ -60,7 +60,7 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
       const large = newKey();
       const content = "0123456789abcdef".repeat(400_000);
       await store(driver, large, content);
-      expect(await new Response(driver.body(large, 0, content.length)).text()).toBe(content);
+      expect(await new Response(await driver.body(large, 0, content.length)).text()).toBe(content);
       await store(driver, large, "small");
       expect(await driver.stat(large)).toBe(5);
     });

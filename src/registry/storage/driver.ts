@@ -24,7 +24,9 @@ export interface StorageDriver {
   /** The size of a blob in bytes, or undefined. */
   stat(key: string): Promise<number | undefined>;
   /** Bytes `start` to `end` (exclusive) of a blob as a response's body, sent without copying where that can be. The blob must exist. */
-  body(key: string, start: number, end: number): Blob | ReadableStream<Uint8Array>;
+  body(key: string, start: number, end: number): Promise<Blob | ReadableStream<Uint8Array>>;
+  /** Where clients may fetch a blob themselves for some minutes; undefined where they may not. */
+  link(key: string): string | undefined;
   /** Creates an upload, or opens one for more. With `create` false a missing upload is undefined. */
   upload(id: string, create: boolean): Promise<UploadWriter | undefined>;
   /** The bytes of an upload from its beginning. */

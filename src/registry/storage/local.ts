@@ -32,9 +32,11 @@ export class LocalDriver implements StorageDriver {
     return (await ifPresent(stat(join(this.blobs, key))))?.size;
   }
 
-  body(key: string, start: number, end: number): Blob {
+  async body(key: string, start: number, end: number): Promise<Blob> {
     return Bun.file(join(this.blobs, key)).slice(start, end);
   }
+
+  link(): undefined {}
 
   async upload(id: string, create: boolean): Promise<UploadWriter | undefined> {
     const path = join(this.uploads, id);

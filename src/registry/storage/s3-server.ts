@@ -32,7 +32,7 @@ export async function startS3(): Promise<S3Server> {
   }
   const keys = { accessKey: "S3RVER", secretKey: "S3RVER" };
   return {
-    settings: (prefix) => ({ endpoint, region: "us-east-1", bucket: "images", prefix, ...keys }),
+    settings: (prefix) => ({ endpoint, region: "us-east-1", bucket: "images", prefix, redirect: false, ...keys }),
     config: (prefix) => ({
       ...{ "s3.bucket": "images", "s3.endpoint": endpoint, "s3.prefix": prefix },
       ...{ "s3.access-key": keys.accessKey, "s3.secret-key": keys.secretKey },

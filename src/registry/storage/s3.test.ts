@@ -26,7 +26,7 @@ test("a blob of many pieces is one object, and its pieces are gone", async () =>
   await writer?.close();
   await driver.commit("many", "sha256/aa/aa");
   expect(await driver.stat("sha256/aa/aa")).toBe(count * chunk.length);
-  const body = new Response(driver.body("sha256/aa/aa", (count - 1) * chunk.length, count * chunk.length));
+  const body = new Response(await driver.body("sha256/aa/aa", (count - 1) * chunk.length, count * chunk.length));
   expect(new Uint8Array(await body.arrayBuffer())).toEqual(chunk);
   expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
   await driver.remove("sha256/aa/aa");
@@ -78,4 +78,17 @@ test("a service that fails for a moment is asked again", async () => {
   await driver.remove("sha256/aa/aa");
   expect(failures).toBe(-1);
   await flaky.stop(true);
+});
+
+test("s3.redirect: clients fetch blobs from the bucket, small and in part, and only blobs", async () => {
+  await using r = await testRegistry({ ...server.config("redirect/"), "s3.redirect": true });
+  await r.pushImage("x", "t", "layer in a bucket");
+  const blob = `x/blobs/${digestOf("layer in a bucket")}`;
+  const sent = await r.request("GET", blob);
+  expect(sent.status).toBe(307);
+  const location = sent.headers.get("location") ?? "";
+  expect(await (await fetch(location)).text()).toBe("layer in a bucket");
+  expect(await (await fetch(location, { headers: { range: "bytes=6-7" } })).text()).toBe("in");
+  expect((await r.request("HEAD", blob)).headers.get("content-length")).toBe("17");
+  expect((await r.request("GET", "x/manifests/t")).status).toBe(200);
 });

@@ -9,6 +9,8 @@ import type { StorageDriver, StoredObject, UploadWriter } from "./driver.ts";
 
 /** Bytes of a piece and of a multipart part: what an upload holds in memory, and what dies with the process. */
 const pieceSize = 8 << 20;
+const smallSize = 1 << 20;
+const linkSeconds = 20 * 60;
 
 export interface S3Settings {
   /** Empty: Amazon's own. */
@@ -19,6 +21,8 @@ export interface S3Settings {
   readonly secretKey: string;
   /** Put before each key; empty or ending in `/`. */
   readonly prefix: string;
+  /** Whether clients fetch blobs from the bucket themselves. */
+  readonly redirect: boolean;
 }
 
 export class S3Driver implements StorageDriver {
@@ -26,6 +30,7 @@ export class S3Driver implements StorageDriver {
   private readonly blobs: string;
   private readonly uploads: string;
   private readonly prefix: string;
+  private readonly redirect: boolean;
 
   constructor(settings: S3Settings) {
     const { endpoint, region, bucket, accessKey, secretKey, prefix } = settings;
@@ -35,6 +40,7 @@ export class S3Driver implements StorageDriver {
       ...(endpoint === "" ? {} : { endpoint }),
     });
     this.prefix = prefix;
+    this.redirect = settings.redirect;
     this.blobs = `${prefix}blobs/`;
     this.uploads = `${prefix}uploads/`;
   }
@@ -48,12 +54,17 @@ export class S3Driver implements StorageDriver {
     }
   }
 
-  body(key: string, start: number, end: number): Blob | ReadableStream<Uint8Array> {
+  /** Small ones at once: their length can stand in the answer, which it cannot where a stream is sent. */
+  async body(key: string, start: number, end: number): Promise<Blob | ReadableStream<Uint8Array>> {
     if (start === end) return new Blob([]);
-    return this.client
-      .file(this.blobs + key)
-      .slice(start, end)
-      .stream() as ReadableStream<Uint8Array>;
+    const part = this.client.file(this.blobs + key).slice(start, end);
+    if (end - start > smallSize) return part.stream() as ReadableStream<Uint8Array>;
+    return new Blob([await patiently(() => part.arrayBuffer())]);
+  }
+
+  link(key: string): string | undefined {
+    if (!this.redirect) return undefined;
+    return this.client.presign(this.blobs + key, { method: "GET", expiresIn: linkSeconds });
   }
 
   async upload(id: string, create: boolean): Promise<UploadWriter | undefined> {
