@@ -144,3 +144,36 @@ test("options of the local driver", async () => {
   `);
   await session.matches("volumes/options");
 });
+
+test("image mounts", async () => {
+  const session = new Session(target());
+  // By the API: older CLIs do not know the type.
+  await session.prepare(`cat >${target().root}/work/mounting.sh <<'END'
+create() { api POST "/v1.51/containers/create?name=$1" "{\\"Image\\":\\"busybox\\",\\"Cmd\\":[\\"sh\\",\\"-c\\",\\"$3\\"],\\"HostConfig\\":{\\"Mounts\\":[{\\"Type\\":\\"image\\",\\"Target\\":\\"/i\\",$2}]}}"; }
+END
+`);
+  const by = (line: string) => `. ./mounting.sh; ${line}`;
+  await session.play(`
+    docker import -c 'CMD ["sh"]' $E2E_BUSYBOX data 2>&1 | wc -l
+    echo more >more; docker create --name made data sh | wc -c; docker cp more made:/more; docker commit made data | wc -c; docker rm made
+    ${by(`create i1 '"Source":"data"' 'cat /i/more; head -1 /i/etc/passwd; touch /i/x'`)}
+    docker start -a i1
+    docker inspect -f '{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}} {{.Propagation}} [{{.Mode}}]{{end}}' i1
+    ${by(`create i2 '"Source":"data","ImageOptions":{"Subpath":"etc"}' 'ls /i'`)}
+    docker start -a i2; docker start -a i2
+    ${by(`create i3 '"Source":"data","ImageOptions":{"Subpath":"more"}' 'cat /i'`)}
+    docker start -a i3
+    ${by(`create i4 '"Source":"data","ImageOptions":{"Subpath":"none"}' 'cat /i'`)}
+    docker start i4 2>&1 | sed 's#/[^ ]*/merged#MERGED#g'
+    ${by(`create i5 '"Source":"data","ImageOptions":{"Subpath":"../etc"}' true`)}
+    ${by(`create i6 '"Source":"nothere"' true`)}
+    ${by(`create i7 '"Source":""' true`)}
+    docker run --rm --volumes-from i1 busybox ls -d /i
+    docker rmi -f data | head -1
+    docker start -a i1
+    docker rm i1 i2 i3 i4
+    docker images -aq | wc -l
+    ls $DATA | grep -c nothing; grep -c merged /proc/mounts
+  `);
+  await session.matches("volumes/images");
+});

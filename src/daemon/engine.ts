@@ -59,7 +59,7 @@ import { validateUpdate } from "../runtime/spec/validate.ts";
 import { DirectoryLayerStore } from "../snapshots/directory-layer-store.ts";
 import { OverlaySnapshotter } from "../snapshots/overlay-snapshotter.ts";
 import { Trash } from "../snapshots/trash.ts";
-import { descendantsOf, imageUsage, isNameOf, volumeUsage } from "./links.ts";
+import { descendantsOf, imageUsage, isNameOf, layersOf, snapshotsOf, volumeUsage } from "./links.ts";
 
 export interface EngineOptions {
   dataRoot: string;
@@ -167,7 +167,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     log,
     secrets: join(options.execRoot, "build"),
   });
-  await snapshotter.reconcile(new Set(store.list().map(({ id }) => id)));
+  await snapshotter.reconcile(new Set(store.list().flatMap(snapshotsOf)));
   const live = await engine.restore();
   await engine.removeSteps();
   await engine.reconcileNetworks(live);
@@ -206,6 +206,7 @@ function assembleBase(
       usage: volumeUsage(store),
       dataRoot,
       pinRoot: join(execRoot, "pins"),
+      snapshots: parts.snapshotter,
       ...{ host, log },
     }),
     networks: new NetworkManager({
@@ -248,7 +249,7 @@ function assemble(base: Base) {
     control: () => control,
     removeAnonymousVolumes: (plans) => mounts.removeAnonymous(plans),
     forgetExecs: (container) => execs.forget(container),
-    releaseLayers: (container) => images.releaseLayers(container.record.layers),
+    releaseLayers: ({ record }) => images.releaseLayers(layersOf(record).flat()),
   });
   const lifecycle = new Lifecycle({
     store,

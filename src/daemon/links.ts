@@ -2,6 +2,7 @@
 
 import { isNotFound } from "../base/errors.ts";
 import type { Container } from "../engine/containers/container.ts";
+import type { ContainerRecord } from "../engine/containers/container-record.ts";
 import type { ContainerStore } from "../engine/containers/container-store.ts";
 import type { ContainerUsage as ImageUsage } from "../engine/images/context.ts";
 import type { Images } from "../engine/images/images.ts";
@@ -14,8 +15,18 @@ export function imageUsage(store: ContainerStore): ImageUsage {
         .list()
         .filter(({ record }) => record.imageId === image)
         .map((container) => ({ id: container.id, name: container.record.name, running: isAlive(container) })),
-    layersInUse: () => store.list().map(({ record }) => record.layers),
+    layersInUse: () => store.list().flatMap(({ record }) => layersOf(record)),
   };
+}
+
+/** The stacks of layers that a container stands on or mounts. */
+export function layersOf({ layers, mounts }: ContainerRecord): (readonly string[])[] {
+  return [layers, ...mounts.flatMap(({ image }) => (image ? [image.layers] : []))];
+}
+
+/** Keys of a container's snapshots: its root, and those of its image mounts. */
+export function snapshotsOf({ id, record }: Container): string[] {
+  return [id, ...record.mounts.flatMap(({ image }) => (image ? [image.key] : []))];
 }
 
 export function volumeUsage(store: ContainerStore): VolumeUsage {

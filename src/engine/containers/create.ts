@@ -38,6 +38,7 @@ export interface CreateDependencies {
     hostConfig: HostConfig;
     imageVolumes: string[];
     readOnlyNonRecursive?: boolean | undefined;
+    resolveImage: (name: string) => readonly string[];
     volumesFrom: (container: string) => MountPlan[];
   }): Promise<MountPlan[]>;
   /** Removes the volumes that were made for a container that then could not be created. */
@@ -86,6 +87,7 @@ export async function createContainer(
   record.networking = deps.networks.settle(networkRequest);
   record.networkSettings = deps.networks.createdSettings({ ...networkRequest, networking: record.networking });
   await commit(deps, record, image, options);
+  if (hostConfig.Mounts?.some(({ Type }) => Type === "image")) warnings.push("Image mount is an experimental feature");
   return { Id: id, Warnings: warnings };
 }
 
@@ -104,6 +106,7 @@ async function commit(
     hostConfig: record.hostConfig,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
     volumesFrom: (container) => mountsOf(store, container),
+    resolveImage: (name) => deps.resolveImage(name, undefined).layers,
     readOnlyNonRecursive: options.readOnlyNonRecursive,
   });
   undo.defer(() => deps.discardMounts(record.mounts));
@@ -111,6 +114,11 @@ async function commit(
   deps.resolveImage(image.id, undefined);
   snapshotter.prepare(record.id, image.layers);
   undo.defer(() => void snapshotter.remove(record.id));
+  for (const { image: shown } of record.mounts) {
+    if (shown === undefined) continue;
+    snapshotter.prepare(shown.key, shown.layers, { plain: true });
+    undo.defer(() => void snapshotter.remove(shown.key));
+  }
   const container = store.add(record);
   undo.move();
   deps.events.publish(container, "create");

@@ -63,6 +63,7 @@ export class Remover {
     const exitCode = record.state.exitCode;
     try {
       await snapshotter.remove(id);
+      for (const { image } of record.mounts) if (image) await snapshotter.remove(image.key);
       await rm(paths.data(id), { recursive: true, force: true });
       this.deps.forgetExecs(container);
       store.delete(container);

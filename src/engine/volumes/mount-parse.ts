@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import type { Mount } from "../../api/container-config.ts";
-import { internal, invalidArgument, notImplemented } from "../../base/errors.ts";
+import { internal, invalidArgument } from "../../base/errors.ts";
 import { mergeTmpfsOptions } from "../../runtime/spec/tmpfs.ts";
 import type { MountPlan } from "./mount-plan.ts";
 
@@ -71,18 +71,24 @@ export function parseMount(mount: Mount): ParsedMount {
   if (problem !== undefined) throw invalidMount(Type, problem);
   if (parse === undefined) throw invalidMount(Type, "mount type unknown");
   const parsed = parse(mount);
-  return { ...parsed, plan: { ...parsed.plan, destination: clean(Target), rw: !ReadOnly } };
+  return { ...parsed, plan: { ...parsed.plan, destination: clean(Target), rw: !ReadOnly && Type !== "image" } };
 }
 
 const parsers: Record<string, (mount: Mount) => ParsedMount> = {
   bind: parseBindMount,
   volume: parseVolumeMount,
   tmpfs: parseTmpfsMount,
-  image({ Source }) {
-    if (!Source) throw invalidMount("image", "field Source must not be empty");
-    throw notImplemented("mounts of type image are not supported yet");
-  },
+  image: parseImageMount,
 };
+
+/** What image it is, is looked up later. */
+function parseImageMount({ Source = "", ImageOptions = {} }: Mount): ParsedMount {
+  const { Subpath = "" } = ImageOptions;
+  if (Source === "") throw invalidMount("image", "field Source must not be empty");
+  if (!isLocalPath(Subpath)) throw invalidMount("image", "subpath must be a relative path within the volume");
+  const plan = { ...emptyPlan("image"), source: Source, propagation: "rprivate" };
+  return { plan: { ...plan, ...(Subpath === "" ? {} : { subpath: Subpath }) } };
+}
 
 function parseBindMount({ Source = "", ReadOnly, BindOptions = {} }: Mount): ParsedMount {
   const { Propagation = "" } = BindOptions;

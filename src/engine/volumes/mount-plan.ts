@@ -5,8 +5,8 @@ import { errorMessage, internal } from "../../base/errors.ts";
 import { resolveInRoot } from "../../linux/resolve.ts";
 
 export interface MountPlan {
-  type: "bind" | "volume" | "tmpfs";
-  /** Host directory or file: a bind's source, a volume's `_data`; empty for tmpfs. */
+  type: "bind" | "volume" | "tmpfs" | "image";
+  /** Host directory or file: a bind's source, a volume's `_data`, where an image's root is mounted; empty for tmpfs. */
   source: string;
   destination: string;
   /** Volume's name. */
@@ -24,6 +24,8 @@ export interface MountPlan {
   /** `-v`: a missing bind source is made a directory at start. */
   createSource: boolean;
   subpath?: string;
+  /** Of an image mount: the image as it was written, the snapshot that shows it, and what that stands on. */
+  image?: { name: string; key: string; layers: readonly string[] };
   /** Made for this container without a name: removed with it by `rm -v` and `--rm`. */
   anonymous?: boolean;
   /** `--tmpfs`, which inspect shows in HostConfig only. */
@@ -41,7 +43,7 @@ export function toMountPoints(plans: readonly MountPlan[]): MountPoint[] {
     .filter((plan) => !plan.hidden)
     .map((plan) => ({
       Type: plan.type,
-      ...(plan.name === undefined ? {} : { Name: plan.name }),
+      ...nameOf(plan),
       Source: plan.source,
       Destination: plan.destination,
       ...(plan.driver === undefined ? {} : { Driver: plan.driver }),
@@ -49,6 +51,11 @@ export function toMountPoints(plans: readonly MountPlan[]): MountPoint[] {
       RW: plan.rw,
       Propagation: plan.propagation,
     }));
+}
+
+function nameOf({ name, image }: MountPlan): { Name?: string } {
+  const shown = image?.name ?? name;
+  return shown === undefined ? {} : { Name: shown };
 }
 
 /** What `docker cp` needs over the root of a stopped container, outer mounts first. A tmpfs is empty then and left out. */

@@ -44,6 +44,11 @@ beforeEach(() => {
     usage,
     dataRoot: join(directory, "data"),
     pinRoot: join(directory, "pins"),
+    snapshots: {
+      mount: (key) => join(directory, key),
+      unmount: async () => undefined,
+      rootfs: (key) => join(directory, key),
+    },
     host: { kernelRelease: "6.1.0" },
     log: { warn: () => undefined },
   });
@@ -55,7 +60,14 @@ afterEach(() => {
 });
 
 const plan = (hostConfig: HostConfig, volumes: Record<string, object> = {}) =>
-  mounts.plan({ containerId: "c1", config: { Volumes: volumes }, hostConfig, imageVolumes: [], volumesFrom: () => [] });
+  mounts.plan({
+    containerId: "c1",
+    config: { Volumes: volumes },
+    hostConfig,
+    imageVolumes: [],
+    resolveImage: () => [],
+    volumesFrom: () => [],
+  });
 
 const start = async (hostConfig: HostConfig) => mounts.toSpecMounts(await plan(hostConfig), rootfs, "c1");
 

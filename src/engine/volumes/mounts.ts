@@ -9,6 +9,7 @@ import { openFlags, openInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import type { SpecMount } from "../../oci/runtime-spec.ts";
 import { atLeastKernel } from "../../runtime/spec/seccomp.ts";
 import { mergeTmpfsOptions } from "../../runtime/spec/tmpfs.ts";
+import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import { copyUp } from "./copy-up.ts";
 import { isPlain } from "./drivers/access.ts";
 import { byDepth, type MountPlan } from "./mount-plan.ts";
@@ -24,12 +25,16 @@ export interface ContainerMountsDependencies {
   dataRoot: string;
   /** Directory for the mounts that pin subpaths of volumes: `<it>/<container>/<n>`. */
   pinRoot: string;
+  /** What image mounts show. */
+  snapshots: Pick<Snapshotter, "mount" | "unmount" | "rootfs">;
   host: Pick<HostFacts, "kernelRelease">;
   log: Pick<Logger, "warn">;
 }
 
 export class ContainerMounts {
   private readonly deps: ContainerMountsDependencies;
+  /** Of the snapshots that image mounts show: a container, and who copies from it. */
+  private readonly imageUsers = new Map<string, Set<string>>();
 
   constructor(deps: ContainerMountsDependencies) {
     this.deps = deps;
@@ -42,6 +47,7 @@ export class ContainerMounts {
     const maker = {
       ensure: volumes.ensure.bind(volumes),
       dataPath: (name: string) => volumes.store.dataPath(name),
+      imagePath: (key: string) => this.deps.snapshots.rootfs(key),
     };
     try {
       return await planMounts(maker, dataRoot, input, made);
@@ -96,6 +102,7 @@ export class ContainerMounts {
   async letGo(plans: readonly MountPlan[], user: string): Promise<void> {
     const { volumes, log } = this.deps;
     for (const plan of plans) {
+      if (plan.image) await this.letGoImage(plan.image.key, user);
       const record = volumeOf(volumes, plan);
       if (record === undefined || isPlain(record)) continue;
       await volumes.access.release(record, userOf(plan, user)).catch((error: unknown) => {
@@ -107,13 +114,18 @@ export class ContainerMounts {
   /** A container that outlived the daemon has its volumes still. */
   adopt(plans: readonly MountPlan[], containerId: string): void {
     for (const plan of plans) {
+      if (plan.image) this.useImage(plan.image.key, containerId);
       const record = volumeOf(this.deps.volumes, plan);
       if (record !== undefined) this.deps.volumes.access.adopt(record, userOf(plan, containerId));
     }
   }
 
   private async holdOne(plan: MountPlan, rootfs: string, containerId: string, user: string): Promise<MountPlan> {
-    const { volumes } = this.deps;
+    const { volumes, snapshots } = this.deps;
+    if (plan.image) {
+      this.useImage(plan.image.key, user);
+      return { ...plan, source: snapshots.mount(plan.image.key) };
+    }
     const record = volumeOf(volumes, plan);
     if (record === undefined) return plan;
     // Whoever copies or replaces the volume keeps a start waiting here, whether it has something to fill or not.
@@ -134,6 +146,18 @@ export class ContainerMounts {
     for (const { name, driver = "local" } of plans) {
       if (name !== undefined) this.deps.volumes.publish("unmount", name, { container: containerId, driver });
     }
+  }
+
+  private useImage(key: string, user: string): void {
+    this.imageUsers.set(key, (this.imageUsers.get(key) ?? new Set()).add(user));
+  }
+
+  private async letGoImage(key: string, user: string): Promise<void> {
+    const users = this.imageUsers.get(key);
+    users?.delete(user);
+    if (users !== undefined && users.size > 0) return;
+    this.imageUsers.delete(key);
+    await this.deps.snapshots.unmount(key);
   }
 
   private bindMount(plan: MountPlan, containerId: string, index: number): SpecMount {

@@ -13,9 +13,17 @@ function plan(hostConfig: HostConfig, config: ContainerConfig = {}, from: MountP
       labels,
       createdAt: "",
     }),
+    imagePath: (key: string) => `/data/snapshots/${key}/merged`,
     dataPath: (name: string) => `/data/volumes/${name}/_data`,
   };
-  const input = { containerId: "c1", config, hostConfig, imageVolumes: [], volumesFrom: () => from };
+  const input = {
+    containerId: "c1",
+    config,
+    hostConfig,
+    imageVolumes: [],
+    resolveImage: () => ["sha256:a"],
+    volumesFrom: () => from,
+  };
   return planMounts(volumes, "/data", input, []);
 }
 
@@ -50,6 +58,25 @@ test("inspect shows mounts as dockerd 28.5 does", async () => {
     { Type: "tmpfs", Source: "", Destination: "/mt", Mode: "", RW: true, Propagation: "" },
     volume("anonymous1", { Destination: "/anonv", Mode: "" }),
   ] as never);
+});
+
+test("an image mount is read-only and has a snapshot of its own, also when it is another container's", async () => {
+  const Mounts: Mount[] = [{ Type: "image", Source: "bb:1", Target: "/i", ImageOptions: { Subpath: "etc" } }];
+  expect(await show({ Mounts })).toEqual([
+    {
+      Type: "image",
+      Name: "bb:1",
+      Source: "/data/snapshots/c1-image-0/merged",
+      Destination: "/i",
+      Mode: "",
+      RW: false,
+      Propagation: "rprivate",
+    },
+  ] as never);
+  const first = (await plan({ Mounts }))[0] as MountPlan;
+  const other = { ...first, image: { name: "bb:1", key: "c0-image-0", layers: ["sha256:a"] } };
+  const [taken] = await plan({ VolumesFrom: ["other"] }, {}, [other]);
+  expect(taken).toMatchObject({ rw: false, image: { key: "c1-image-0", layers: ["sha256:a"] } });
 });
 
 test("what shows the engine's own data is a slave, unless the user says what cannot be", async () => {
@@ -151,6 +178,10 @@ describe("what is refused", () => {
       'BindOptions must not be specified on mount type "image"',
     ],
     [{ Type: "image", Target: "/a" }, invalid("image", "field Source must not be empty")],
+    [
+      { Type: "image", Source: "bb", Target: "/a", ImageOptions: { Subpath: "../x" } },
+      invalid("image", "subpath must be a relative path within the volume"),
+    ],
   ];
   test.each(mounts)("--mount %j", async (mount, message) => {
     await expect(plan({ Mounts: [mount] })).rejects.toThrow(message);

@@ -13,6 +13,8 @@ export interface PlanInput {
   imageVolumes: readonly string[];
   /** Mounts below read-only binds stay writable, as before API 1.44. */
   readOnlyNonRecursive?: boolean | undefined;
+  /** The layers of an image; throws `not-found`. */
+  resolveImage: (name: string) => readonly string[];
   /** The plans of another container; throws `not-found`. */
   volumesFrom: (container: string) => MountPlan[];
 }
@@ -20,6 +22,8 @@ export interface PlanInput {
 export interface VolumeMaker {
   ensure(request: VolumeRequest): Promise<VolumeRecord>;
   dataPath(name: string): string;
+  /** Where the snapshot of an image mount is mounted. */
+  imagePath(key: string): string;
 }
 
 /**
@@ -37,17 +41,23 @@ export async function planMounts(
   const tmpfsTargets = new Set(tmpfs.map((plan) => plan.destination));
   const plans = new Map<string, MountPlan>();
   for (const spec of hostConfig.VolumesFrom ?? []) {
-    for (const plan of inherited(spec, input)) plans.set(plan.destination, plan);
+    for (const plan of inherited(spec, input)) {
+      const { image } = plan;
+      // The snapshot that an image mount shows goes with its own container.
+      plans.set(plan.destination, image ? withImage(volumes, plan, image, input, plans.size) : plan);
+    }
   }
   const own = new Set<string>();
   const add = async (parsed: ParsedMount, guarded: MountPlan) => {
     const { destination } = guarded;
     if (own.has(destination)) throw duplicate(destination);
     own.add(destination);
-    plans.set(
-      destination,
-      guarded.type === "volume" ? await withVolume(volumes, { ...parsed, plan: guarded }, made) : guarded,
-    );
+    if (guarded.type === "volume")
+      plans.set(destination, await withVolume(volumes, { ...parsed, plan: guarded }, made));
+    else if (guarded.type === "image") {
+      const image = { name: guarded.source, layers: input.resolveImage(guarded.source) };
+      plans.set(destination, withImage(volumes, guarded, image, input, plans.size));
+    } else plans.set(destination, guarded);
   };
   for (const raw of hostConfig.Binds ?? []) {
     const parsed = parseBind(raw, hostConfig.VolumeDriver ?? "");
@@ -93,6 +103,17 @@ async function withVolume(
   if (plan.anonymous) made.push(record.name);
   // What Docker shows for a volume without a mode of its own.
   return { ...plan, ...located(volumes, record), mode: plan.mode || (record.driver === localDriver ? "z" : "") };
+}
+
+function withImage(
+  volumes: VolumeMaker,
+  plan: MountPlan,
+  { name, layers }: Pick<NonNullable<MountPlan["image"]>, "name" | "layers">,
+  { containerId }: PlanInput,
+  index: number,
+): MountPlan {
+  const key = `${containerId}-image-${index}`;
+  return { ...plan, source: volumes.imagePath(key), image: { name, key, layers } };
 }
 
 async function imageVolume(
