@@ -1,7 +1,10 @@
 /** Volumes, binds and tmpfs. */
-import { test } from "bun:test";
+import { expect, test } from "bun:test";
+import { chownSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
 import { Session } from "./lib/session.ts";
+import { targetKind } from "./lib/settings.ts";
 
 const target = useTarget();
 
@@ -143,6 +146,28 @@ test("options of the local driver", async () => {
     cat src/f
   `);
   await session.matches("volumes/options");
+});
+
+test.if(targetKind === "gantry")("idmap: the host's owner and the container's user change places", async () => {
+  const { root, must } = { root: join(target().root, "owned"), must: target().must.bind(target()) };
+  mkdirSync(root);
+  writeFileSync(join(root, "f"), "x");
+  for (const path of [root, join(root, "f")]) chownSync(path, 4321, 4321);
+  const script = "stat -c '%u:%g' /m /m/f; echo y >/m/made; stat -c '%u:%g' /m/made";
+  const run = (...flags: string[]) =>
+    must("run", "--rm", "-v", `${root}:/m:idmap`, ...flags, "busybox", "sh", "-c", script);
+  expect(await run()).toBe("0:0\n0:0\n0:0");
+  expect(statSync(join(root, "made"))).toMatchObject({ uid: 4321, gid: 4321 });
+  expect(await run("--user", "1000:1000")).toBe("1000:1000\n1000:1000\n1000:1000");
+  expect(statSync(join(root, "made"))).toMatchObject({ uid: 4321, gid: 4321 });
+  await must("run", "--rm", "-v", `${root}/f:/f:idmap,ro`, "--user", "1000", "busybox", "cat", "/f");
+  const tmpfs = await target().docker("run", "--rm", "-v", "/proc:/m:idmap", "busybox", "true");
+  expect(tmpfs.stderr).toContain(
+    "cannot mount /proc with idmap: the kernel (5.12 or later) or the file system cannot map owners",
+  );
+  expect((await target().docker("run", "--rm", "-v", "named:/m:idmap", "busybox", "true")).stderr).toContain(
+    "idmap is for host directories",
+  );
 });
 
 test("image mounts", async () => {

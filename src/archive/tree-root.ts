@@ -2,8 +2,9 @@
 import { closeSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode, notFound } from "../base/errors.ts";
-import { address, check, cString, libc } from "../linux/libc.ts";
+import { check, libc } from "../linux/libc.ts";
 import { mount, mountFlags, readMountInfo } from "../linux/mount.ts";
+import { attachTree, cloneTree } from "../linux/mount-tree.ts";
 import { enterRoot } from "./confine.ts";
 import type { TreeRoot } from "./container-tree.ts";
 
@@ -34,7 +35,6 @@ export function enterTree(root: TreeRoot): ReadonlySet<string> {
   );
 }
 
-const call = { openTree: 428, moveMount: 429 } as const;
 const newNamespace = 0x20000;
 
 /** The sources are taken hold of outside, the destinations are looked up inside: a symbolic link there leads nowhere else. */
@@ -50,7 +50,7 @@ function enterStopped(rootfs: string, binds: TreeRoot["binds"]): void {
     .map(({ source, destination }) => ({
       destination,
       directory: statSync(source).isDirectory(),
-      descriptor: cloneTree(source),
+      descriptor: cloneTree(source, { recursive: true }),
     }));
   enterRoot(rootfs);
   for (const { destination, directory, descriptor } of clones) {
@@ -58,31 +58,6 @@ function enterStopped(rootfs: string, binds: TreeRoot["binds"]): void {
     attachTree(descriptor, destination);
     closeSync(descriptor);
   }
-}
-
-/** open_tree(2): a detached recursive copy of the mounts at `path`. */
-function cloneTree(path: string): number {
-  const name = cString(path);
-  const flags = 1 | 0x8000 | 0o2000000;
-  return check(
-    libc.syscall(BigInt(call.openTree), -100n, addressOf(name), BigInt(flags), 0n, 0n, 0n),
-    "open_tree",
-    path,
-  );
-}
-
-/** move_mount(2) of what the descriptor stands for, following symbolic links in `path`. */
-function attachTree(descriptor: number, path: string): void {
-  const [empty, name] = [cString(""), cString(path)];
-  check(
-    libc.syscall(BigInt(call.moveMount), BigInt(descriptor), addressOf(empty), -100n, addressOf(name), 0x14n, 0n),
-    "move_mount",
-    path,
-  );
-}
-
-function addressOf(buffer: Buffer): bigint {
-  return BigInt(address(buffer) as unknown as number);
 }
 
 function makeMountPoint(path: string, directory: boolean): void {

@@ -21,6 +21,7 @@ const modeKinds: Record<string, string> = {
   z: "label",
   Z: "label",
   nocopy: "copy",
+  idmap: "owners",
   consistent: "consistency",
   cached: "consistency",
   delegated: "consistency",
@@ -51,9 +52,11 @@ export function parseBind(raw: string, volumeDriver: string): ParsedMount {
     (isBind && words.includes("nocopy") ? "field VolumeOptions must not be specified" : undefined) ??
     (!isBind && propagation !== undefined ? "field BindOptions must not be specified" : undefined);
   if (problem !== undefined) throw invalid(`invalid mount config for type "${isBind ? "bind" : "volume"}": ${problem}`);
+  if (!isBind && words.includes("idmap")) throw internal(`invalid mode: ${mode}: idmap is for host directories`);
   const common = { destination: clean(target), mode, rw: !words.includes("ro") };
   if (isBind) {
-    return { plan: { ...bindPlan(clean(source), propagation), ...common, createSource: true } };
+    const owners = words.includes("idmap") ? { matchUser: true } : {};
+    return { plan: { ...bindPlan(clean(source), propagation), ...common, ...owners, createSource: true } };
   }
   return {
     plan: { ...volumePlan(source), ...common, copyData: !words.includes("nocopy") },

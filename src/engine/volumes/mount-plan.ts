@@ -19,6 +19,8 @@ export interface MountPlan {
   propagation: string;
   /** The engine chose `rslave` because the source holds its own data: private will do where the source has no peers. */
   propagationFallback?: boolean;
+  /** Of a bind: its owner on the host and the container's user change places. */
+  matchUser?: boolean;
   /** Fill an empty volume from the image. */
   copyData: boolean;
   /** `-v`: a missing bind source is made a directory at start. */

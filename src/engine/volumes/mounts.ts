@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { errorCode, errorMessage, internal } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
+import { mountWithOwners } from "../../linux/idmap.ts";
 import { mount, mountFlags, restrictionsOf, unmountIfMounted } from "../../linux/mount.ts";
 import { openFlags, openInRoot, withPathInRoot } from "../../linux/resolve.ts";
 import type { SpecMount } from "../../oci/runtime-spec.ts";
@@ -29,6 +30,11 @@ export interface ContainerMountsDependencies {
   snapshots: Pick<Snapshotter, "mount" | "unmount" | "rootfs">;
   host: Pick<HostFacts, "kernelRelease">;
   log: Pick<Logger, "warn">;
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
 }
 
 export class ContainerMounts {
@@ -63,10 +69,18 @@ export class ContainerMounts {
   }
 
   /** At start, with the root mounted: mounts and fills volumes, makes missing bind sources, pins subpaths. Undone by `release`. */
-  async toSpecMounts(plans: readonly MountPlan[], rootfs: string, containerId: string): Promise<SpecMount[]> {
+  async toSpecMounts(
+    plans: readonly MountPlan[],
+    rootfs: string,
+    containerId: string,
+    user: () => Owner = () => ({ uid: 0, gid: 0 }),
+  ): Promise<SpecMount[]> {
     const ordered = byDepth(plans);
     const located = await this.hold(ordered, rootfs, containerId);
     try {
+      for (const [index, plan] of located.entries()) {
+        if (plan.matchUser) located[index] = await this.matchUser(plan, user(), this.pinPath(containerId, index));
+      }
       return located.map((plan, index) =>
         plan.type === "tmpfs" ? tmpfsMount(plan, rootfs) : this.bindMount(plan, containerId, index),
       );
@@ -208,9 +222,7 @@ export class ContainerMounts {
     }
     try {
       const pinned = `/proc/self/fd/${fd}`;
-      mkdirSync(join(target, ".."), { recursive: true, mode: 0o700 });
-      if (statSync(pinned).isDirectory()) mkdirSync(target, { recursive: true });
-      else writeFileSync(target, "");
+      makeMountPoint(target, statSync(pinned).isDirectory());
       mount({ source: pinned, target, flags: mountFlags.bind | mountFlags.rec });
       mount({ target, flags: mountFlags.private | mountFlags.rec });
       return target;
@@ -219,10 +231,30 @@ export class ContainerMounts {
     }
   }
 
+  /** The bind's owner on the host and the container's user change places, on a mount that lies at `target`. */
+  private async matchUser(plan: MountPlan, user: Owner, target: string): Promise<MountPlan> {
+    const { source } = plan;
+    if (plan.createSource) createSource(source);
+    const stat = statSync(source);
+    makeMountPoint(target, stat.isDirectory());
+    const swap = { uid: { from: stat.uid, to: user.uid }, gid: { from: stat.gid, to: user.gid } };
+    try {
+      await mountWithOwners(source, target, swap);
+      mount({ target, flags: mountFlags.private });
+    } catch (error) {
+      const reason = ["EINVAL", "ENOSYS", "EPERM"].includes(errorCode(error) ?? "")
+        ? "the kernel (5.12 or later) or the file system cannot map owners"
+        : errorMessage(error);
+      throw internal(`cannot mount ${source} with idmap: ${reason}`, { cause: error });
+    }
+    return { ...plan, source: target, createSource: false };
+  }
+
   private unpin(ordered: readonly MountPlan[], containerId: string): void {
-    if (!ordered.some((plan) => plan.subpath !== undefined)) return;
+    const isPinned = (plan: MountPlan) => plan.subpath !== undefined || plan.matchUser;
+    if (!ordered.some(isPinned)) return;
     ordered.forEach((plan, index) => {
-      if (plan.subpath === undefined) return;
+      if (!isPinned(plan)) return;
       const path = this.pinPath(containerId, index);
       while (unmountIfMounted(path, { detach: true })) {
         // A start that was cut short may have left one below.
@@ -293,6 +325,12 @@ function createSource(path: string): void {
       throw internal(`error while creating mount source path '${path}': ${errorMessage(cause)}`, { cause });
     }
   }
+}
+
+function makeMountPoint(path: string, directory: boolean): void {
+  mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+  if (directory) mkdirSync(path, { recursive: true });
+  else writeFileSync(path, "");
 }
 
 function removeMountPoint(path: string): void {

@@ -91,7 +91,9 @@ export class Launcher {
     undo.defer(() => snapshotter.unmount(record.id));
     makeWorkingDirectory(rootfs, record.config);
 
-    const volumeMounts = await this.deps.mounts.toSpecMounts(record.mounts, rootfs, record.id);
+    const volumeMounts = await this.deps.mounts.toSpecMounts(record.mounts, rootfs, record.id, () =>
+      resolveUser(rootfs, record.config.User ?? ""),
+    );
     undo.defer(() => this.deps.mounts.release(record.mounts, record.id));
     const { netns, settings } = await connecting;
     // On a user's network links are names of its name service.
