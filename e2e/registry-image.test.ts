@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { useTarget } from "./lib/journey.ts";
 import { until } from "./lib/run.ts";
-import { targetKind } from "./lib/settings.ts";
+import { gantryCommand, targetKind } from "./lib/settings.ts";
 
 const target = useTarget();
 const ours = test.skipIf(targetKind !== "gantry");
@@ -68,11 +68,17 @@ ours("the content is in an anonymous volume, and outlives a restart and a kill",
   expect(await must("exec", "registry", "gantry", "registry", "gc")).toContain('"blobs":0');
 });
 
-ours("a pull finds what is here, or makes what is not", async () => {
+ours("a pull finds what is here, or makes what is not, for our own CLI too", async () => {
   const must = (...args: string[]) => target().must(...args);
   expect(await must("pull", "gantry/registry")).toContain("Status: Image is up to date for gantry/registry:latest");
   expect(await must("inspect", "-f", "{{.Config.ExposedPorts}} {{.Config.Entrypoint}}", "gantry/registry")).toBe(
     "map[5000/tcp:{}] [/usr/bin/gantry registry]",
   );
   await must("rm", "-fv", "registry", "own");
+  await must("rmi", "gantry/registry");
+  const argv = ["run", "-d", "--name", "registry", "-p", "5000:5000", "gantry/registry"];
+  const started = await target().dockerWith({ cli: gantryCommand()[0] as string }, ...argv);
+  expect([started.code, started.stderr]).toEqual([0, expect.stringContaining("Downloaded newer image")]);
+  await until("the registry to answer", async () => (await get("/v2/")) === "{}");
+  await must("rm", "-fv", "registry");
 });

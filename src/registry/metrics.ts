@@ -5,6 +5,8 @@ import type { Collected } from "./content/collector.ts";
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 const buckets = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10];
 
+export type MirrorOutcome = "here" | "fetched" | "stale";
+
 interface Timing {
   readonly counts: number[];
   count: number;
@@ -15,6 +17,7 @@ export class Metrics {
   private readonly requests = new Map<string, number>();
   private readonly timings = new Map<string, Timing>();
   private receivedBytes = 0;
+  private readonly mirrored = { here: 0, fetched: 0, stale: 0 };
   private readonly collected = { runs: 0, blobs: 0, bytes: 0 };
 
   /** `seconds` is the time to the response's headers; bodies go out on their own. */
@@ -31,6 +34,11 @@ export class Metrics {
   /** Of blobs that clients upload. */
   received(bytes: number): void {
     this.receivedBytes += bytes;
+  }
+
+  /** What became of a request for a mirrored tag or blob. */
+  mirror(outcome: MirrorOutcome): void {
+    this.mirrored[outcome]++;
   }
 
   collection({ blobs, bytes }: Collected): void {
@@ -55,6 +63,13 @@ export class Metrics {
     }
     family("received_bytes_total", "counter", "Bytes of blobs that were uploaded.");
     out.push(`gantry_registry_received_bytes_total ${this.receivedBytes}`);
+    family(
+      "mirror_requests_total",
+      "counter",
+      "Tags and blobs of mirrors: served from here, fetched, or stale for want of the upstream.",
+    );
+    for (const [outcome, count] of Object.entries(this.mirrored))
+      out.push(`gantry_registry_mirror_requests_total{outcome="${outcome}"} ${count}`);
     family("gc_runs_total", "counter", "Garbage collections finished.");
     out.push(`gantry_registry_gc_runs_total ${this.collected.runs}`);
     family("gc_blobs_total", "counter", "Blobs removed by garbage collection.");

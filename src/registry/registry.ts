@@ -17,7 +17,7 @@ import { ManifestIndex } from "./metadata/manifest-index.ts";
 import { TagIndex } from "./metadata/tag-index.ts";
 import { UploadIndex } from "./metadata/upload-index.ts";
 import { UsageIndex } from "./metadata/usage-index.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, type MirrorOutcome } from "./metrics.ts";
 import { PullThrough } from "./mirrors/pull-through.ts";
 import { Notifier } from "./notifications/notifier.ts";
 import { Policies } from "./policies/policies.ts";
@@ -65,8 +65,9 @@ export class Registry {
     });
     const { logger } = options;
     const { mirrors, notifications } = config;
+    const count = (outcome: MirrorOutcome) => this.metrics.mirror(outcome);
     const pullThrough =
-      mirrors.length === 0 ? undefined : new PullThrough({ mirrors, blobs, manifests, tags, uploads, logger });
+      mirrors.length === 0 ? undefined : new PullThrough({ mirrors, blobs, manifests, tags, uploads, logger, count });
     const queue = new EventQueue(database);
     const notifier = notifications.length === 0 ? undefined : new Notifier(notifications, queue, logger);
     this.parts = {

@@ -21,7 +21,7 @@ async function origin(): Promise<Origin> {
     hostname: "127.0.0.1",
     fetch: (request) => {
       const { pathname } = new URL(request.url);
-      asked.push(pathname.replace("/v2/", ""));
+      asked.push(`${request.method === "GET" ? "" : `${request.method} `}${pathname.replace("/v2/", "")}`);
       return state.answer?.(pathname) ?? registry.registry.handler(request);
     },
   });
@@ -62,6 +62,9 @@ test("fetched once, by prefix, by ns= and by default; then served alone", async 
   expect(upstream.asked.length).toBe(asked);
   expect((await cache.request("GET", "hub/library/app/manifests/none")).status).toBe(404);
   expect((await cache.request("GET", `hub/library/app/blobs/${digestOf("none")}`)).status).toBe(404);
+  const metrics = await (await cache.request("GET", "/metrics")).text();
+  expect(metrics).toContain('mirror_requests_total{outcome="here"} 2\n');
+  expect(metrics).toContain('mirror_requests_total{outcome="fetched"} 3\n');
   const push = await cache.request("POST", "hub/library/app/blobs/uploads/");
   expect(push.status).toBe(405);
 });
@@ -90,8 +93,14 @@ test("tags are asked for again when they are old; a failing upstream is made up 
   await upstream.registry.pushImage("app", "t", "one");
   await using cache = await testRegistry({ mirrors: mirrors(upstream.url, { ttl: 0 }) });
   await pull(cache, "hub/app", "one");
+  const before = upstream.asked.length;
+  await pull(cache, "hub/app", "one");
+  expect(upstream.asked.slice(before)).toEqual(["HEAD app/manifests/t"]);
+  await Promise.all([1, 2, 3].map(() => cache.request("GET", "hub/app/manifests/t")));
+  expect(upstream.asked.slice(before)).toEqual(["HEAD app/manifests/t", "HEAD app/manifests/t"]);
   await upstream.registry.pushImage("app", "t", "two");
   await pull(cache, "hub/app", "two");
+  expect(upstream.asked.slice(before + 2, before + 4)).toEqual(["HEAD app/manifests/t", "app/manifests/t"]);
   for (const status of [500, 429, 401]) {
     upstream.answer = () => new Response("{}", { status });
     await pull(cache, "hub/app", "two");
@@ -158,8 +167,11 @@ test("upstreams with passwords and tokens", async () => {
       fetch: (request) => upstream.registry.handler(request),
     });
     const url = `http://127.0.0.1:${server.port}`;
-    await using cache = await testRegistry({ mirrors: mirrors(url, { username: "alice", password: "secret" }) });
-    await pull(cache, "hub/app", "layer");
+    await using cache = await testRegistry({
+      mirrors: mirrors(url, { username: "alice", password: "secret", ttl: 0 }),
+    });
+    for (let time = 0; time < 2; time++) await pull(cache, "hub/app", "layer");
+    expect(cache.log).toEqual([]);
     await server.stop(true);
   }
   await Bun.file(path).delete();

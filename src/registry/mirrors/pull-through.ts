@@ -12,8 +12,10 @@ import { readManifest } from "../api/parse-manifest.ts";
 import type { Uploads } from "../content/uploads.ts";
 import type { BlobIndex } from "../metadata/blob-index.ts";
 import type { ManifestIndex, StoredManifest } from "../metadata/manifest-index.ts";
-import type { TagIndex } from "../metadata/tag-index.ts";
+import type { Tag, TagIndex } from "../metadata/tag-index.ts";
+import type { MirrorOutcome } from "../metrics.ts";
 import { Fan } from "./fan.ts";
+import { TagProbe } from "./tag-probe.ts";
 import type { Mirror } from "./upstreams.ts";
 
 export interface PullThroughParts {
@@ -23,17 +25,18 @@ export interface PullThroughParts {
   readonly tags: TagIndex;
   readonly uploads: Uploads;
   readonly logger: Logger;
+  readonly count: (outcome: MirrorOutcome) => void;
 }
 
-/** A repository of an upstream, and its name here. */
-export interface Upstream {
-  readonly mirror: Mirror;
-  readonly name: string;
+/** A repository of an upstream. */
+interface Upstream {
   readonly remote: Repository;
+  readonly probe: TagProbe;
 }
 
 /** Longest that fetching one thing may take. */
 const fetchMillis = 60 * 60 * 1000;
+const probeMillis = 30_000;
 /** After a failure the upstream is left alone for so long, where there is something to serve. */
 const restMillis = 10_000;
 
@@ -41,7 +44,7 @@ export class PullThrough {
   private readonly parts: PullThroughParts;
   private readonly fetchingManifests = new Map<string, Promise<StoredManifest | undefined>>();
   private readonly fetchingBlobs = new Map<string, Fan>();
-  private readonly repositories = new Map<string, Repository>();
+  private readonly repositories = new Map<string, Upstream>();
   /** When to ask about a tag again that could not be checked. */
   private readonly resting = new Map<string, number>();
 
@@ -79,12 +82,16 @@ export class PullThrough {
     const known = await tags.find(name, reference);
     const key = `${name}:${reference}`;
     const fresh = known && (known.updated + mirror.ttlMillis > Date.now() || (this.resting.get(key) ?? 0) > Date.now());
-    if (fresh) return manifests.findByTag(name, reference);
+    if (fresh) {
+      this.parts.count("here");
+      return manifests.findByTag(name, reference);
+    }
     try {
-      return await this.fetchManifest(mirror, name, reference);
+      return await this.fetchManifest(mirror, name, reference, known);
     } catch (error) {
       const stale = await manifests.findByTag(name, reference);
       if (!stale) throw error;
+      this.parts.count("stale");
       this.parts.logger.warn("upstream fails: serving what is here", { repository: name, tag: reference, error });
       if (this.resting.size > 10_000) this.resting.clear();
       this.resting.set(key, Date.now() + restMillis);
@@ -140,38 +147,65 @@ export class PullThrough {
     return this.parts.mirrors.find(({ prefix }) => name.startsWith(`${prefix}/`));
   }
 
-  private repository(mirror: Mirror, name: string): Repository {
+  /** What a tag points at, if the upstream says that it still does. */
+  private async unchanged(mirror: Mirror, name: string, tag: Tag | undefined): Promise<StoredManifest | undefined> {
+    if (!tag) return undefined;
+    const { manifests, tags } = this.parts;
+    const signal = AbortSignal.timeout(probeMillis);
+    const digest = await this.upstream(mirror, name)
+      .probe.digestOf(tag.name, signal)
+      .catch((error) => {
+        throw upstreamFailure(mirror, error);
+      });
+    if (digest !== tag.digest) return undefined;
+    this.parts.count("here");
+    await tags.touch(name, tag.name);
+    return manifests.findByTag(name, tag.name);
+  }
+
+  private upstream(mirror: Mirror, name: string): Upstream {
     let found = this.repositories.get(name);
     if (!found) {
       const secure = mirror.url.startsWith("https:") && !mirror.insecure;
       const path = name.slice(mirror.prefix.length + 1);
       // The Docker Hub's own images have a namespace that nobody writes.
       const remote = mirror.url === "https://registry-1.docker.io" && !path.includes("/") ? `library/${path}` : path;
-      found = new Repository({
-        endpoint: { url: mirror.url, secure, mirror: true },
-        ...{ name: remote, credentials: mirror.credentials, purpose: "pull" },
-      });
+      const endpoint = { url: mirror.url, secure, mirror: true };
+      const { credentials } = mirror;
+      found = {
+        remote: new Repository({ endpoint, name: remote, credentials, purpose: "pull" }),
+        probe: new TagProbe(endpoint, remote, credentials),
+      };
       if (this.repositories.size > 1000) this.repositories.clear();
       this.repositories.set(name, found);
     }
     return found;
   }
 
-  private fetchManifest(mirror: Mirror, name: string, reference: string): Promise<StoredManifest | undefined> {
+  private fetchManifest(
+    mirror: Mirror,
+    name: string,
+    reference: string,
+    known?: Tag,
+  ): Promise<StoredManifest | undefined> {
     const key = `${name}@${reference}`;
     let running = this.fetchingManifests.get(key);
     if (!running) {
-      running = this.takeManifest(mirror, name, reference).finally(() => this.fetchingManifests.delete(key));
+      running = this.refresh(mirror, name, reference, known).finally(() => this.fetchingManifests.delete(key));
       this.fetchingManifests.set(key, running);
     }
     return running;
+  }
+
+  private async refresh(mirror: Mirror, name: string, reference: string, known: Tag | undefined) {
+    return (await this.unchanged(mirror, name, known)) ?? (await this.takeManifest(mirror, name, reference));
   }
 
   private async takeManifest(mirror: Mirror, name: string, reference: string): Promise<StoredManifest | undefined> {
     const { manifests, tags } = this.parts;
     const wanted = isDigest(reference) ? reference : undefined;
     try {
-      const found = await this.repository(mirror, name).manifest(reference, AbortSignal.timeout(fetchMillis));
+      const found = await this.upstream(mirror, name).remote.manifest(reference, AbortSignal.timeout(fetchMillis));
       const manifest = readManifest(found.bytes, found.mediaType || null);
       if (wanted?.startsWith("sha256:") && digestOf(found.bytes) !== wanted)
         throw new RegistryError("MANIFEST_INVALID");
@@ -181,6 +215,7 @@ export class PullThrough {
         isImmutable: () => false,
         sparse: true,
       });
+      this.parts.count("fetched");
       return stored;
     } catch (error) {
       if (!isAbsent(error)) throw upstreamFailure(mirror, error);
@@ -194,12 +229,13 @@ export class PullThrough {
     const { uploads } = this.parts;
     let body: AsyncIterable<Uint8Array>;
     try {
-      ({ body } = await this.repository(mirror, name).openBlob(digest, 0, AbortSignal.timeout(fetchMillis)));
+      ({ body } = await this.upstream(mirror, name).remote.openBlob(digest, 0, AbortSignal.timeout(fetchMillis)));
     } catch (error) {
       if (isAbsent(error)) return undefined;
       throw upstreamFailure(mirror, error);
     }
     fan.open();
+    this.parts.count("fetched");
     const id = await uploads.start(name, digest.slice(0, digest.indexOf(":")));
     try {
       return await uploads.finish(name, id, digest, fan.through(body));
