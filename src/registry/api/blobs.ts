@@ -9,7 +9,7 @@ import { blobKey } from "../storage/driver.ts";
 import type { Call, RegistryParts } from "./call.ts";
 import { headResponse, notify } from "./call.ts";
 import { RegistryError } from "./http-error.ts";
-import { type ByteRange, checkDigest, checkName, parseContentRange, parseRange } from "./names.ts";
+import { type ByteRange, checkDigest, isKnownTo, parseContentRange, parseRange } from "./names.ts";
 
 /** end-2. HEAD takes a lease: it is how a pusher learns that it need not upload. */
 export async function getBlob(parts: RegistryParts, call: Call): Promise<Response> {
@@ -33,7 +33,7 @@ export async function getBlob(parts: RegistryParts, call: Call): Promise<Respons
     "cache-control": "max-age=31536000",
   };
   if (head) return headResponse(headers);
-  if (request.headers.get("if-none-match") === headers["etag"]) return new Response(null, { status: 304, headers });
+  if (isKnownTo(request, digest)) return new Response(null, { status: 304, headers });
   const elsewhere = driver.link(blobKey(digest));
   if (elsewhere !== undefined)
     return new Response(null, { status: 307, headers: { ...linkHeaders, location: elsewhere } });
@@ -80,7 +80,7 @@ export async function startUpload(parts: RegistryParts, call: Call): Promise<Res
   const { request, url, name } = call;
   const mount = url.searchParams.get("mount");
   if (mount !== null) {
-    const from = await mountBlob(parts, call, checkDigest(mount), url.searchParams.get("from"));
+    const from = await mountBlob(parts, call, mount, url.searchParams.get("from"));
     if (from !== undefined) {
       notify(parts, call, { action: "mount", repository: name, target: { digest: mount, kind: "blobs", from } });
       return created(name, mount);
@@ -107,7 +107,10 @@ function digestAlgorithm(text: string | null): string {
 
 const anonymousMountCandidates = 100;
 
-/** The repository that the blob was linked from; only from one that the client may pull from. */
+/**
+ * The repository that the blob was linked from; only from one that the client may pull from. What cannot be mounted, be it that the names
+ * are none, is uploaded instead.
+ */
 async function mountBlob(
   { database, blobs, policies }: RegistryParts,
   { name, grant }: Call,
@@ -116,7 +119,7 @@ async function mountBlob(
 ): Promise<string | undefined> {
   const size = await blobs.findAnywhere(digest);
   if (size === undefined) return undefined;
-  const sources = from === null ? await blobs.holders(digest, anonymousMountCandidates) : [checkName(from)];
+  const sources = from === null ? await blobs.holders(digest, anonymousMountCandidates) : [from];
   const source = sources.find((repository) => grant.allows(repository, "pull"));
   if (source === undefined) return undefined;
   await policies.admit(name, digest, size);

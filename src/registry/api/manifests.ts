@@ -4,7 +4,7 @@ import { mediaTypes } from "../../oci/manifest.ts";
 import { ImmutableTagError, type NewManifest, type StoredManifest } from "../metadata/manifest-index.ts";
 import { type Call, headResponse, jsonResponse, notify, type RegistryParts } from "./call.ts";
 import { RegistryError } from "./http-error.ts";
-import { checkDigest, isTag } from "./names.ts";
+import { checkDigest, isKnownTo, isTag } from "./names.ts";
 import { nextLink } from "./pages.ts";
 import { readManifest } from "./parse-manifest.ts";
 
@@ -12,18 +12,14 @@ import { readManifest } from "./parse-manifest.ts";
 export async function getManifest(parts: RegistryParts, call: Call): Promise<Response> {
   const { request, name, reference } = call;
   const found = await findManifest(parts, call);
-  if (!found) {
-    const known = await parts.tags.isKnown(name);
-    const detail = known ? { reference } : { name };
-    throw new RegistryError(known ? "MANIFEST_UNKNOWN" : "NAME_UNKNOWN", undefined, { detail });
-  }
+  if (!found) throw new RegistryError("MANIFEST_UNKNOWN", undefined, { detail: { name, reference } });
   const headers = {
     "content-type": found.mediaType,
     "content-length": String(found.content.length),
     "docker-content-digest": found.digest,
     etag: `"${found.digest}"`,
   };
-  if (request.headers.get("if-none-match") === headers.etag) return new Response(null, { status: 304, headers });
+  if (isKnownTo(request, found.digest)) return new Response(null, { status: 304, headers });
   if (request.method === "HEAD") return headResponse(headers);
   if (parts.notifier)
     notify(parts, call, { action: "pull", repository: name, target: targetOf(found, tagOf(reference)) });

@@ -36,6 +36,13 @@ export function checkUploadId(text: string): string {
   throw new RegistryError("BLOB_UPLOAD_UNKNOWN");
 }
 
+/** Whether `If-None-Match` names this digest; without quotes too, as Docker's registry takes it. */
+export function isKnownTo(request: Request, digest: Digest): boolean {
+  const header = request.headers.get("if-none-match");
+  if (header === null) return false;
+  return header.split(",").some((each) => /^\s*(?:W\/)?"?([^"]*?)"?\s*$/.exec(each)?.[1] === digest);
+}
+
 export interface ByteRange {
   readonly start: number;
   /** Inclusive. */
