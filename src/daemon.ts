@@ -73,7 +73,6 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const handler = createApiHandler({ backends, version, log, authorizer, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
-  await bundledImage(engine, log);
   const listeners = await listen({ ...config, log }, ({ server: listener, event }) => server.attach(listener, event));
   stack.defer(() => closeListeners(listeners));
   await serveMetrics(config, system, log, stack);
@@ -207,13 +206,6 @@ function createBuildkit({ builder, images, snapshots, registries, networks }: En
     version,
     hostGateway: () => networks.hostGateway ?? "",
   });
-}
-
-/** The image that is there without a network. A host without busybox does without it. */
-async function bundledImage(engine: Engine, log: Logger): Promise<void> {
-  await engine.images
-    .ensureBundled()
-    .catch((error: unknown) => log.warn("no bundled image", { error: errorMessage(error) }));
 }
 
 async function serveMetrics(

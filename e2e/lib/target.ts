@@ -48,8 +48,6 @@ export class Target {
       await must(["mount", "-t", "tmpfs", "-o", `size=${options.dataSize}`, "gantry-e2e", target.dataRoot]);
     }
     await target.startDaemon();
-    // The bundled image would stand in every listing.
-    if (target.kind === "gantry") await target.must("rmi", "gantry/busybox");
     if (options.busybox !== false) {
       await target.must("import", "-c", 'CMD ["sh"]', await busyboxArchive(), "busybox:latest");
     }

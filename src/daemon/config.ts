@@ -124,7 +124,8 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
   return {
     hosts: (get("host") as string[] | undefined) ?? ["unix:///run/gantry.sock"],
     tls: toTls(get),
-    insecure: get("insecure") === true,
+    // As with dockerd, who says so in so many words means it.
+    insecure: get("insecure") === true || get("tls") === false || get("tlsverify") === false,
     group: text("group"),
     dataRoot,
     execRoot,

@@ -75,8 +75,7 @@ export function closeListeners(listeners: readonly Listener[]): void {
 }
 
 async function open(host: string, options: ListenOptionsOfDaemon): Promise<[Listener, ListenOptions][]> {
-  const match = /^(\w+):\/\/(.*)$/.exec(host);
-  const [, protocol = "", address = ""] = match ?? [];
+  const [, protocol = "tcp", address = host] = /^(\w+):\/\/(.*)$/.exec(host) ?? [];
   switch (protocol) {
     case "unix":
       return [await openUnix(host, address)];
@@ -88,7 +87,7 @@ async function open(host: string, options: ListenOptionsOfDaemon): Promise<[List
         `invalid bind address (${host}): sockets passed by systemd are not supported; use unix://PATH`,
       );
     default:
-      throw invalidArgument(`invalid bind address (${host}): unsupported proto '${protocol || host}'`);
+      throw invalidArgument(`invalid bind address (${host}): unsupported proto '${protocol}'`);
   }
 }
 

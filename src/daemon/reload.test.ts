@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
 import { Logger, type LogLevel } from "../base/log.ts";
-import type { DaemonConfig } from "./config.ts";
+import type { EngineEvent } from "../engine/events/event-bus.ts";
+import { type DaemonConfig, readDaemonCommand } from "./config.ts";
 import { reload, reloadOnHangup } from "./reload.ts";
 
 function target(read: () => DaemonConfig) {
-  const config = { logLevel: "info", debug: false, labels: [], dataRoot: "/a" } as unknown as DaemonConfig;
+  const { config } = readDaemonCommand(["--data-root", "/a"]) as { config: DaemonConfig };
   const events: string[] = [];
   const levels: LogLevel[] = [];
+  const attributes: Record<string, string> = {};
   const lines: string[] = [];
   return {
     config,
@@ -16,20 +18,47 @@ function target(read: () => DaemonConfig) {
     read,
     id: "id",
     setLogLevel: (level: LogLevel) => void levels.push(level),
-    publish: ({ type, action }: { type: string; action: string }) => void events.push(`${type} ${action}`),
+    attributes,
+    publish: (event: EngineEvent) => {
+      events.push(`${event.type} ${event.action}`);
+      Object.assign(attributes, event.attributes);
+    },
     log: new Logger("info", (line) => lines.push(line)),
   };
 }
 
-const next = { logLevel: "debug", debug: true, labels: ["x=y"], dataRoot: "/b" } as unknown as DaemonConfig;
+const changed = [
+  "-D",
+  "--label=x=y",
+  "--data-root=/b",
+  "--default-shm-size=1m",
+  "--insecure-registry=r:5000",
+  "--init",
+];
+const { config: next } = readDaemonCommand([...changed, "--default-runtime=runc", "--shutdown-timeout=3"]) as {
+  config: DaemonConfig;
+};
 
 test("SIGHUP changes what can be changed, says so, and leaves the rest", async () => {
   const given = target(() => next);
+  const { registry, defaults } = given.config;
   const stop = reloadOnHangup(given);
   process.kill(process.pid, "SIGHUP");
   while (given.events.length === 0) await Bun.sleep(1);
   stop();
   expect(given.config).toMatchObject({ logLevel: "debug", debug: true, labels: ["x=y"], dataRoot: "/a" });
+  // In place: others hold these.
+  expect({ registry, defaults }).toMatchObject({
+    registry: { insecure: ["r:5000"] },
+    defaults: { shmSize: 2 ** 20, init: true, runtime: "crun" },
+  });
+  expect(given.attributes).toMatchObject({
+    debug: "true",
+    "default-shm-size": "1048576",
+    labels: '["x=y"]',
+    "shutdown-timeout": "3",
+    "insecure-registries": '["r:5000"]',
+  });
   expect({ events: given.events, levels: given.levels }).toEqual({ events: ["daemon reload"], levels: ["debug"] });
 });
 

@@ -1,5 +1,8 @@
-/** SIGHUP: reads daemon.json again and applies what can change while running (log level, labels). The rest needs a restart. */
-
+/**
+ * SIGHUP: reads daemon.json again and applies what can change while running. The rest needs a restart. Those who were given a part of
+ * the configuration read it at each use, so that it is changed in place.
+ */
+import { hostname } from "node:os";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger, LogLevel } from "../base/log.ts";
 import type { EngineEvent } from "../engine/events/event-bus.ts";
@@ -16,7 +19,7 @@ export interface ReloadTarget {
   log: Logger;
 }
 
-const reloadable = ["logLevel", "debug", "labels"] as const;
+const reloadable = ["logLevel", "debug", "labels", "shutdownTimeoutMillis"] as const;
 
 /** Reloads on every SIGHUP until the returned function is called. A configuration that is wrong changes nothing. */
 export function reloadOnHangup(target: ReloadTarget): () => void {
@@ -29,11 +32,36 @@ export function reload({ config, read, publish, setLogLevel, id, log }: ReloadTa
   try {
     const next = read();
     for (const field of reloadable) Object.assign(config, { [field]: next[field] });
+    Object.assign(config.registry, next.registry);
+    // Another runtime would need what is prepared for it at the start.
+    const { runtime, runtimes } = config.defaults;
+    Object.assign(config.defaults, next.defaults, { runtime, runtimes });
     setLogLevel(next.logLevel);
     log.info("Got signal to reload configuration", { configFile: config.configFile });
-    const attributes = { debug: String(next.debug), labels: JSON.stringify(next.labels) };
-    publish({ type: "daemon", action: "reload", id, attributes });
+    publish({ type: "daemon", action: "reload", id, attributes: describe(config) });
   } catch (error) {
     log.error(`configuration not reloaded: ${errorMessage(error)}`);
   }
+}
+
+/** The attributes of dockerd's event: the configuration as it is now. */
+function describe({ debug, labels, registry, transfers, defaults, shutdownTimeoutMillis }: DaemonConfig) {
+  const seconds = Number.isFinite(shutdownTimeoutMillis) ? shutdownTimeoutMillis / 1000 : -1;
+  return {
+    debug: String(debug),
+    "default-cgroupns-mode": defaults.cgroupnsMode ?? "",
+    "default-ipc-mode": defaults.ipcMode,
+    "default-runtime": defaults.runtime,
+    "default-shm-size": String(defaults.shmSize),
+    "insecure-registries": JSON.stringify(registry.insecure),
+    labels: JSON.stringify(labels),
+    "live-restore": "true",
+    "max-concurrent-downloads": String(transfers.downloads),
+    "max-concurrent-uploads": String(transfers.uploads),
+    "max-download-attempts": String(transfers.attempts),
+    name: hostname(),
+    "registry-mirrors": JSON.stringify(registry.mirrors),
+    runtimes: defaults.runtimes.join(" "),
+    "shutdown-timeout": String(seconds),
+  };
 }

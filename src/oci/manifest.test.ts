@@ -19,6 +19,7 @@ test("a manifest and an index are told apart by their fields", () => {
 test.each([
   ["not JSON", new TextEncoder().encode("{"), "manifest is not JSON"],
   ["an array", bytes([]), "manifest must be an object"],
+  ["no schema", bytes({}), "unsupported manifest schema version undefined"],
   ["schema 1", bytes({ schemaVersion: 1 }), "unsupported manifest schema version 1"],
   ["no config", bytes({ schemaVersion: 2, layers: [] }), "config must be an object"],
   ["bad digest", bytes({ schemaVersion: 2, config: { ...descriptor, digest: "x" } }), "invalid checksum digest format"],

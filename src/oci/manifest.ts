@@ -65,7 +65,8 @@ export function isManifestType(mediaType: string): boolean {
 /** A manifest or an index, told apart by its fields (the media type is optional in OCI). Throws `invalid-argument`. */
 export function parseManifest(bytes: Uint8Array): { manifest: Manifest } | { index: Index } {
   const object = asObject(parseJson(bytes, "manifest", maxManifestSize), "manifest");
-  if (object["schemaVersion"] !== 2) {
+  // 0 is what a Go program writes that forgot it.
+  if (object["schemaVersion"] !== 2 && object["schemaVersion"] !== 0) {
     throw invalidArgument(`unsupported manifest schema version ${JSON.stringify(object["schemaVersion"])}`);
   }
   const mediaType = optional(object["mediaType"], "mediaType", asString);

@@ -64,6 +64,8 @@ describe("every answer", () => {
     ["POST /networks/create", 400, message("invalid name: name is empty")],
     ["POST /swarm/leave", 503, message("This node is not part of a swarm")],
     ["GET /plugins/x/json", 404, message('plugin "x" not found')],
+    ["POST /plugins/pull?remote=x", 501, message("plugins are not built yet")],
+    ["POST /plugins/x/set", 404, message('plugin "x" not found')],
   ];
   for (const [line, status, body] of refused) {
     test(`${line} is refused in dockerd's words`, async () => {

@@ -23,8 +23,7 @@ import { type LoadOptions, loadImages } from "./archive/load.ts";
 import { saveImages, saveSelected } from "./archive/save.ts";
 import { createBuilt, createCacheStep } from "./build-layers.ts";
 import { type BuildStepRequest, createBuildStep } from "./build-step.ts";
-import { ensureBundled } from "./bundled/busybox.ts";
-import { isBundledRegistry, makeRegistry } from "./bundled/registry.ts";
+import { bundledPull } from "./bundled/pull.ts";
 import { type CommitRequest, checkCommit, commitImage } from "./commit.ts";
 import { type ContainerUsage, type EventSink, type ImageContext, tagImage } from "./context.ts";
 import type { ImageRecord } from "./image-record.ts";
@@ -90,11 +89,6 @@ export class Images {
     this.context.blobs.reconcile();
     this.context.store.manifests.reconcile();
     return this.context.collector.sweep();
-  }
-
-  /** Makes `gantry/busybox` unless it is here. Rejects `unavailable` when the host has no static busybox. */
-  ensureBundled(): Promise<Digest> {
-    return ensureBundled(this.context);
   }
 
   /** Throws `not-found` as `docker create` prints it: `No such image: foo:latest`. */
@@ -245,10 +239,10 @@ export class Images {
     return pushUnnamed(this.context, id, name, options);
   }
 
-  /** `docker pull`; without tag or digest all tags of the repository. `gantry/registry` is made here, of this program. */
+  /** `docker pull`; without tag or digest all tags of the repository. What is bundled is made here. */
   pull(name: string, options: PullOptions): Promise<void> {
-    if (isBundledRegistry(name, options.tag)) return makeRegistry(this.context, options.progress);
-    return pullImage(this.context, name, options);
+    const bundled = bundledPull(name, options.tag);
+    return bundled ? bundled(this.context, options.progress) : pullImage(this.context, name, options);
   }
 
   /** `docker push`; without tag all tags of the repository. */

@@ -90,7 +90,8 @@ test("a load whose layer is corrupt is refused and leaves nothing", async () => 
 
 test.skipIf(!existsSync("/bin/busybox"))("the bundled image has a root with every applet", async () => {
   await withImages(async ({ images, layers }) => {
-    await images.ensureBundled();
+    const signal = new AbortController().signal;
+    await images.pull("gantry/busybox", { tag: "latest", credentials: {}, signal, progress() {} });
     const [layer = ""] = images.resolve("gantry/busybox").layers;
     const root = layers.path(layer);
     expect(lstatSync(join(root, "bin/sh")).ino).toBe(lstatSync(join(root, "bin/busybox")).ino);

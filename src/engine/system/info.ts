@@ -56,7 +56,8 @@ export function toInfo(input: InfoInput): SystemInfo {
     Debug: config.debug,
     NFd: openDescriptors(),
     OomKillDisable: host.limits.oomKillDisable,
-    NGoroutines: 0,
+    // Go's word for what runs at once; here that is threads.
+    NGoroutines: readdirSync("/proc/self/task").length,
     SystemTime: nowRfc3339Nano(),
     LoggingDriver: config.logDriver,
     CgroupDriver: "cgroupfs",

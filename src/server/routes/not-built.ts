@@ -3,8 +3,11 @@
  * words where dockerd has them.
  */
 import { invalidArgument, notFound, notImplemented, unavailable } from "../../base/errors.ts";
+import type { HttpRequest } from "../http/message.ts";
+import { jsonBody } from "../json-body.ts";
 import { json } from "../responses.ts";
 import { type Route, route } from "../router.ts";
+import { unknown } from "../schema.ts";
 
 const noManager =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
@@ -17,7 +20,6 @@ const unbuilt: [string, string, string][] = [
   ["POST", "/swarm/init", "swarm mode is not built yet"],
   ["POST", "/swarm/join", "swarm mode is not built yet"],
   ["GET", "/plugins/privileges", "plugins are not built yet"],
-  ["POST", "/plugins/pull", "plugins are not built yet"],
   ["POST", "/plugins/create", "plugins are not built yet"],
 ];
 
@@ -33,6 +35,11 @@ const managerOnly: [string, string][] = [
     ["DELETE", `/${noun}/{id}`],
   ]),
 ];
+
+/** What is no JSON is refused before anything else, as in dockerd. */
+function pluginBody(request: HttpRequest): Promise<unknown> {
+  return jsonBody(request, unknown, { type: "types.PluginPrivileges" });
+}
 
 export function notBuiltRoutes(): Route[] {
   return [
@@ -50,6 +57,16 @@ export function notBuiltRoutes(): Route[] {
       throw unavailable("This node is not part of a swarm");
     }),
     route("GET", "/plugins", () => json([])),
+    route("POST", "/plugins/pull", async ({ request }) => {
+      await pluginBody(request);
+      throw notImplemented("plugins are not built yet");
+    }),
+    ...["upgrade", "set"].map((verb) =>
+      route("POST", `/plugins/{name}/${verb}`, async ({ params, request }) => {
+        await pluginBody(request);
+        throw notFound(`plugin "${params["name"]}" not found`);
+      }),
+    ),
     ...["GET", "POST", "DELETE"].map((method) =>
       route(method, "/plugins/{name}", ({ params }) => {
         const name = (params["name"] as string).replace(/\/(json|enable|disable|push|upgrade|set)$/, "");

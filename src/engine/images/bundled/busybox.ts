@@ -1,20 +1,21 @@
 /**
  * `gantry/busybox:latest`, made from the host's own static busybox, so that there is something to run without any registry. The same
- * busybox gives the same image id.
+ * busybox gives the same image id. It is not there until it is pulled: a new engine has no images.
  */
 import { readFile, stat } from "node:fs/promises";
 import { posix } from "node:path";
+import type { ProgressMessage } from "../../../api/system.ts";
 import { nowRfc3339Nano } from "../../../base/clock.ts";
 import { errorCode, unavailable } from "../../../base/errors.ts";
 import { type Digest, digestOf } from "../../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
 import { hostPlatform } from "../../../oci/platform.ts";
 import { parseReference } from "../../../oci/reference.ts";
-import { type ImageContext, tagImage } from "../context.ts";
+import { type ImageContext, publishImageEvent, tagImage } from "../context.ts";
 import { toRecord } from "../image-record.ts";
 import { end, entry } from "./tar.ts";
 
-export const bundledName = "gantry/busybox:latest";
+export const bundledBusybox = "gantry/busybox";
 
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const passwd = [
@@ -57,12 +58,22 @@ const directories: [name: string, mode: number][] = [
   ["var/tmp", 0o1777],
 ];
 
+/** `docker pull`. Rejects as `ensureBundled` does. */
+export async function pullBusybox(context: ImageContext, progress: (message: ProgressMessage) => void): Promise<void> {
+  const name = `${bundledBusybox}:latest`;
+  const isNew = context.store.findByReference(parseReference(name)) === undefined;
+  progress({ status: `Making ${bundledBusybox} of this host's busybox`, id: "latest" });
+  const id = await ensureBundled(context);
+  publishImageEvent(context, "pull", id, name);
+  progress({ status: `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${name}` });
+}
+
 /**
  * Makes the image unless something has its name. Returns its id. Rejects `unavailable` when the host has no busybox or one that needs
  * shared libraries.
  */
 export async function ensureBundled(context: ImageContext, busybox = "/bin/busybox"): Promise<Digest> {
-  const reference = parseReference(bundledName);
+  const reference = parseReference(`${bundledBusybox}:latest`);
   const existing = context.store.findByReference(reference);
   if (existing) return existing;
   const { program, mtime } = await readBusybox(busybox);

@@ -18,22 +18,16 @@ import { toRecord } from "../image-record.ts";
 import { ensureBundled } from "./busybox.ts";
 import { end, entry } from "./tar.ts";
 
-const name = "gantry/registry";
+export const bundledRegistry = "gantry/registry";
 const program = "usr/bin/gantry";
 const data = "/var/lib/registry";
 
-/** Whether a pull is about this image. Another tag than the newest is some registry's. */
-export function isBundledRegistry(reference: string, tag: string | undefined): boolean {
-  return [name, `docker.io/${name}`].some(
-    (known) => (reference === known && (!tag || tag === "latest")) || (reference === `${known}:latest` && !tag),
-  );
-}
-
 /** Makes the image, or finds that this program's is here. Rejects `unavailable` when this program is not an executable of its own. */
 export async function makeRegistry(context: ImageContext, progress: (message: ProgressMessage) => void): Promise<void> {
-  if (!isCompiled()) throw unavailable(`${name} is made of the built executable, and this is not one: make build`);
-  const reference = parseReference(`${name}:latest`);
-  progress({ status: `Making ${name} of this gantry`, id: "latest" });
+  if (!isCompiled())
+    throw unavailable(`${bundledRegistry} is made of the built executable, and this is not one: make build`);
+  const reference = parseReference(`${bundledRegistry}:latest`);
+  progress({ status: `Making ${bundledRegistry} of this gantry`, id: "latest" });
   using _hold = context.collector.hold();
   const base = context.store.config(await ensureBundled(context));
   const layer = await context.layers.unpack(registryTar(process.execPath));
