@@ -230,6 +230,32 @@ function transferred({ stdout, stderr }: Outcome): number {
   return Math.max(0, ...[...counts].map(([, count]) => Number(count)));
 }
 
+// dockerd's own image store makes the layer anew, and writes through links.
+onGantry("COPY --link: a layer that does not know what it lies on", async () => {
+  await begin();
+  const lines = ["ARG N", "RUN ln -s /tmp /l && echo $N > /n"];
+  const copies = ["COPY --link --chown=5:6 file /l/file", "COPY --link --from=busybox /bin/true /bin/sh /b/"];
+  await write({ "link/Dockerfile": ["FROM busybox", ...lines, ...copies].join("\n"), "link/file": "x" });
+  const layers = async (n: string) => {
+    const { code, stderr } = await docker(["build", "-q", "-t", "link", "--build-arg", `N=${n}`, "link"]);
+    if (code !== 0) throw new Error(stderr);
+    return (await docker(["inspect", "-f", "{{json .RootFS.Layers}}", "link"])).stdout;
+  };
+  const [first, second] = [JSON.parse(await layers("1")), JSON.parse(await layers("2"))] as string[][];
+  expect(first?.[1]).not.toBe(second?.[1]);
+  // The same layers serve again.
+  expect(first?.slice(2)).toEqual(second?.slice(2) as string[]);
+  const seen = await docker([
+    "run",
+    "--rm",
+    "link",
+    "sh",
+    "-c",
+    "test -L /l || stat -c '%u:%g %a' /l/file; ls /b /tmp",
+  ]);
+  expect(seen.stdout).toBe("5:6 644\n/b:\nsh\ntrue\n\n/tmp:\n");
+});
+
 withBuildx("cache mounts and kept contexts are listed with their sizes, and pruned", async () => {
   await begin();
   const step =

@@ -3,10 +3,11 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { parseMode } from "../archive/file-mode.ts";
 import type { UnpackLayerResult } from "../archive/layer-files.ts";
-import { EngineError, invalidArgument, withPrefix } from "../base/errors.ts";
+import { EngineError, internal, invalidArgument, withPrefix } from "../base/errors.ts";
 import type { CopyInstruction } from "../dockerfile/instructions.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
+import { cacheKey } from "./cache/step-cache.ts";
 import {
   type CopyRequest,
   type CopySource,
@@ -16,9 +17,11 @@ import {
   prepareCopy,
 } from "./context/copy-files.ts";
 import { isUrl, remoteFiles } from "./context/remote-files.ts";
-import { resolveOwner } from "./owner.ts";
+import { type Owner, resolveOwner } from "./owner.ts";
 import type { StageBuild } from "./stage-build.ts";
 import { isNumber } from "./stages.ts";
+
+type Keep = (layer: Layer) => Promise<Digest>;
 
 export class CopyStep {
   private readonly build: StageBuild;
@@ -51,25 +54,60 @@ export class CopyStep {
       request.destination,
     ];
     const step = { instruction: copy, digest: prepared.digest };
-    await build.scope.steps.files(build, step, key, (keep) => this.bring(prepared, keep));
+    const linked = copy.link ? ["link", ...key] : key;
+    await build.scope.steps.files(build, step, linked, (keep) =>
+      copy.link ? this.bringLinked(prepared, linked, keep) : this.bring(prepared, keep),
+    );
   }
 
-  private async bring(prepared: PreparedCopy, keep: (layer: Layer) => Promise<Digest>): Promise<Digest> {
-    const { build, copy } = this;
-    const { sources, layers, images, workers, signal } = build.scope;
-    const { image } = build.state;
+  private async bring(prepared: PreparedCopy, keep: Keep): Promise<Digest> {
+    const { sources, images } = this.build.scope;
+    const { image } = this.build.state;
     using _held = images.hold();
     const below = image === undefined ? undefined : sources.root(image);
-    const owner = copy.chown === undefined ? undefined : resolveOwner(below, copy.chown);
-    const job = await prefixed("failed to copy files: ", async () => copyLayerJob(prepared, { target: below, owner }));
-    if (job) {
-      const layer = await prefixed("failed to copy files: ", () =>
-        layers.make(async (directory) => (await workers.run({ ...job, directory }, { signal })) as UnpackLayerResult),
+    const owner = this.owner(below);
+    return await keep(await prefixed("failed to copy files: ", () => this.layer(prepared, { below, image, owner })));
+  }
+
+  /**
+   * `--link`: a layer that does not know what it goes on top of, so that it serves again when that has changed, and follows no link there.
+   * It has an entry of its own in the cache.
+   */
+  private async bringLinked(prepared: PreparedCopy, parts: unknown[], keep: Keep): Promise<Digest> {
+    const { sources, images, cache, platform, ignoresCache } = this.build.scope;
+    const { image } = this.build.state;
+    using _held = images.hold();
+    // Names of users are those of the image all the same.
+    const owner = this.owner(image === undefined ? undefined : sources.root(image));
+    const key = cacheKey(platform, ...parts, owner ?? null);
+    const work = async () => {
+      const { diffId } = await prefixed("failed to copy files: ", () =>
+        this.layer(prepared, { below: undefined, image: undefined, owner }),
       );
-      return await keep(layer);
-    }
-    return await build.change(keep, (target) =>
-      prefixed("failed to copy files: ", () => copyFiles(prepared, { target, owner, signal })),
+      return await images.createCacheStep([diffId as Digest]);
+    };
+    const description = `${this.name} --link ${this.copy.sources.join(" ")} ${this.copy.destination}`;
+    const made = (ignoresCache ? undefined : cache.find(key)) ?? (await cache.build(key, description, work));
+    const [diffId] = images.find(made)?.layers ?? [];
+    if (diffId === undefined) throw internal(`No such image: ${made}`);
+    return await keep({ diffId, size: images.topLayerSize(made) });
+  }
+
+  private owner(root: string | undefined): Owner | undefined {
+    const { chown } = this.copy;
+    return chown === undefined ? undefined : resolveOwner(root, chown);
+  }
+
+  /** `below`: the tree of `image`. */
+  private async layer(
+    prepared: PreparedCopy,
+    { below, image, owner }: { below: string | undefined; image: Digest | undefined; owner: Owner | undefined },
+  ): Promise<Layer> {
+    const { layers, workers, signal } = this.build.scope;
+    const job = copyLayerJob(prepared, { target: below, owner });
+    if (!job) return await this.build.layer(image, (target) => copyFiles(prepared, { target, owner, signal }));
+    return await layers.make(
+      async (directory) => (await workers.run({ ...job, directory }, { signal })) as UnpackLayerResult,
     );
   }
 

@@ -230,7 +230,7 @@ export class StageBuild {
     change: (root: string) => Promise<unknown> | unknown,
   ): Promise<Digest> {
     using _held = this.scope.images.hold();
-    return await keep(await this.layer(change));
+    return await keep(await this.layer(this.state.image, change));
   }
 
   /** Goes on to the image of the key: from the cache, or made by `work`. Resolves with the key as the cache knows it. */
@@ -258,10 +258,11 @@ export class StageBuild {
     return found;
   }
 
-  private async layer(change: (root: string) => Promise<unknown> | unknown): Promise<Layer> {
+  /** What `change` does to the tree of an image. */
+  async layer(image: Digest | undefined, change: (root: string) => Promise<unknown> | unknown): Promise<Layer> {
     const { snapshots, images, workers, signal } = this.scope;
     const key = `build-${crypto.randomUUID()}`;
-    snapshots.prepare(key, (this.state.image && images.find(this.state.image)?.layers) || [], { plain: true });
+    snapshots.prepare(key, (image && images.find(image)?.layers) || [], { plain: true });
     try {
       await change(snapshots.mount(key));
       return await snapshots.commit(key, { signal, consume: true, run: runOn(workers) });
