@@ -74,6 +74,8 @@ ours("a pull finds what is here, or makes what is not, for our own CLI too", asy
   expect(await must("inspect", "-f", "{{.Config.ExposedPorts}} {{.Config.Entrypoint}}", "gantry/registry")).toBe(
     "map[5000/tcp:{}] [/usr/bin/gantry registry]",
   );
+  const foreign = await target().docker("pull", "--platform", "linux/s390x", "gantry/registry");
+  expect([foreign.code, foreign.stderr]).toEqual([1, expect.stringContaining("is not for linux/s390x")]);
   await must("rm", "-fv", "registry", "own");
   await must("rmi", "gantry/registry");
   const argv = ["run", "-d", "--name", "registry", "-p", "5000:5000", "gantry/registry"];

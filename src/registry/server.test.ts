@@ -1,11 +1,15 @@
 /** The real program on real sockets. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Logger } from "../base/log.ts";
 import { selfArgv } from "../base/self.ts";
 import { lines } from "../base/streams.ts";
 import { digestOf } from "../oci/digest.ts";
+import { loadConfig } from "./config/config.ts";
+import { serveRegistry } from "./server.ts";
+import { testRegistry } from "./testing.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "gantry-registry-server-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -87,5 +91,51 @@ test("TLS", async () => {
   } finally {
     child.kill("SIGTERM");
     await child.exited;
+  }
+}, 20_000);
+
+test("a new certificate counts without a restart; half of one does not", async () => {
+  const [key, certificate] = [join(directory, "renewed.key"), join(directory, "renewed.pem")];
+  const make = (name: string) => {
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
+    const files = ["-keyout", `${key}.new`, "-out", `${certificate}.new`];
+    expect(Bun.spawnSync(["openssl", "req", "-x509", ...curve, "-subj", `/CN=${name}`, ...files]).exitCode).toBe(0);
+  };
+  const place = (path: string) => renameSync(`${path}.new`, path);
+  make("first");
+  for (const path of [key, certificate]) place(path);
+  await using r = await testRegistry();
+  const config = { ...loadConfig([], {}), root: r.root, listen: "127.0.0.1:0" };
+  const log: string[] = [];
+  const tls = { "tls.certificate": certificate, "tls.key": key };
+  const logger = new Logger("info", (line) => log.push(line));
+  const running = serveRegistry(r.registry, { ...config, ...tls }, logger, { certificateCheckMillis: 20 });
+  const subject = async () => {
+    const { host } = new URL(running.url);
+    const client = Bun.spawn(["openssl", "s_client", "-connect", host], {
+      stdin: new Blob([]),
+      stdout: "pipe",
+      stderr: "ignore",
+    });
+    return /subject=CN = (\w+)/.exec(await new Response(client.stdout).text())?.[1];
+  };
+  const until = async (said: string) => {
+    for (let wait = 0; !log.some((line) => line.includes(said)); wait++) {
+      if (wait > 500) throw new Error(`waited in vain for: ${said}`);
+      await Bun.sleep(10);
+    }
+  };
+  try {
+    expect(await subject()).toBe("first");
+    make("second");
+    place(certificate);
+    await until("the certificate cannot be renewed");
+    expect(await subject()).toBe("first");
+    place(key);
+    await until("registry has a new certificate");
+    expect(await subject()).toBe("second");
+    expect((await fetch(`${running.url}/v2/`, { tls: { rejectUnauthorized: false } })).status).toBe(200);
+  } finally {
+    await running.stop();
   }
 }, 20_000);

@@ -3,8 +3,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { errorResponse, RegistryError } from "./api/http-error.ts";
-import { parseListen, type RegistryConfig } from "./config/config.ts";
+import type { RegistryConfig } from "./config/keys.ts";
+import { PublicServer } from "./public-server.ts";
 import type { Registry } from "./registry.ts";
 
 export interface RunningRegistry {
@@ -18,32 +18,23 @@ export function adminSocket(root: string): string {
   return join(root, "admin.sock");
 }
 
-export function serveRegistry(registry: Registry, config: RegistryConfig, logger: Logger): RunningRegistry {
-  const { hostname, port } = parseListen(config.listen);
-  const secure = config["tls.certificate"] !== "";
-  const server = Bun.serve({
-    ...{ port, ...(hostname === undefined ? {} : { hostname }) },
-    ...(secure && { tls: { cert: Bun.file(config["tls.certificate"]), key: Bun.file(config["tls.key"]) } }),
-    idleTimeout: config["timeouts.idle"],
-    // Bodies stream to the storage; `limits.blob` and `limits.manifest` bound them there.
-    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, self) => registry.handler(request, self.requestIP(request)?.address),
-    error: (error) => {
-      logger.error("request failed", { error });
-      return errorResponse(new RegistryError("UNKNOWN"));
-    },
-  });
+export function serveRegistry(
+  registry: Registry,
+  config: RegistryConfig,
+  logger: Logger,
+  options: { certificateCheckMillis?: number } = {},
+): RunningRegistry {
+  const server = new PublicServer(registry, config, logger, options.certificateCheckMillis);
   const admin = serveAdmin(registry, config.root, logger);
   const timer = startCollections(registry, config["gc.interval"] * 1000, logger);
   return {
-    url: `${secure ? "https" : "http"}://${hostname ?? "localhost"}:${server.port}`,
+    url: server.url,
     stop: async () => {
       clearInterval(timer);
       registry.drain();
       await admin.stop(true);
       rmSync(adminSocket(config.root), { force: true });
-      await Promise.race([server.stop(), Bun.sleep(config["timeouts.shutdown"] * 1000)]);
-      await server.stop(true);
+      await server.stop(config["timeouts.shutdown"] * 1000);
       await registry.close();
     },
   };

@@ -242,7 +242,7 @@ export class Images {
   /** `docker pull`; without tag or digest all tags of the repository. What is bundled is made here. */
   pull(name: string, options: PullOptions): Promise<void> {
     const bundled = bundledPull(name, options.tag);
-    return bundled ? bundled(this.context, options.progress) : pullImage(this.context, name, options);
+    return bundled ? bundled(this.context, options) : pullImage(this.context, name, options);
   }
 
   /** `docker push`; without tag all tags of the repository. */
