@@ -1,10 +1,10 @@
 /** One stream for two: bytes that are being stored are also sent to whoever asked for them first. The slower of the two sets the pace. */
 
 export class Fan {
-  /** Whether there are bytes to come; rejects when there was no finding out. */
-  readonly opened: Promise<boolean>;
+  /** That there are bytes to come, and how many if that is known; rejects when there was no finding out. */
+  readonly opened: Promise<{ size: number | undefined } | undefined>;
   private outcome: Promise<number | undefined> | undefined;
-  private tell: (open: boolean) => void = () => undefined;
+  private tell: (opened: { size: number | undefined } | undefined) => void = () => undefined;
   private fail: (error: unknown) => void = () => undefined;
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   private wanted: (() => void) | undefined;
@@ -17,8 +17,8 @@ export class Fan {
     this.opened.catch(() => undefined);
   }
 
-  open(): void {
-    this.tell(true);
+  open(size: number | undefined): void {
+    this.tell({ size });
   }
 
   /** What `run` was given. */
@@ -30,7 +30,7 @@ export class Fan {
   run(work: Promise<number | undefined>): Promise<number | undefined> {
     this.outcome = work.then(
       (size) => {
-        this.tell(false);
+        this.tell(undefined);
         this.end((controller) => controller.close());
         return size;
       },

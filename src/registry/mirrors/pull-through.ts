@@ -15,7 +15,7 @@ import type { ManifestIndex, StoredManifest } from "../metadata/manifest-index.t
 import type { Tag, TagIndex } from "../metadata/tag-index.ts";
 import type { MirrorOutcome } from "../metrics.ts";
 import { Fan } from "./fan.ts";
-import { TagProbe } from "./tag-probe.ts";
+import { openResuming, type RemoteBlob } from "./resuming.ts";
 import type { Mirror } from "./upstreams.ts";
 
 export interface PullThroughParts {
@@ -28,15 +28,11 @@ export interface PullThroughParts {
   readonly count: (outcome: MirrorOutcome) => void;
 }
 
-/** A repository of an upstream. */
-interface Upstream {
-  readonly remote: Repository;
-  readonly probe: TagProbe;
-}
-
 /** Longest that fetching one thing may take. */
 const fetchMillis = 60 * 60 * 1000;
 const probeMillis = 30_000;
+/** A blob of no more is waited for: then its length can be told. */
+const smallSize = 1 << 20;
 /** After a failure the upstream is left alone for so long, where there is something to serve. */
 const restMillis = 10_000;
 
@@ -44,7 +40,7 @@ export class PullThrough {
   private readonly parts: PullThroughParts;
   private readonly fetchingManifests = new Map<string, Promise<StoredManifest | undefined>>();
   private readonly fetchingBlobs = new Map<string, Fan>();
-  private readonly repositories = new Map<string, Upstream>();
+  private readonly repositories = new Map<string, Repository>();
   /** When to ask about a tag again that could not be checked. */
   private readonly resting = new Map<string, number>();
 
@@ -101,7 +97,7 @@ export class PullThrough {
 
   /**
    * A blob that is not here: its bytes as they arrive, or once it is here its size; undefined when the upstream has none. Whoever asks
-   * first sees it stream; the others, and those who want a part of it, wait until it is here and verified.
+   * first sees a large one stream; the others, and those who want a part of it, wait until it is here and verified.
    */
   async blob(name: string, digest: Digest, stream: boolean): Promise<number | ReadableStream<Uint8Array> | undefined> {
     const mirror = this.mirrorOf(name);
@@ -116,7 +112,10 @@ export class PullThrough {
     const done = fan.run(this.fetchBlob(mirror, name, digest, fan)).finally(() => this.fetchingBlobs.delete(key));
     done.catch(() => undefined);
     if (!branch) return done;
-    return (await fan.opened) ? branch : undefined;
+    const opened = await fan.opened;
+    if (!opened || (opened.size ?? Number.POSITIVE_INFINITY) > smallSize) return opened && branch;
+    await branch.cancel();
+    return done;
   }
 
   /** Removes tags of mirrors that nobody pulled for long; returns how many. */
@@ -153,7 +152,7 @@ export class PullThrough {
     const { manifests, tags } = this.parts;
     const signal = AbortSignal.timeout(probeMillis);
     const digest = await this.upstream(mirror, name)
-      .probe.digestOf(tag.name, signal)
+      .resolve(tag.name, signal)
       .catch((error) => {
         throw upstreamFailure(mirror, error);
       });
@@ -163,7 +162,7 @@ export class PullThrough {
     return manifests.findByTag(name, tag.name);
   }
 
-  private upstream(mirror: Mirror, name: string): Upstream {
+  private upstream(mirror: Mirror, name: string): Repository {
     let found = this.repositories.get(name);
     if (!found) {
       const secure = mirror.url.startsWith("https:") && !mirror.insecure;
@@ -172,10 +171,7 @@ export class PullThrough {
       const remote = mirror.url === "https://registry-1.docker.io" && !path.includes("/") ? `library/${path}` : path;
       const endpoint = { url: mirror.url, secure, mirror: true };
       const { credentials } = mirror;
-      found = {
-        remote: new Repository({ endpoint, name: remote, credentials, purpose: "pull" }),
-        probe: new TagProbe(endpoint, remote, credentials),
-      };
+      found = new Repository({ endpoint, name: remote, credentials, purpose: "pull" });
       if (this.repositories.size > 1000) this.repositories.clear();
       this.repositories.set(name, found);
     }
@@ -205,7 +201,7 @@ export class PullThrough {
     const { manifests, tags } = this.parts;
     const wanted = isDigest(reference) ? reference : undefined;
     try {
-      const found = await this.upstream(mirror, name).remote.manifest(reference, AbortSignal.timeout(fetchMillis));
+      const found = await this.upstream(mirror, name).manifest(reference, AbortSignal.timeout(fetchMillis));
       const manifest = readManifest(found.bytes, found.mediaType || null);
       if (wanted?.startsWith("sha256:") && digestOf(found.bytes) !== wanted)
         throw new RegistryError("MANIFEST_INVALID");
@@ -227,18 +223,18 @@ export class PullThrough {
   /** Its size, or undefined when the upstream has none. The bytes pass by the fan on their way into the store. */
   private async fetchBlob(mirror: Mirror, name: string, digest: Digest, fan: Fan): Promise<number | undefined> {
     const { uploads } = this.parts;
-    let body: AsyncIterable<Uint8Array>;
+    let found: RemoteBlob;
     try {
-      ({ body } = await this.upstream(mirror, name).remote.openBlob(digest, 0, AbortSignal.timeout(fetchMillis)));
+      found = await openResuming(this.upstream(mirror, name), digest, AbortSignal.timeout(fetchMillis));
     } catch (error) {
       if (isAbsent(error)) return undefined;
       throw upstreamFailure(mirror, error);
     }
-    fan.open();
+    fan.open(found.size);
     this.parts.count("fetched");
     const id = await uploads.start(name, digest.slice(0, digest.indexOf(":")));
     try {
-      return await uploads.finish(name, id, digest, fan.through(body));
+      return await uploads.finish(name, id, digest, fan.through(found.body));
     } catch (error) {
       await uploads.cancel(name, id).catch(() => undefined);
       throw error instanceof RegistryError ? error : upstreamFailure(mirror, error);

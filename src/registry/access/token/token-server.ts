@@ -157,7 +157,7 @@ export class TokenServer {
 
   private refuse(): Response {
     const headers = { "www-authenticate": `Basic realm="${this.settings.realm.replace(/["\\]/g, "")}"` };
-    const errors = [{ code: "UNAUTHORIZED", message: "authentication required" }];
+    const errors = [{ code: "UNAUTHORIZED", message: "incorrect username or password" }];
     return Response.json({ errors, details: "incorrect username or password" }, { status: 401, headers });
   }
 }
