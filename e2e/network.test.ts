@@ -245,6 +245,21 @@ test("networks of one's own: containers come and go", async () => {
   await session.matches("network/members");
 });
 
+test("a container that is restarted keeps its addresses", async () => {
+  const docker = (...args: string[]) => target().must(...args);
+  await docker("network", "create", "kept");
+  await docker("run", "-d", "--name", "again", "busybox", "sleep", "1000");
+  await docker("network", "connect", "kept", "again");
+  const addresses = () => docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "again");
+  const first = await addresses();
+  for (let round = 0; round < 5; round++) {
+    await docker("restart", "-t", "0", "again");
+    expect(await addresses()).toBe(first);
+  }
+  await docker("rm", "-f", "again");
+  await docker("network", "rm", "kept");
+});
+
 test("udp: published, and on the name server's own port", async () => {
   const echo =
     "Bun.udpSocket({ port: 53, socket: { data(socket, data, port, from) { socket.send(data, port, from) } } })";

@@ -14,7 +14,7 @@ export type Addresses = Pick<EndpointRecord, "ip" | "prefix" | "gateway" | "ip6"
 export class AddressBook {
   private readonly endpoints: EndpointStore;
   /** Addresses (with their network's id) whose last user's interface still exists: not given out until it is gone. */
-  private readonly leaving = new Map<string, Promise<void>>();
+  private readonly leaving = new Map<string, { containerId: string; done: Promise<void> }>();
 
   constructor(endpoints: EndpointStore) {
     this.endpoints = endpoints;
@@ -35,8 +35,12 @@ export class AddressBook {
     };
   }
 
-  /** A restart wants the addresses that its own former interface still has: it gets them when that is gone. */
-  async untilFree(wanted: Wanted): Promise<void> {
+  /** A restart gets the addresses that its own former interface still has, when that is gone: they are what others know it by. */
+  async untilFree(wanted: Wanted, containerId: string): Promise<void> {
+    const former = [...this.leaving].filter(([key, leaver]) => {
+      return leaver.containerId === containerId && key.startsWith(`${wanted.network.id}/`);
+    });
+    await Promise.all(former.map(([, { done }]) => done));
     for (;;) {
       const going = this.leavingFrom(wanted.network.id);
       if (going.size === 0) return;
@@ -53,9 +57,9 @@ export class AddressBook {
   leave(endpoint: EndpointRecord, done: Promise<void>): void {
     for (const { ip } of addressesOf(endpoint)) {
       const key = `${endpoint.networkId}/${ip}`;
-      this.leaving.set(key, done);
+      this.leaving.set(key, { containerId: endpoint.containerId, done });
       void done.finally(() => {
-        if (this.leaving.get(key) === done) this.leaving.delete(key);
+        if (this.leaving.get(key)?.done === done) this.leaving.delete(key);
       });
     }
   }
@@ -91,6 +95,6 @@ export class AddressBook {
   private leavingFrom(networkId: string): Map<string, Promise<void>> {
     const prefix = `${networkId}/`;
     const own = [...this.leaving].filter(([key]) => key.startsWith(prefix));
-    return new Map(own.map(([key, done]) => [key.slice(prefix.length), done]));
+    return new Map(own.map(([key, { done }]) => [key.slice(prefix.length), done]));
   }
 }

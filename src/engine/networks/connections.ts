@@ -220,7 +220,7 @@ export class Connections {
 
   private async connectFirst(request: SandboxRequest, wanted: Wanted, leads: Leads): Promise<EndpointRecord> {
     const network = this.needed(wanted.network);
-    await this.addresses.untilFree(wanted);
+    await this.addresses.untilFree(wanted, request.containerId);
     const sandbox = await network.takeSandbox();
     let endpoint: EndpointRecord;
     try {
@@ -235,7 +235,7 @@ export class Connections {
 
   private async plug(request: SandboxRequest, wanted: Wanted, place: Place, leads: Leads): Promise<EndpointRecord> {
     const network = this.needed(wanted.network);
-    await this.addresses.untilFree(wanted);
+    await this.addresses.untilFree(wanted, request.containerId);
     const endpoint = this.reserve(request, wanted, place, leads);
     await this.attempt(endpoint, () => network.plug(place, this.linkOf(endpoint, leads), targetsOf(endpoint)));
     return endpoint;
