@@ -56,6 +56,14 @@ export function isNotFound(error: unknown): boolean {
   return errorKind(error) === "not-found";
 }
 
+/** A disk without room, or a quota that is used up, by whatever way it was noticed. */
+export function isDiskFull(error: unknown): boolean {
+  const code = errorCode(error) ?? "";
+  return ["ENOSPC", "EDQUOT", "SQLITE_FULL"].includes(code) || diskFull.test(errorMessage(error));
+}
+
+const diskFull = /no space left on device|disk quota exceeded|database or disk is full/i;
+
 /** The message of any thrown value. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -38,6 +38,7 @@ export interface Ingester {
 export interface Ingest {
   /** Bytes that are already here. */
   readonly offset: number;
+  /** All of it, or, when it rejects, none. */
   write(chunk: Uint8Array): Promise<void>;
   /** Up to `length` of the bytes that are here, from `position` on; fewer at the end. May be called while another write runs. */
   read(position: number, length: number): Promise<Uint8Array>;

@@ -40,6 +40,25 @@ test("reconcile removes files without row, rows without file, and ingests of lon
   expect(await store.ingests()).toEqual([]);
 });
 
+test("what a full disk took of a chunk is not in the way of the next", async () => {
+  const root = mkdtempSync(join(tmpdir(), "gantry-content-"));
+  roots.push(root);
+  Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "gantry-test", root]);
+  try {
+    const store = new LocalContentStore(root, new Database(":memory:"));
+    const ingest = await store.ingest("big");
+    await ingest.write(Buffer.from("begun, "));
+    await expect(ingest.write(new Uint8Array(256 << 10))).rejects.toThrow("ENOSPC");
+    expect(ingest.offset).toBe(7);
+    await ingest.write(Buffer.from("finished"));
+    expect(Buffer.from(await ingest.read(0, 100)).toString()).toBe("begun, finished");
+    await ingest.close();
+    expect((await store.ingest("big")).offset).toBe(15);
+  } finally {
+    Bun.spawnSync(["umount", "-l", root]);
+  }
+});
+
 test("a digest that is a path does not leave the directory", () => {
   const { store } = makeStore();
   expect(() => store.read("sha256:../../etc/passwd")).toThrow("content sha256:../../etc/passwd: not found");

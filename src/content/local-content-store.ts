@@ -181,10 +181,16 @@ class LocalIngest implements Ingest {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < chunk.length) {
-      const { bytesWritten } = await this.file.write(chunk, done, chunk.length - done);
-      done += bytesWritten;
+    try {
+      let done = 0;
+      while (done < chunk.length) {
+        const { bytesWritten } = await this.file.write(chunk, done, chunk.length - done);
+        done += bytesWritten;
+      }
+    } catch (error) {
+      // A disk that is full took a part: what is written next must not come behind it.
+      await this.file.truncate(this.offset);
+      throw error;
     }
     this.digester?.update(chunk);
     this.offset += chunk.length;

@@ -8,6 +8,7 @@
  *   manifests     (target, digest of one of its manifests) → image id: which platforms of an index are here
  *   layers        diff_id → size · state: `unpacking` (intent) | `ready` | `removing`
  *   layer_blobs   (diff_id, digest, repository) → size · seen: gzipped forms of a layer, and where a registry had them
+ *   layer_leases  diff_id → expires (ms since 1970): layers of pulls that did not come to their end
  *   blobs         digest → size · media type
  *   volumes       name → doc (VolumeRecord)
  *   volume_snapshots  name → volume · created (ms since 1970) · doc (SnapshotRecord)
@@ -74,4 +75,5 @@ export const migrations: readonly string[] = [
     id TEXT PRIMARY KEY, type TEXT NOT NULL, description TEXT NOT NULL,
     size INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT;
   `,
+  "CREATE TABLE layer_leases (diff_id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT",
 ];

@@ -26,20 +26,19 @@ export function tlsOptions(host: string, secure: boolean, directories = certific
       if (name.endsWith(".crt")) options.ca = [...(options.ca ?? rootCertificates), readFileSync(path, "utf8")];
       if (name.endsWith(".cert")) {
         const key = name.replace(/\.cert$/, ".key");
-        if (!names.includes(key)) throw missing("key", key, "certificate", name);
+        if (!names.includes(key))
+          throw invalidArgument(
+            `missing key ${key} for client certificate ${name}. CA certificates must use the extension .crt`,
+          );
         options.cert = readFileSync(path, "utf8");
         options.key = readFileSync(join(directory, key), "utf8");
       }
       if (name.endsWith(".key") && !names.includes(name.replace(/\.key$/, ".cert"))) {
-        throw missing("client certificate", name.replace(/\.key$/, ".cert"), "key", name);
+        throw invalidArgument(`missing client certificate ${name.replace(/\.key$/, ".cert")} for key ${name}`);
       }
     }
   }
   return options;
-}
-
-function missing(what: string, name: string, of: string, other: string): Error {
-  return invalidArgument(`missing ${what} ${name} for ${of} ${other}. CA certificates must use the extension .crt`);
 }
 
 function list(directory: string): string[] {

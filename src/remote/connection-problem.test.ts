@@ -9,7 +9,11 @@ test.each([
   ["ConnectionRefused", "https://example.org/", "dial tcp example.org:443: connect: connection refused"],
   ["ENOTFOUND", "http://nowhere.test/", "dial tcp: lookup nowhere.test: no such host"],
   ["ECONNRESET", "http://example.org/", "EOF"],
-  ["EPROTO", "https://example.org/", "http: server gave HTTP response to HTTPS client"],
+  [
+    "EPROTO",
+    "https://example.org/",
+    "remote error: tls: handshake failure: does the registry want a certificate, from certs.d?",
+  ],
   [
     "CERT_HAS_EXPIRED",
     "https://example.org/",

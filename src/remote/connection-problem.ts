@@ -19,7 +19,8 @@ export function connectionProblem(error: unknown, url: string): string {
   const code = errorCode(error) ?? "";
   const certificate = certificateReasons[code];
   if (certificate) return `tls: failed to verify certificate: ${certificate}`;
-  if (code === "EPROTO") return "http: server gave HTTP response to HTTPS client";
+  if (code === "EPROTO")
+    return "remote error: tls: handshake failure: does the registry want a certificate, from certs.d?";
   if (code === "ECONNREFUSED" || code === "ConnectionRefused")
     return `dial tcp ${address}: connect: connection refused`;
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${hostname}: no such host`;

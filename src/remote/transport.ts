@@ -1,5 +1,5 @@
 /** HTTP to one registry: TLS, redirects, time limits, and errors in the words of Go's client, which dockerd prints. */
-import { canceled } from "../base/errors.ts";
+import { canceled, errorCode } from "../base/errors.ts";
 import { type TlsOptions, tlsOptions } from "./certificates.ts";
 import { connectionProblem } from "./connection-problem.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -33,15 +33,19 @@ export class Transport {
     const origin = new URL(url).origin;
     let target = url;
     for (let redirects = 0; ; redirects++) {
+      // Bun's fetch would read files, too: where a registry sends us is not ours to trust.
+      const { protocol } = new URL(target);
+      if (protocol !== "http:" && protocol !== "https:")
+        throw astray(method, url, `unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`);
       const { Authorization: _, ...anonymous } = headers;
       const sent = new URL(target).origin === origin ? headers : anonymous;
       const response = await this.send(target, method, sent, body?.(), signal);
       const location = response.headers.get("Location");
       if (![301, 302, 303, 307, 308].includes(response.status) || location === null || body) return response;
       await response.body?.cancel();
-      if (redirects >= maxRedirects) throw failure(method, url, "stopped after 10 redirects");
+      if (redirects >= maxRedirects) throw astray(method, url, "stopped after 10 redirects");
       if (!URL.canParse(location, target))
-        throw failure(method, url, `failed to parse Location header ${JSON.stringify(location)}`);
+        throw astray(method, url, `failed to parse Location header ${JSON.stringify(location)}`);
       target = new URL(location, target).href;
     }
   }
@@ -54,10 +58,6 @@ export class Transport {
     signal: AbortSignal,
   ): Promise<Response> {
     signal.throwIfAborted();
-    // Bun's fetch would read files, too: where a registry sends us is not ours to trust.
-    const { protocol } = new URL(url);
-    if (protocol !== "http:" && protocol !== "https:")
-      throw failure(method, url, `unsupported protocol scheme ${JSON.stringify(protocol.slice(0, -1))}`);
     // Long uploads may take as long as they like: their server answers only at the end.
     const slow = new AbortController();
     const streamed = body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
@@ -75,10 +75,30 @@ export class Transport {
     } catch (error) {
       if (signal.aborted) throw canceled("context canceled", { cause: error });
       if (slow.signal.aborted) throw failure(method, url, "net/http: timeout awaiting response headers");
+      // Where http is allowed it is tried anyway.
+      if (errorCode(error) === "EPROTO" && (!this.endpoint.secure || (await speaksHttp(url))))
+        throw failure(method, url, "http: server gave HTTP response to HTTPS client");
       throw failure(method, url, connectionProblem(error, url));
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** The registry's answer leads nowhere: asking again is no use. */
+function astray(method: string, url: string, why: string): RegistryError {
+  return new RegistryError(`${requestText(method, url)}: ${why}`, { status: 307 });
+}
+
+/** Why a handshake failed is not told: ask whether it is no TLS at all. Servers of TLS answer such a request with 400. */
+async function speaksHttp(url: string): Promise<boolean> {
+  const { host } = new URL(url);
+  try {
+    const response = await fetch(`http://${host}/v2/`, { redirect: "manual", signal: AbortSignal.timeout(2000) });
+    await response.body?.cancel();
+    return response.status !== 400;
+  } catch {
+    return false;
   }
 }
 

@@ -8,6 +8,7 @@ import type { ImageStore } from "./image-store.ts";
 import type { LayerCollector } from "./layer-collector.ts";
 import type { Downloads } from "./transfer/downloads.ts";
 import type { LayerBlobs } from "./transfer/layer-blobs.ts";
+import type { LayerLeases } from "./transfer/layer-leases.ts";
 import type { Uploads } from "./transfer/uploads.ts";
 
 export interface EventSink {
@@ -30,6 +31,7 @@ export interface ImageContext {
   readonly events: EventSink;
   readonly registries: Registries;
   readonly blobs: LayerBlobs;
+  readonly leases: LayerLeases;
   readonly downloads: Downloads;
   readonly uploads: Uploads;
   usage(): ContainerUsage;

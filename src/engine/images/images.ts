@@ -37,6 +37,7 @@ import { type RemoveOptions, removeImage } from "./remove.ts";
 import { resolveImage, targetOf } from "./resolve.ts";
 import { Downloads } from "./transfer/downloads.ts";
 import { LayerBlobs } from "./transfer/layer-blobs.ts";
+import { LayerLeases } from "./transfer/layer-leases.ts";
 import { type PullOptions, pullImage } from "./transfer/pull.ts";
 import { type PushOptions, pushImage } from "./transfer/push.ts";
 import { type OpenImage, openRemoteImage, pushUnnamed, type UnnamedOptions } from "./transfer/unnamed.ts";
@@ -72,11 +73,13 @@ export class Images {
   constructor(dependencies: ImagesDependencies) {
     const { content, layers, usage, transfers, database } = dependencies;
     const store = new ImageStore(database, content);
+    const leases = new LayerLeases(database);
     const { downloads: atOnce, attempts } = transfers;
     this.context = {
       ...dependencies,
       store,
-      collector: new LayerCollector(store, content, layers, usage),
+      collector: new LayerCollector({ store, leases }, content, layers, usage),
+      leases,
       blobs: new LayerBlobs(database),
       downloads: new Downloads(layers, content, { atOnce, attempts }),
       uploads: new Uploads(layers, dependencies.spoolDirectory, transfers.uploads),
@@ -88,6 +91,8 @@ export class Images {
     await rm(this.context.spoolDirectory, { recursive: true, force: true });
     this.context.blobs.reconcile();
     this.context.store.manifests.reconcile();
+    this.context.leases.reconcile();
+    await this.context.downloads.reconcile();
     return this.context.collector.sweep();
   }
 

@@ -1,7 +1,7 @@
 /**
  * Removes layers and blobs that nothing refers to any more.
  *
- * INVARIANT: a layer is removed only in a tick in which no image, no container and no running operation needs it. An operation that
+ * INVARIANT: a layer is removed only in a tick in which no image, no container, no lease and no running operation needs it. An operation that
  * brings layers in (load, import, pull, commit, build) takes a hold before the first one arrives and lets go after the image is
  * recorded; while any hold is taken nothing is removed, and what could be is looked at when the last one ends.
  */
@@ -10,17 +10,25 @@ import type { Digest } from "../../oci/digest.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import type { ContainerUsage } from "./context.ts";
 import type { ImageStore } from "./image-store.ts";
+import type { LayerLeases } from "./transfer/layer-leases.ts";
 
 export class LayerCollector {
   private readonly store: ImageStore;
   private readonly content: ContentStore;
   private readonly layers: LayerStore;
   private readonly usage: () => ContainerUsage;
+  private readonly leases: LayerLeases;
   private holds = 0;
   private readonly candidates = new Set<Digest>();
 
-  constructor(store: ImageStore, content: ContentStore, layers: LayerStore, usage: () => ContainerUsage) {
+  constructor(
+    { store, leases }: { store: ImageStore; leases: LayerLeases },
+    content: ContentStore,
+    layers: LayerStore,
+    usage: () => ContainerUsage,
+  ) {
     this.store = store;
+    this.leases = leases;
     this.content = content;
     this.layers = layers;
     this.usage = usage;
@@ -69,6 +77,7 @@ export class LayerCollector {
   private usedLayers(): Set<Digest> {
     const used = new Set(this.store.listAll().flatMap((record) => record.layers));
     for (const stack of this.usage().layersInUse()) for (const diffId of stack) used.add(diffId);
+    for (const diffId of this.leases.held()) used.add(diffId);
     return used;
   }
 }

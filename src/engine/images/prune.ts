@@ -28,9 +28,21 @@ export async function pruneImages(context: ImageContext, filters: Filters): Prom
   const sizes = chainSizes(context);
   const removed: ImageDeleteItem[] = [];
   for (const record of candidates) removed.push(...(await pruneOne(context, record, danglingOnly)));
-  const reclaimed = removed.reduce((sum, item) => sum + (sizes.get(item.Deleted ?? "") ?? 0), 0);
+  const partial = await dropBrokenPulls(context);
+  const reclaimed = removed.reduce((sum, item) => sum + (sizes.get(item.Deleted ?? "") ?? 0), partial);
   context.events.publish({ type: "image", action: "prune", id: "", attributes: { reclaimed: String(reclaimed) } });
   return { ImagesDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: reclaimed };
+}
+
+/** What is kept for pulls to go on with. Returns the bytes. */
+async function dropBrokenPulls({ leases, layers, collector, downloads }: ImageContext): Promise<number> {
+  const held = leases.held();
+  const here = held.filter((diffId) => layers.has(diffId));
+  const size = here.reduce((sum, diffId) => sum + layers.get(diffId).size, 0);
+  leases.release(held);
+  await collector.collect(held);
+  const gone = here.every((diffId) => !layers.has(diffId));
+  return (gone ? size : 0) + (await downloads.abandonPartial());
 }
 
 async function pruneOne(context: ImageContext, record: ImageRecord, danglingOnly: boolean): Promise<ImageDeleteItem[]> {

@@ -2,7 +2,7 @@
  * The registry's errors: one table of the specification's codes with their statuses, and the one place that turns a thrown value into
  * a response. https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
-import { errorCode, errorKind, errorMessage } from "../../base/errors.ts";
+import { errorKind, errorMessage, isDiskFull } from "../../base/errors.ts";
 
 /** Code → status and the message that clients know; the first fourteen are the specification's, the rest Docker's registry's. */
 const table = {
@@ -55,15 +55,12 @@ export class RegistryError extends Error {
   }
 }
 
-/** In the words of SQLite, and of the kernel when the error was passed on as text. */
-const isDiskFull = /no space left on device|disk quota exceeded|database or disk is full/i;
-
 /** A foreign error is UNKNOWN (its text stays in the log); a full disk is UNAVAILABLE, so that clients try again. */
 export function toRegistryError(error: unknown): RegistryError {
   if (error instanceof RegistryError) return error;
   if (errorKind(error) === "unavailable")
     return new RegistryError("UNAVAILABLE", errorMessage(error), { cause: error });
-  if (["ENOSPC", "EDQUOT", "SQLITE_FULL"].includes(errorCode(error) ?? "") || isDiskFull.test(errorMessage(error))) {
+  if (isDiskFull(error)) {
     return new RegistryError("UNAVAILABLE", "no space left in the registry's storage", { cause: error });
   }
   return new RegistryError("UNKNOWN", undefined, { cause: error });

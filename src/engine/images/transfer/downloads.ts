@@ -3,7 +3,15 @@
  * broken connection goes on by Range, in this attempt or, since the ingest stays, in a later one. Whoever wants a layer that is
  * already on its way joins that download; it ends early only when the last one has gone.
  */
-import { canceled, EngineError, errorKind, internal, unavailable, withPrefix } from "../../../base/errors.ts";
+import {
+  canceled,
+  EngineError,
+  errorKind,
+  internal,
+  isDiskFull,
+  unavailable,
+  withPrefix,
+} from "../../../base/errors.ts";
 import type { Bytes } from "../../../base/streams.ts";
 import type { ContentStore, Ingest } from "../../../content/content.ts";
 import { algorithmOf, type Digest, Digester } from "../../../oci/digest.ts";
@@ -73,6 +81,34 @@ export class Downloads {
     }
   }
 
+  /** Drops what an earlier daemon had fetched for layers that it finished. Call once. */
+  async reconcile(): Promise<void> {
+    for (const { key } of await this.content.ingests()) {
+      const diffId = /^layer \S+ (\S+)$/.exec(key)?.[1];
+      if (diffId !== undefined && this.layers.has(diffId)) await this.content.abandon(key);
+    }
+  }
+
+  /** Drops what has come of a layer, unless somebody still waits for it. */
+  async abandon({ digest, diffId }: Pick<LayerRequest, "digest" | "diffId">): Promise<void> {
+    const key = `${digest} ${diffId}`;
+    const shared = this.running.get(key);
+    if (shared && shared.listeners.size > 0) return;
+    await shared?.result.catch(() => undefined);
+    if (!this.running.has(key)) await this.content.abandon(`layer ${key}`);
+  }
+
+  /** Drops what broken pulls left, but for those that run. Returns the bytes. */
+  async abandonPartial(): Promise<number> {
+    let bytes = 0;
+    for (const { key, offset } of await this.content.ingests()) {
+      if (!key.startsWith("layer ") || this.running.has(key.slice("layer ".length))) continue;
+      await this.content.abandon(key);
+      bytes += offset;
+    }
+    return bytes;
+  }
+
   private start(key: string, request: LayerRequest): Shared {
     const shared: Shared = {
       result: Promise.reject(),
@@ -94,15 +130,18 @@ export class Downloads {
   private async run(key: string, request: LayerRequest, emit: Listener, signal: AbortSignal): Promise<Layer> {
     const ingest = await this.content.ingest(`layer ${key}`);
     const resumed = ingest.offset > 0;
+    let full = false;
     try {
       return await this.attempt(request, ingest, emit, signal);
     } catch (error) {
+      full = isDiskFull(error);
       // What an earlier daemon left on disk may have been damaged since: one try without it.
       if (!resumed || signal.aborted || !(error instanceof VerificationError)) throw error;
       await ingest.truncate();
       return await this.attempt(request, ingest, emit, signal);
     } finally {
-      if (this.layers.has(request.diffId)) await ingest.abort();
+      // A full disk has no room for what may be wanted later.
+      if (full || this.layers.has(request.diffId)) await ingest.abort();
       else await ingest.close();
     }
   }
@@ -193,6 +232,7 @@ class WrongSize extends EngineError {
 }
 
 function isRetryable(error: unknown): boolean {
+  if (isDiskFull(error)) return false;
   return error instanceof RegistryError
     ? isTransient(error)
     : !(error instanceof EngineError) || error.kind === "unavailable";

@@ -1,6 +1,6 @@
 /** `docker pull`, with dockerd's messages and errors. */
 import type { ProgressMessage } from "../../../api/system.ts";
-import { EngineError, invalidArgument, notFound } from "../../../base/errors.ts";
+import { EngineError, errorKind, invalidArgument, isDiskFull, notFound } from "../../../base/errors.ts";
 import { shortId } from "../../../base/ids.ts";
 import type { ContentStore } from "../../../content/content.ts";
 import { type Digest, isDigest } from "../../../oci/digest.ts";
@@ -25,9 +25,11 @@ import {
 } from "../../../oci/reference.ts";
 import type { Credentials } from "../../../remote/auth.ts";
 import { RegistryError } from "../../../remote/registry-error.ts";
-import type { RemoteManifest, Repository } from "../../../remote/repository.ts";
+import { isTransient, type RemoteManifest, type Repository } from "../../../remote/repository.ts";
+import type { Layer } from "../../../snapshots/layer-store.ts";
 import type { ImageContext } from "../context.ts";
 import { platformOf, toRecord } from "../image-record.ts";
+import type { LayerRequest } from "./downloads.ts";
 import { layerProgress } from "./progress.ts";
 
 export interface PullOptions {
@@ -222,6 +224,7 @@ async function fetchImage(
   }
   const size = await fetchLayers(context, repository, manifest, config, options);
   await context.store.create(toRecord(id, config, size), bytes);
+  context.leases.release(config.rootfs.diff_ids);
   // A mirror's repositories cannot be mounted from: what counts is the registry of the name.
   for (const [index, { digest, size: blobSize, mediaType }] of manifest.layers.entries()) {
     const blob = { digest, size: blobSize };
@@ -251,26 +254,49 @@ async function fetchLayers(
   }
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  const requests = manifest.layers.map(({ digest, size }, index) => ({
+    repository,
+    digest,
+    size,
+    diffId: diffIds[index] as Digest,
+  }));
+  const fetching = requests.map((request) => fetchLayer(context, request, options.progress, signal));
   try {
-    const layers = await Promise.all(
-      manifest.layers.map(async ({ digest, size }, index) => {
-        const diffId = diffIds[index] as Digest;
-        const tell = layerProgress(options.progress, shortId(digest));
-        if (context.layers.has(diffId)) {
-          tell({ status: "Already exists" });
-          return context.layers.get(diffId);
-        }
-        tell({ status: "Pulling fs layer" });
-        return context.downloads.fetch({ repository, digest, size, diffId }, tell, signal);
-      }),
-    );
-    return layers.reduce((sum, layer) => sum + layer.size, 0);
+    return (await Promise.all(fetching)).reduce((sum, layer) => sum + layer.size, 0);
   } catch (error) {
     failed.abort();
+    await Promise.allSettled(fetching);
+    if (!isWorthGoingOn(error, options.signal)) context.leases.release(diffIds);
+    // The disk has no room for what may be wanted later.
+    if (isDiskFull(error)) await Promise.all(requests.map((request) => context.downloads.abandon(request)));
     throw error;
   } finally {
     context.collector.release(diffIds);
   }
+}
+
+async function fetchLayer(
+  context: ImageContext,
+  request: LayerRequest,
+  send: PullOptions["progress"],
+  signal: AbortSignal,
+): Promise<Layer> {
+  const { digest, diffId } = request;
+  const tell = layerProgress(send, shortId(digest));
+  if (context.layers.has(diffId)) {
+    tell({ status: "Already exists" });
+    return context.layers.get(diffId);
+  }
+  tell({ status: "Pulling fs layer" });
+  context.leases.take(diffId);
+  return context.downloads.fetch(request, tell, signal);
+}
+
+/** What was broken off from outside may be taken up again; what is wrong in itself, or has no room, will not be better for it. */
+function isWorthGoingOn(error: unknown, signal: AbortSignal): boolean {
+  if (signal.aborted) return true;
+  if (isDiskFull(error)) return false;
+  return isTransient(error) || errorKind(error) === "unavailable";
 }
 
 /** dockerd's `translatePullError`. */
