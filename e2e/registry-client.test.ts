@@ -3,18 +3,14 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
-import { type Outcome, until } from "./lib/run.ts";
+import { TestRegistries } from "./lib/registries.ts";
+import type { Outcome } from "./lib/run.ts";
 import { buildxPlugin } from "./lib/settings.ts";
 
-const registries: Bun.Subprocess[] = [];
+let registries: TestRegistries;
 
 // Before the target is looked after, which must find nothing left on its network.
-afterAll(async () => {
-  for (const registry of registries) {
-    registry.kill();
-    await registry.exited;
-  }
-});
+afterAll(() => registries?.stop());
 
 const target = useTarget();
 
@@ -23,30 +19,12 @@ const passwords = "ann:$2b$05$B0SuLP/TlUTSgW4WtrpixOqUQrr6njco0ESvQgFtj9znGvtPcT
 const open = "localhost:5981";
 const locked = "localhost:5982";
 
-/** On the test host's network, with everything in the target's directory. */
-async function startRegistry(name: string, address: string, more: Record<string, unknown>): Promise<void> {
-  const { root, host } = target();
-  const config = {
-    version: "0.1",
-    log: { level: "error" },
-    storage: { filesystem: { rootdirectory: join(root, name) } },
-    http: { addr: address.replace("localhost", "127.0.0.1") },
-    ...more,
-  };
-  const path = join(root, `${name}.yml`);
-  writeFileSync(path, JSON.stringify(config));
-  registries.push(Bun.spawn(host.command(["docker-registry", "serve", path]), { stdout: "ignore", stderr: "ignore" }));
-  await until("the registry to answer", async () => {
-    const { stdout } = await host.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", `http://${address}/v2/`);
-    return stdout === "200" || stdout === "401";
-  });
-}
-
 beforeAll(async () => {
   const htpasswd = join(target().root, "htpasswd");
   writeFileSync(htpasswd, passwords);
-  await startRegistry("open", open, {});
-  await startRegistry("locked", locked, { auth: { htpasswd: { realm: "r", path: htpasswd } } });
+  registries = new TestRegistries(target());
+  await registries.start("docker-registry", open);
+  await registries.start("docker-registry", locked, { auth: { htpasswd: { realm: "r", path: htpasswd } } });
 }, 60_000);
 
 function lines({ stdout, stderr }: Outcome): string[] {
