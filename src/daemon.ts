@@ -21,6 +21,7 @@ import { sealProgram } from "./linux/sealed-program.ts";
 import { engineId } from "./metadata/engine-id.ts";
 import { Authorization } from "./plugins/authorization.ts";
 import { Plugins } from "./plugins/plugins.ts";
+import { readCdiDevices } from "./runtime/cdi/cdi-spec.ts";
 import { leanEnvironment } from "./runtime/lean-crun.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
 import { noSystemdPath, shimPath } from "./runtime/shim-binary.ts";
@@ -139,6 +140,7 @@ function engineOptions(
     network: config.network,
     registry: config.registry,
     transfers: config.transfers,
+    cdiSpecDirs: config.cdiSpecDirs,
     builderGc: config.builderGc,
     defaults: config.defaults,
     runtimes: new OciRuntimes(new Map(runtimes), config.defaults.runtime),
@@ -182,7 +184,9 @@ function createSystem(parts: {
       initBinary: config.initPath ?? findInit(),
       firewall: config.network.iptables !== false,
       registry: config.registry,
+      cdiSpecDirs: config.cdiSpecDirs,
     },
+    cdiDevices: () => [...readCdiDevices(config.cdiSpecDirs).devices.keys()],
     containerStates: () => engine.store.list().map(({ record }) => record.state.status),
     imageCount: () => engine.images.records().length,
     listContainers: (options) => engine.containers.list(options),

@@ -178,6 +178,17 @@ describe("dockerd's complaints", () => {
   });
 });
 
+test("directories of CDI: the usual ones, those that are named, or none", () => {
+  const directories = (argv: string[], json: object = {}) => config(argv, json).cdiSpecDirs;
+  expect(directories([])).toEqual(["/etc/cdi", "/var/run/cdi"]);
+  expect(directories(["--cdi-spec-dir=/a", "--cdi-spec-dir=/b"], { features: { cdi: true } })).toEqual(["/a", "/b"]);
+  expect(directories(["--feature=cdi", "--cdi-spec-dir="])).toEqual([]);
+  expect(directories([], { "cdi-spec-dirs": [] })).toEqual([]);
+  expect(directories(["--cdi-spec-dir=/a"], { features: { cdi: false } })).toEqual([]);
+  expect(() => directories(["--feature=nope"])).toThrow("feature nope=true is not built");
+  expect(() => directories([], { features: { buildkit: false } })).toThrow("feature buildkit=false is not built");
+});
+
 test("values that say what the daemon does anyway are accepted", () => {
   expect(() =>
     config([

@@ -54,6 +54,8 @@ export interface DaemonConfig {
   network: NetworkConfig;
   registry: RegistryConfig;
   transfers: TransferLimits;
+  /** Directories of the Container Device Interface; empty: it is off. */
+  cdiSpecDirs: string[];
   builderGc: GcConfig;
   defaults: DaemonDefaults;
 }
@@ -147,6 +149,7 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
       insecure: (get("insecure-registry") as string[] | undefined) ?? [],
     },
     builderGc: (get("builder") as GcConfig | undefined) ?? { enabled: false, defaultKeep: undefined, rules: undefined },
+    cdiSpecDirs: cdiSpecDirs(get),
     transfers: {
       downloads: limit("max-concurrent-downloads", get, 3),
       uploads: limit("max-concurrent-uploads", get, 5),
@@ -154,6 +157,14 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
     },
     defaults: toDefaults(get, runtimes),
   };
+}
+
+/** None with the feature off, or when told so by an empty name. */
+function cdiSpecDirs(get: (flag: string) => unknown): string[] {
+  const features = (get("feature") as Record<string, boolean> | undefined) ?? {};
+  if (features["cdi"] === false) return [];
+  const directories = (get("cdi-spec-dir") as string[] | undefined) ?? ["/etc/cdi", "/var/run/cdi"];
+  return directories.filter((directory) => directory !== "");
 }
 
 /** 0 is the default, as in dockerd. */

@@ -70,6 +70,7 @@ export interface EngineOptions {
   network: NetworkConfig;
   registry: RegistryConfig;
   transfers: TransferLimits;
+  cdiSpecDirs: readonly string[];
   builderGc: GcConfig;
   defaults: DaemonDefaults;
   runtimes: OciRuntimes;
@@ -242,6 +243,7 @@ function assemble(base: Base) {
     cgroupParent: options.cgroupParent,
     initPath: options.initPath,
     defaults: options.defaults,
+    cdiSpecDirs: options.cdiSpecDirs,
     findContainer: (name) => store.find(name),
   });
   const remover = new Remover({

@@ -154,6 +154,34 @@ export const pairs: Kind<Record<string, string>> = {
       .join(" ")}]`,
 };
 
+/** Features that this daemon can have or not, and those of dockerd's that it always or never has. */
+const knownFeatures: Record<string, readonly boolean[]> = {
+  buildkit: [true],
+  cdi: [true, false],
+  "containerd-snapshotter": [false],
+};
+
+/** `name` or `name=true` flags, or an object of booleans. */
+export const features: Kind<Record<string, boolean>> = {
+  repeated: true,
+  goType: "map[string]bool",
+  fromFlag: (value, before = {}) => {
+    const [name = "", text = "true"] = value.split("=");
+    return { ...before, ...knownFeature(name, toggle.fromFlag(text, undefined)) };
+  },
+  fromJson: (value) => {
+    if (!isRecord(value)) throw wrongType(value, "map[string]bool");
+    const entries = Object.entries(value).map(([name, item]) => knownFeature(name, toggle.fromJson(item)));
+    return Object.assign({}, ...entries);
+  },
+  show: (value) => pairs.show(Object.fromEntries(Object.entries(value).map(([name, item]) => [name, String(item)]))),
+};
+
+function knownFeature(name: string, on: boolean): Record<string, boolean> {
+  if (knownFeatures[name]?.includes(on)) return { [name]: on };
+  throw new OptionError(`feature ${name}=${on} is not built`);
+}
+
 /** By network driver, `bridge=com.docker.network.driver.mtu=1400`: an object of objects of strings. */
 export const networkOptions: Kind<Record<string, Record<string, string>>> = {
   repeated: true,

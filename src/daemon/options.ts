@@ -5,6 +5,7 @@
 import { builderOption } from "./builder-option.ts";
 import {
   addressPools,
+  features,
   integer,
   ipAddress,
   ipv4Cidr,
@@ -62,6 +63,9 @@ const built: Option[] = [
   option("bip6", text(ipv6Cidr), "IPv6 address for the default bridge"),
   option("bridge", text(), "Attach containers to a network bridge (none: no default bridge)", { short: "b" }),
   option("builder", builderOption, ""),
+  option("cdi-spec-dir", list(), "CDI specification directories to use (default /etc/cdi, /var/run/cdi)", {
+    key: "cdi-spec-dirs",
+  }),
   option("cgroup-parent", text(), "Set parent cgroup for all containers"),
   flagOnly("config-file", text(), "Daemon configuration file (default /etc/gantry/daemon.json)"),
   option("data-root", text(), "Root directory of persistent state (default /var/lib/gantry)"),
@@ -112,6 +116,9 @@ const built: Option[] = [
     ),
     'Whether published ports pass by the host\'s INPUT rules, as with Docker, or obey them ("docker" | "input")',
   ),
+  option("feature", features, "Enable or disable a feature of the daemon (NAME[=true|false]: cdi)", {
+    key: "features",
+  }),
   option("fixed-cidr", text(ipv4Cidr), "IPv4 subnet for the default bridge's containers"),
   option("fixed-cidr-v6", text(ipv6Cidr), "IPv6 subnet for the default bridge's containers"),
   option("group", text(), "Group for the unix socket (default gantry, or docker where that exists)", { short: "G" }),
@@ -180,7 +187,6 @@ const built: Option[] = [
 const unbuilt: Option[] = [
   notBuilt("allow-direct-routing", toggle, { only: [false] }),
   notBuilt("api-cors-header", text(), { why: "has been removed: accessing the API through a browser is insecure" }),
-  notBuilt("cdi-spec-dir", list(), { key: "cdi-spec-dirs" }),
   notBuilt("containerd", text(), { why: "has no meaning here: there is no containerd" }),
   notBuilt("containerd-namespace", text(), { why: "has no meaning here: there is no containerd" }),
   notBuilt("containerd-plugins-namespace", text(), { why: "has no meaning here: there is no containerd" }),
@@ -190,7 +196,6 @@ const unbuilt: Option[] = [
   notBuilt("default-gateway", text()),
   notBuilt("default-gateway-v6", text()),
   notBuilt("experimental", toggle, { only: [false] }),
-  notBuilt("feature", pairs, { key: "features" }),
   notBuilt("http-proxy", text()),
   notBuilt("https-proxy", text()),
   notBuilt("ip-forward-no-drop", toggle, { only: [true], why: "is what this daemon always does" }),

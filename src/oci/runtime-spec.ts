@@ -8,8 +8,21 @@ export interface RuntimeSpec {
   root: { path: string; readonly?: boolean };
   mounts: SpecMount[];
   annotations?: Record<string, string>;
+  hooks?: SpecHooks;
   linux: LinuxSpec;
 }
+
+export interface SpecHook {
+  path: string;
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
+}
+
+export type SpecHooks = Partial<
+  Record<"prestart" | "createRuntime" | "createContainer" | "startContainer" | "poststart" | "poststop", SpecHook[]>
+>;
 
 export interface SpecProcess {
   terminal?: boolean;

@@ -18,6 +18,7 @@ export interface ShownConfig {
   /** Packet filter rules are in use. */
   firewall: boolean;
   registry: { mirrors: string[]; insecure: string[] };
+  cdiSpecDirs: readonly string[];
 }
 
 export interface InfoInput {
@@ -28,10 +29,12 @@ export interface InfoInput {
   identity: HostIdentity;
   state: EngineState;
   plugins: { volume: string[]; authorization: string[] };
+  /** Names of devices that containers can ask for. */
+  cdiDevices: readonly string[];
 }
 
 export function toInfo(input: InfoInput): SystemInfo {
-  const { id, version, config, host, identity, state, plugins } = input;
+  const { id, version, config, host, identity, state, plugins, cdiDevices } = input;
   return {
     ID: id,
     Containers: state.running + state.paused + state.stopped,
@@ -97,7 +100,8 @@ export function toInfo(input: InfoInput): SystemInfo {
     RuncCommit: { ID: "" },
     InitCommit: { ID: "" },
     SecurityOptions: securityOptions(host),
-    CDISpecDirs: [],
+    CDISpecDirs: [...config.cdiSpecDirs],
+    ...(cdiDevices.length > 0 ? { DiscoveredDevices: cdiDevices.map((ID) => ({ Source: "cdi", ID })) } : {}),
     ...(config.firewall ? { FirewallBackend: { Driver: "nftables" } } : {}),
     Warnings: warnings(host.limits),
   };

@@ -33,6 +33,8 @@ export interface SystemOptions {
     filters: Filters;
   }) => Promise<ImageSummary[]>;
   /** Names of plugins in use. */
+  /** Names of devices that containers can ask for. */
+  cdiDevices(): readonly string[];
   plugins: () => { volume: string[]; authorization: string[] };
   /** Volumes with their UsageData. */
   volumesWithUsage: () => Promise<Volume[]>;
@@ -62,8 +64,8 @@ export class System {
   }
 
   async info(): Promise<SystemInfo> {
-    const plugins = this.options.plugins();
-    return toInfo({ ...this.options, plugins, identity: this.identity, state: this.state() });
+    const [plugins, cdiDevices] = [this.options.plugins(), this.options.cdiDevices()];
+    return toInfo({ ...this.options, plugins, cdiDevices, identity: this.identity, state: this.state() });
   }
 
   /** `types` of Docker's `type` parameter; none means all. Callers at the same time share one measurement. */

@@ -61,13 +61,10 @@ export function parseDeviceRule(rule: string): DeviceCgroupRule {
   };
 }
 
-/** No driver for GPUs or CDI is built in, so that no request can be served. */
+/** No driver for GPUs is built in; CDI's devices are injected into the spec later. */
 function refuseRequests(requests: readonly DeviceRequest[]): void {
-  const [request] = requests;
+  const request = requests.find(({ Driver }) => Driver !== "cdi");
   if (request === undefined) return;
-  if (request.Driver === "cdi") {
-    throw internal(`CDI device injection failed: unresolvable CDI devices ${(request.DeviceIDs ?? []).join(", ")}`);
-  }
   const sets = (request.Capabilities ?? []).map((set) => `[${set.join(" ")}]`).join(" ");
   throw invalidArgument(`could not select device driver "${request.Driver ?? ""}" with capabilities: [${sets}]`);
 }

@@ -12,6 +12,7 @@ import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cg
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mount.ts";
 import type { RuntimeSpec, SpecMount } from "../../../oci/runtime-spec.ts";
+import { injectCdiDevices } from "../../../runtime/cdi/inject.ts";
 import { environmentOf, type OciRuntime, type OciRuntimes, runArgv } from "../../../runtime/oci-runtime.ts";
 import { SeccompCache } from "../../../runtime/seccomp-cache.ts";
 import { RuntimeStartError, type Shim } from "../../../runtime/shim.ts";
@@ -54,6 +55,8 @@ export interface LauncherDependencies {
   /** Host path of docker-init. */
   initPath: string;
   defaults: Pick<DaemonDefaults, "init" | "ulimits">;
+  /** Where devices are described; empty: nowhere. */
+  cdiSpecDirs: readonly string[];
   findContainer(nameOrId: string): Container | undefined;
 }
 
@@ -171,7 +174,7 @@ export class Launcher {
     const user = resolveUser(rootfs, config.User ?? "", hostConfig.GroupAdd ?? []);
     const command = commandOf(config);
     const shmPath = this.prepareShm(container);
-    return buildSpec({
+    const spec = buildSpec({
       id: record.id,
       hostname: config.Hostname ?? "",
       domainname: config.Domainname ?? "",
@@ -196,6 +199,8 @@ export class Launcher {
       defaultUlimits: defaults.ulimits,
       annotations: hostConfig.Annotations ?? {},
     });
+    injectCdiDevices(spec, hostConfig.DeviceRequests ?? [], this.deps.cdiSpecDirs);
+    return spec;
   }
 
   /** Docker's three files, unless the user mounts something of their own there. */
