@@ -65,10 +65,16 @@ async function askServer(root: string): Promise<Collected> {
 }
 
 function usage(): string {
-  const rows = Object.entries(configKeys).map(
-    ([name, { kind, default: initial, doc }]) =>
-      `  ${`${flagName(name)} ${kind === "flag" ? "" : kind}`.padEnd(28)}${doc.replaceAll("`", "")} [${initial}] (${environmentName(name)})`,
-  );
-  const file = `  ${"--config text".padEnd(28)}YAML or JSON file with these keys (GANTRY_REGISTRY_CONFIG)`;
-  return `Usage: gantry registry [serve | gc] [flags]\n\n${[file, ...rows].join("\n")}\n`;
+  const rows = Object.entries(configKeys).map(([name, { kind, default: initial, doc }]) => {
+    const words = doc.replaceAll("`", "").replace(/\[see below\]\([^)]*\)/, "see docs/registry.md");
+    const preset = String(initial) === "" ? "" : ` [${initial}]`;
+    return [
+      `${flagName(name)} ${kind === "flag" ? "" : kind}`,
+      `${words}${preset} (${environmentName(name)})`,
+    ] as const;
+  });
+  const all = [["--config text", "YAML or JSON file with these keys (GANTRY_REGISTRY_CONFIG)"] as const, ...rows];
+  const width = Math.max(...all.map(([flag]) => flag.length));
+  const lines = all.map(([flag, words]) => `  ${flag.padEnd(width)}  ${words}`);
+  return `Usage: gantry registry [serve | gc] [flags]\n\n${lines.join("\n")}\n`;
 }

@@ -163,7 +163,10 @@ export class Registry {
     await this.parts.database.close();
   }
 
-  /** What is not the registry's API: the root, which load balancers ask for, tokens, metrics, and health: alive at all, and able to read the database and write to the storage. */
+  /**
+   * What is not the registry's API: the root, which load balancers ask for, tokens, metrics, and health (alive at all, and able to read
+   * the database and write to the storage).
+   */
   private async serveBeside(request: Request, url: URL): Promise<Response | undefined> {
     if (url.pathname === "/") return new Response(null, { headers: { "cache-control": "no-cache" } });
     if (url.pathname === "/healthz") return new Response("ok\n");
