@@ -29,6 +29,8 @@ async function serve(config: RegistryConfig): Promise<number> {
   using lock = lockRoot(config.root);
   if (!lock) throw unavailable(`another registry is using ${config.root}`);
   const logger = new Logger(config["log.level"] as LogLevel);
+  // A request never ends the server, whatever of it was forgotten.
+  process.on("unhandledRejection", (error) => logger.error("unhandled rejection", { error }));
   const accessLog = config["log.access"] ? new AccessLog() : undefined;
   const registry = await Registry.open(config, { logger, accessLog });
   const running = serveRegistry(registry, config, logger);

@@ -30,6 +30,12 @@ test("htpasswd: right, wrong and missing credentials; a changed file counts at o
   expect((await r.request("GET", "/healthz")).status).toBe(200);
   writeFileSync(path, "");
   expect((await r.request("GET", "/v2/", null, basic("alice:secret"))).status).toBe(401);
+  writeFileSync(path, "alice:nonsense\n");
+  expect((await r.request("GET", "/v2/", null, basic("alice:secret"))).status).toBe(503);
+  rmSync(path);
+  expect((await r.request("GET", "/v2/", null, basic("alice:secret"))).status).toBe(503);
+  writeFileSync(path, `${alice}\n`);
+  expect((await r.request("GET", "/v2/", null, basic("alice:secret"))).status).toBe(200);
 });
 
 test("lines that are not bcrypt are refused, not ignored", () => {

@@ -3,7 +3,7 @@
  * remembered for some minutes as a keyed hash, because bcrypt costs tens of milliseconds by design.
  */
 import { readFile, stat } from "node:fs/promises";
-import { invalidArgument } from "../../base/errors.ts";
+import { errorMessage, invalidArgument, unavailable } from "../../base/errors.ts";
 
 const rememberMillis = 5 * 60 * 1000;
 const maxRemembered = 10_000;
@@ -34,7 +34,7 @@ export class Htpasswd {
   }
 
   async verify({ user, password }: UserCredentials): Promise<boolean> {
-    await this.reload();
+    await this.refresh();
     const key = new Bun.CryptoHasher("sha256", this.secret).update(`${user}\0${password}`).digest("hex");
     if ((this.remembered.get(key) ?? 0) > Date.now()) return true;
     const hash = this.users.get(user);
@@ -47,9 +47,18 @@ export class Htpasswd {
 
   /** Another whenever the user's password is another; undefined for who is no user. */
   async fingerprint(user: string): Promise<string | undefined> {
-    await this.reload();
+    await this.refresh();
     const hash = this.users.get(user);
     return hash === undefined ? undefined : new Bun.CryptoHasher("sha256").update(hash).digest("hex");
+  }
+
+  /** A file that is gone or broken lets nobody in, until it is mended. */
+  private async refresh(): Promise<void> {
+    try {
+      await this.reload();
+    } catch (error) {
+      throw unavailable(`the users cannot be read: ${errorMessage(error)}`, { cause: error });
+    }
   }
 
   private async reload(): Promise<void> {

@@ -15,7 +15,7 @@ import type { Database } from "../metadata/database.ts";
 import type { UploadIndex } from "../metadata/upload-index.ts";
 import { blobKey, type StorageDriver, type UploadWriter } from "../storage/driver.ts";
 
-const renewMillis = 10_000;
+const renewMillis = 5_000;
 /** How long a client that comes back by way of another instance waits for the first to notice that its connection is gone. */
 const claimAttempts = 10;
 const claimWaitMillis = 500;
@@ -109,7 +109,7 @@ export class Uploads {
     checkUploadId(id);
     return this.locks.run(id, async () => {
       if (database.shared) await this.claim(repository, id);
-      const renewal = database.shared ? setInterval(() => void index.touch(id), renewMillis) : undefined;
+      const renewal = database.shared ? setInterval(() => this.renew(id), renewMillis) : undefined;
       try {
         const known = database.shared || (await index.has(id, repository));
         const writer = known ? await driver.upload(id, false) : undefined;
@@ -124,6 +124,11 @@ export class Uploads {
         if (database.shared) await index.release(id);
       }
     });
+  }
+
+  /** One that fails is made up for by the next. */
+  private renew(id: string): void {
+    Promise.resolve(this.parts.index.touch(id)).catch(() => undefined);
   }
 
   private async claim(repository: string, id: string): Promise<void> {

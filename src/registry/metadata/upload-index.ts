@@ -4,7 +4,7 @@
  */
 import { type Awaitable, all, change, type Database, get } from "./database.ts";
 
-const holdMillis = 30_000;
+const holdMillis = 15_000;
 
 interface Row {
   readonly holder: string | null;
