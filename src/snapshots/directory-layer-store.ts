@@ -131,7 +131,7 @@ export class DirectoryLayerStore implements LayerStore {
   }
 
   async close(): Promise<void> {
-    await this.trash.drain();
+    await this.trash.close();
   }
 
   private find(diffId: string): Layer | undefined {

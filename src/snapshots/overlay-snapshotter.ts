@@ -176,7 +176,7 @@ export class OverlaySnapshotter implements Snapshotter {
   }
 
   async close(): Promise<void> {
-    await this.trash.drain();
+    await this.trash.close();
     await Promise.all(this.releases.values());
   }
 

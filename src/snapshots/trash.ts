@@ -8,20 +8,33 @@ import { errorCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 
+/** How long a daemon that ends goes on deleting; the next one does the rest. */
+const closingMillis = 5000;
+
 /** How long what is discarded gathers: one process then deletes the roots of many containers, and no client waits meanwhile. */
 const gatherMillis = 200;
+
+export interface TrashOptions {
+  closingMillis: number;
+  /** Deletes the trees that are its arguments. */
+  command: readonly string[];
+}
 
 export class Trash {
   private readonly directory: string;
   private readonly log: Logger;
+  private readonly options: TrashOptions;
   private working: Promise<void> | undefined;
   private dirty = false;
   private readonly hurried = Promise.withResolvers<void>();
+  private deleting: Bun.Subprocess | undefined;
+  private closed = false;
 
   /** `directory` must be on the file system of what is discarded. */
-  constructor(directory: string, log: Logger) {
+  constructor(directory: string, log: Logger, options: Partial<TrashOptions> = {}) {
     this.directory = directory;
     this.log = log;
+    this.options = { closingMillis, command: ["rm", "-rf", "--"], ...options };
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
 
@@ -40,6 +53,7 @@ export class Trash {
 
   /** Starts deleting what is in the trash. */
   empty(): void {
+    if (this.closed) return;
     this.dirty = true;
     this.working ??= this.work()
       .catch((error: unknown) => this.log.warn("cannot empty the trash", { error: errorMessage(error) }))
@@ -61,15 +75,31 @@ export class Trash {
     while (this.working) await this.working;
   }
 
+  /** As `drain`, but not for long: what is left then stays for the next start. */
+  async close(): Promise<void> {
+    const late = setTimeout(() => {
+      this.closed = true;
+      this.deleting?.kill();
+    }, this.options.closingMillis);
+    await this.drain();
+    clearTimeout(late);
+  }
+
   /** One process deletes all that has gathered since the last one started. */
   private async work(): Promise<void> {
     await Promise.race([Bun.sleep(gatherMillis), this.hurried.promise]);
     this.dirty = false;
     const paths = readdirSync(this.directory).map((name) => join(this.directory, name));
-    for (let at = 0; at < paths.length; at += 500) {
-      const child = Bun.spawn(["rm", "-rf", "--", ...paths.slice(at, at + 500)], { stderr: "pipe", stdout: "ignore" });
+    for (let at = 0; at < paths.length && !this.closed; at += 500) {
+      const child = Bun.spawn([...this.options.command, ...paths.slice(at, at + 500)], {
+        stderr: "pipe",
+        stdout: "ignore",
+      });
+      this.deleting = child;
       const message = await new Response(child.stderr).text();
-      if ((await child.exited) !== 0) this.log.warn("cannot delete", { error: message.trim() });
+      const code = await child.exited;
+      this.deleting = undefined;
+      if (code !== 0 && !this.closed) this.log.warn("cannot delete", { error: message.trim() });
     }
   }
 }
