@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { conflict } from "../../base/errors.ts";
 import { copyTree, syncFileSystem } from "./copy-tree.ts";
 import { isPlain } from "./drivers/access.ts";
-import { checkRequest, type Staging, type VolumeRecord } from "./volume-store.ts";
+import { checkRecordSize, checkRequest, type Staging, type VolumeRecord } from "./volume-store.ts";
 import type { Volumes } from "./volumes.ts";
 
 /** Keeps the containers of a volume still (`engine/containers/volume-holder.ts`). */
@@ -52,6 +52,10 @@ export class VolumeData {
    */
   async place(name: string, options: PlaceOptions, fill: (directory: string) => Promise<void>): Promise<VolumeRecord> {
     this.check(name, options);
+    const existing = await this.volumes.find(name);
+    if (existing !== undefined && !isPlain(existing)) {
+      throw conflict(`the data of volume ${name} is not in the engine's own directory and cannot be replaced at once`);
+    }
     await using staging = this.volumes.store.stage();
     await fill(staging.path);
     await syncFileSystem(staging.path);
@@ -60,12 +64,12 @@ export class VolumeData {
   }
 
   /** Refuses early what would be refused after all the work. */
-  private check(name: string, { replace }: PlaceOptions): VolumeRecord | undefined {
+  private check(name: string, { replace, labels = null }: PlaceOptions): VolumeRecord | undefined {
     const { store } = this.volumes;
     const existing = store.find(name);
-    if (existing === undefined) checkRequest(name, { name });
-    else if (!isPlain(existing)) {
-      throw conflict(`the data of volume ${name} is not in the engine's own directory and cannot be replaced at once`);
+    if (existing === undefined) {
+      checkRequest(name, { name });
+      checkRecordSize(name, { labels });
     } else if (!replace && readdirSync(store.dataPath(name)).length > 0) {
       throw conflict(`volume ${name} holds data already: it is only overwritten if you ask for that (replace)`);
     }

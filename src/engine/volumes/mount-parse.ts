@@ -40,7 +40,7 @@ export function parseBind(raw: string, volumeDriver: string): ParsedMount {
   const parts = raw.split(":");
   const invalid = (reason = "") =>
     internal(`invalid volume specification: '${raw}'${reason === "" ? "" : `: ${reason}`}`);
-  if (parts[0] === "" || parts.length > 3) throw invalid();
+  if (parts[0] === "" || parts.length > 3 || hasNul(raw)) throw invalid();
   if (parts.length === 2 && isMode(parts[1] ?? "")) throw invalid();
   const [source = "", target = "", mode = ""] = parts.length === 1 ? ["", ...parts] : parts;
   if (!isMode(mode)) throw internal(`invalid mode: ${mode}`);
@@ -72,6 +72,9 @@ export function parseMount(mount: Mount): ParsedMount {
   const parse = parsers[Type];
   const problem = Target === "" ? "field Target must not be empty" : targetProblem(Target);
   if (problem !== undefined) throw invalidMount(Type, problem);
+  if ([mount.Source, Target, mount.VolumeOptions?.Subpath, mount.ImageOptions?.Subpath].some(hasNul)) {
+    throw invalidMount(Type, "a path holds a NUL byte");
+  }
   if (parse === undefined) throw invalidMount(Type, "mount type unknown");
   const parsed = parse(mount);
   return { ...parsed, plan: { ...parsed.plan, destination: clean(Target), rw: !ReadOnly && Type !== "image" } };
@@ -205,6 +208,11 @@ function extraOptions(mount: Mount): string | undefined {
   } as const;
   if (mount.Type === undefined || !(Object.values(owners) as string[]).includes(mount.Type)) return undefined;
   return (Object.keys(owners) as (keyof typeof owners)[]).find((field) => mount[field] && owners[field] !== mount.Type);
+}
+
+/** The kernel and the runtime would take it for the end: the path would be another than the one that was looked at. */
+function hasNul(text: string | undefined): boolean {
+  return text?.includes("\0") ?? false;
 }
 
 function targetProblem(target: string): string | undefined {

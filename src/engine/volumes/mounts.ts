@@ -1,6 +1,7 @@
 /** The mounts of containers from create to removal: planned, made ready for the runtime at start, released at the end. */
 import { closeSync, mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { goReason } from "../../archive/child-protocol.ts";
 import { errorCode, errorMessage, internal } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
@@ -216,9 +217,9 @@ export class ContainerMounts {
     try {
       fd = openInRoot(root, subpath, openFlags.path);
     } catch (error) {
-      if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR") throw error;
       const path = join(root, subpath);
-      throw internal(`cannot access path ${path}: lstat ${path}: no such file or directory`, { cause: error });
+      const reason = goReason(errorCode(error) ?? "EIO");
+      throw internal(`cannot access path ${path}: lstat ${path}: ${reason}`, { cause: error });
     }
     try {
       const pinned = `/proc/self/fd/${fd}`;

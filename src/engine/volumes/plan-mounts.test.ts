@@ -127,6 +127,8 @@ describe("what is refused", () => {
     ],
     ["/a:/b:c:d", subject("/a:/b:c:d", "")],
     ["/a:rw", subject("/a:rw", "")],
+    ["/a\0b:/c", subject("/a\0b:/c", "")],
+    ["/a:/c\0d", subject("/a:/c\0d", "")],
   ];
   test.each(binds)("-v %s", async (raw, message) => {
     await expect(plan({ Binds: [raw] })).rejects.toThrow(message);
@@ -176,6 +178,10 @@ describe("what is refused", () => {
     [
       { Type: "image", Source: "bb", Target: "/a", BindOptions: {} },
       'BindOptions must not be specified on mount type "image"',
+    ],
+    [
+      { Type: "volume", Source: "xx", Target: "/a", VolumeOptions: { Subpath: "x\0y" } },
+      invalid("volume", "a path holds a NUL byte"),
     ],
     [{ Type: "image", Target: "/a" }, invalid("image", "field Source must not be empty")],
     [

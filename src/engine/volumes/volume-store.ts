@@ -209,6 +209,15 @@ export function checkRequest(name: string, { options }: VolumeRequest): void {
   }
 }
 
+/** Docker sets no limit; but every listing reads all of it. */
+const maxRecord = 1 << 20;
+
+/** Throws `invalid-argument` for labels and options that are no description any more. */
+export function checkRecordSize(name: string, { labels, options }: VolumeRequest): void {
+  if (JSON.stringify([labels, options]).length <= maxRecord) return;
+  throw invalidArgument(`create ${name}: labels and options are larger than ${maxRecord} bytes together`);
+}
+
 function makeDirectory(path: string, mode: number, name: string): void {
   try {
     mkdirSync(path, { mode });

@@ -83,6 +83,9 @@ test("messages are dockerd's", async () => {
     [{ o: "ro", device: "x" }, 'missing required option: "type"'],
     [{ size: "banana" }, "invalid size: 'banana'"],
     [{ size: "1m" }, "quota size requested but no quota support"],
+    [{ type: "none", o: "bind", device: "/a\0b" }, 'invalid option: "device" holds a NUL byte'],
+    [{ type: "t".repeat(2 << 20), device: "d" }, "labels and options are larger than 1048576 bytes together"],
+    [JSON.parse('{"__proto__":"x"}'), 'invalid option: "__proto__"'],
   ] as const) {
     expect(await message(volumes.create({ Name: "aa", DriverOpts }))).toEqual([
       "invalid-argument",

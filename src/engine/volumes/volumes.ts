@@ -11,6 +11,7 @@ import { VolumeAccess } from "./drivers/access.ts";
 import type { PluginDriver, PluginDrivers, PluginVolume } from "./drivers/plugin-driver.ts";
 import { checkListFilters, matchesList, parsePruneFilters } from "./volume-filters.ts";
 import {
+  checkRecordSize,
   localDriver,
   newRecord,
   type Staging,
@@ -83,6 +84,7 @@ export class Volumes {
     const plugin = await this.driver(driver).catch((error: unknown) => {
       throw error instanceof EngineError ? withPrefix(fail(""), error) : error;
     });
+    checkRecordSize(name, request);
     const existing = request.name ? await this.find(name) : undefined;
     if (existing !== undefined) {
       if (driver === "" || driver === existing.driver) return existing;

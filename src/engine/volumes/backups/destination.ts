@@ -96,6 +96,7 @@ export class DirectoryDestination implements Destination {
 /** Throws `invalid-argument` for what cannot hold backups. */
 export function checkDirectory(directory: string): void {
   const fail = (reason: string) => invalidArgument(`invalid backup directory ${JSON.stringify(directory)}: ${reason}`);
+  if (directory.includes("\0")) throw fail("it holds a NUL byte");
   if (!directory.startsWith("/")) throw fail("it must be an absolute path on the daemon's host");
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) throw fail("no such directory");
 }

@@ -23,6 +23,10 @@ export function checkOptions(options: LocalOptions): void {
     const missing = needs[option]?.find((other) => !Object.hasOwn(options, other));
     if (missing !== undefined) throw invalidArgument(`missing required option: ${JSON.stringify(missing)}`);
   }
+  for (const [option, value] of Object.entries(options)) {
+    // The kernel would take it for the end.
+    if (value.includes("\0")) throw invalidArgument(`invalid option: ${JSON.stringify(option)} holds a NUL byte`);
+  }
   const { size } = options;
   if (size === undefined) return;
   const bytes = parseSize(size, 1024);

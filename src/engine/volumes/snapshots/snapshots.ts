@@ -7,6 +7,7 @@ import { conflict, invalidArgument } from "../../../base/errors.ts";
 import { KeyLocks } from "../../../base/key-locks.ts";
 import { copyTree } from "../copy-tree.ts";
 import type { PlaceOptions, VolumeData } from "../data.ts";
+import { checkRecordSize } from "../volume-store.ts";
 import { directorySize } from "../volumes.ts";
 import type { SnapshotDirectory, SnapshotRecord, SnapshotStore } from "./snapshot-store.ts";
 
@@ -26,6 +27,7 @@ export class VolumeSnapshots {
     const source = await this.data.volumes.get(volume);
     const name = request.Name || freeName(volume, (taken) => this.exists(taken));
     checkName(name);
+    checkRecordSize(volume, { labels: request.Labels ?? null });
     if (this.exists(name)) throw conflict(`a snapshot ${name} exists already`);
     await using directory = await this.copy(volume, signal);
     const size = await directorySize(directory.path);
