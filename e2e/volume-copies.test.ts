@@ -149,7 +149,7 @@ own("an artifact in Gantry's registry, and back with its labels", async () => {
   await target().must("tag", "busybox", `${registryAddress}/bb:1`);
   await target().must("push", `${registryAddress}/bb:1`);
   expect(await refusal("volume", "pull", `${registryAddress}/bb:1`, "wrong")).toContain("is not a volume");
-  expect(await refusal("volume", "pull", `${registryAddress}/volumes/none:1`, "wrong")).toContain("name unknown");
+  expect(await refusal("volume", "pull", `${registryAddress}/volumes/none:1`, "wrong")).toContain("manifest unknown");
 });
 
 own("scheduled backups are taken and the oldest go, as snapshots and as archives; they survive a restart", async () => {
