@@ -34,7 +34,7 @@ test("a slow reader gets everything while the event loop goes on", async () => {
       "for (let n = 0; n < 4; n++) await out.send(mib, mib); clearInterval(timer); console.error(ticks > 10 ? 'alive' : 'stuck')",
   );
   // Not Bun's own reader, which reads ahead.
-  const child = Bun.spawn(["sh", "-c", '"$0" -e "$1" | { sleep 1; wc -c; }', process.execPath, code], {
+  const child = Bun.spawn(["sh", "-c", '"$0" -e "$1" | { sleep 3; wc -c; }', process.execPath, code], {
     stderr: "pipe",
   });
   expect((await new Response(child.stdout).text()).trim()).toBe(String(8 << 20));
