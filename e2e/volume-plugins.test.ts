@@ -1,8 +1,10 @@
 /** Volume drivers as plugins of Docker's legacy protocol. */
-import { test } from "bun:test";
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { useTarget } from "./lib/journey.ts";
 import { usePlugin } from "./lib/plugin.ts";
 import { Session } from "./lib/session.ts";
+import { targetKind } from "./lib/settings.ts";
 
 const { name, root } = usePlugin();
 const target = useTarget();
@@ -65,4 +67,35 @@ test("a volume driver", async () => {
     docker volume create -d nothere x1
   `);
   await session.matches("volumes/plugins");
+});
+
+test.if(targetKind === "gantry")("what is mounted stays so over kill -9, and goes with its last user", async () => {
+  const docker = (...args: string[]) => target().must(...args);
+  await docker("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "shared");
+  await docker("volume", "create", "-d", name, "foreign");
+  const both = ["-v", "shared:/s", "-v", "foreign:/f"];
+  await docker(
+    "run",
+    "-d",
+    "--name",
+    "lives",
+    ...both,
+    "busybox",
+    "sh",
+    "-c",
+    "echo here >/s/x; echo here >/f/x; sleep 1000",
+  );
+  await docker("run", "-d", "--name", "ends", "-v", "shared:/s", "busybox", "sleep", "1000");
+  await target().stopDaemon("SIGKILL");
+  await target().startDaemon();
+  expect(await docker("run", "--rm", ...both, "busybox", "cat", "/s/x", "/f/x")).toBe("here\nhere");
+  const mounted = () => readFileSync("/proc/mounts", "utf8").includes(`${target().dataRoot}/volumes/shared`);
+  await docker("rm", "-f", "ends");
+  expect(mounted()).toBe(true);
+  await docker("rm", "-f", "lives");
+  expect(mounted()).toBe(false);
+  const calls = readFileSync(`${root}/calls`, "utf8").split("\n");
+  const count = (call: string) => calls.filter((line) => line.startsWith(`${call} {"Name":"foreign"`)).length;
+  expect(count("VolumeDriver.Unmount")).toBe(count("VolumeDriver.Mount"));
+  await docker("volume", "rm", "shared", "foreign");
 });
