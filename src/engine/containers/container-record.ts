@@ -3,7 +3,7 @@ import type { ContainerConfig, HostConfig } from "../../api/container-config.ts"
 import type { ContainerStatus, NetworkSettings } from "../../api/containers.ts";
 import type { NetworkingConfig } from "../../api/networks.ts";
 import { zeroTime } from "../../base/clock.ts";
-import type { MountPlan } from "../volumes/mount-plan.ts";
+import type { MountPlan } from "../volumes/mounts/mount-plan.ts";
 
 export interface RecordedState {
   status: ContainerStatus;

@@ -12,7 +12,7 @@ import { validateCreate } from "../../runtime/spec/validate.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
 import { networkMode } from "../networks/network-mode.ts";
-import type { MountPlan } from "../volumes/mount-plan.ts";
+import type { MountPlan } from "../volumes/mounts/mount-plan.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import { type ContainerRecord, commandOf, initialState } from "./container-record.ts";
 import type { ContainerStore } from "./container-store.ts";

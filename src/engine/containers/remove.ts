@@ -5,7 +5,7 @@
 import { rm } from "node:fs/promises";
 import { conflict, errorMessage, internal } from "../../base/errors.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
-import type { MountPlan } from "../volumes/mount-plan.ts";
+import type { MountPlan } from "../volumes/mounts/mount-plan.ts";
 import type { Container } from "./container.ts";
 import type { ContainerEvents } from "./container-events.ts";
 import type { ContainerStore } from "./container-store.ts";

@@ -26,7 +26,7 @@ import { predefinedNames } from "../../networks/endpoint-plan.ts";
 import type { NetworkFilesRequest } from "../../networks/network-files.ts";
 import type { NetworkManager } from "../../networks/network-manager.ts";
 import type { SandboxRequest } from "../../networks/network-mode.ts";
-import type { ContainerMounts } from "../../volumes/mounts.ts";
+import type { ContainerMounts } from "../../volumes/mounts/container-mounts.ts";
 import type { Container } from "../container.ts";
 import { type ContainerRecord, commandOf } from "../container-record.ts";
 import { logSettings } from "../logs/log-config.ts";

@@ -1,6 +1,6 @@
 /** What `ps` and `inspect` show of a container, with what other parts of the engine know about it. */
 import type { ContainerInspect, ContainerSummary, MountPoint } from "../../../api/containers.ts";
-import type { MountPlan } from "../../volumes/mount-plan.ts";
+import type { MountPlan } from "../../volumes/mounts/mount-plan.ts";
 import type { Container } from "../container.ts";
 import type { ContainerPaths } from "../paths.ts";
 import { toInspect } from "./inspect.ts";

@@ -1,9 +1,9 @@
 /** Docker's two notations of a mount, `-v` and `--mount`, read with its rules and messages. */
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
-import type { Mount } from "../../api/container-config.ts";
-import { internal, invalidArgument } from "../../base/errors.ts";
-import { mergeTmpfsOptions } from "../../runtime/spec/tmpfs.ts";
+import type { Mount } from "../../../api/container-config.ts";
+import { internal, invalidArgument } from "../../../base/errors.ts";
+import { mergeTmpfsOptions } from "../../../runtime/spec/tmpfs.ts";
 import type { MountPlan } from "./mount-plan.ts";
 
 /** A mount whose volume is not made yet: its source and, when it has no name, its name are to come. */

@@ -1,10 +1,10 @@
 /** Decides at create what a container mounts: other containers' volumes, then binds, then mounts, then the image's volumes. */
-import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import type { ContainerConfig, HostConfig } from "../../../api/container-config.ts";
+import { invalidArgument } from "../../../base/errors.ts";
+import { localDriver, type VolumeRecord, type VolumeRequest } from "../volume-store.ts";
 import { clean, type ParsedMount, parseBind, parseMount, parseTmpfs, parseVolumesFrom } from "./mount-parse.ts";
 import type { MountPlan } from "./mount-plan.ts";
 import { guardDataRoot } from "./propagation.ts";
-import { localDriver, type VolumeRecord, type VolumeRequest } from "./volume-store.ts";
 
 export interface PlanInput {
   containerId: string;

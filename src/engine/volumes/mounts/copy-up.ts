@@ -1,9 +1,9 @@
 /** Filling an empty volume with what the image has at its place: content, owners, modes, times, links and extended attributes. */
 import { chmodSync, lchownSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { errorCode, internal } from "../../base/errors.ts";
-import { resolveInRoot } from "../../linux/resolve.ts";
-import { copyTree } from "./copy-tree.ts";
+import { errorCode, internal } from "../../../base/errors.ts";
+import { resolveInRoot } from "../../../linux/resolve.ts";
+import { copyTree } from "../copy-tree.ts";
 
 export interface CopyUp {
   /** Root of the image, mounted. */

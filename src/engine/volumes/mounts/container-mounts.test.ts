@@ -14,13 +14,13 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HostConfig } from "../../api/container-config.ts";
-import { readMountInfo } from "../../linux/mount.ts";
-import { Database } from "../../metadata/database.ts";
-import { noDrivers } from "./drivers/testing.ts";
-import { ContainerMounts } from "./mounts.ts";
-import { VolumeStore } from "./volume-store.ts";
-import { type VolumeEvent, Volumes } from "./volumes.ts";
+import type { HostConfig } from "../../../api/container-config.ts";
+import { readMountInfo } from "../../../linux/mount.ts";
+import { Database } from "../../../metadata/database.ts";
+import { noDrivers } from "../drivers/testing.ts";
+import { VolumeStore } from "../volume-store.ts";
+import { type VolumeEvent, Volumes } from "../volumes.ts";
+import { ContainerMounts } from "./container-mounts.ts";
 
 let directory: string;
 let database: Database;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { ContainerConfig, HostConfig, Mount } from "../../api/container-config.ts";
+import type { ContainerConfig, HostConfig, Mount } from "../../../api/container-config.ts";
 import { type MountPlan, toMountPoints } from "./mount-plan.ts";
 import { planMounts } from "./plan-mounts.ts";
 

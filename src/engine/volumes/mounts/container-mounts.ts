@@ -1,24 +1,22 @@
 /** The mounts of containers from create to removal: planned, made ready for the runtime at start, released at the end. */
-import { closeSync, mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { goReason } from "../../archive/child-protocol.ts";
-import { errorCode, errorMessage, internal } from "../../base/errors.ts";
-import type { Logger } from "../../base/log.ts";
-import type { HostFacts } from "../../linux/host-facts.ts";
-import { mountWithOwners } from "../../linux/idmap.ts";
-import { mount, mountFlags, restrictionsOf, unmountIfMounted } from "../../linux/mount.ts";
-import { openFlags, openInRoot, withPathInRoot } from "../../linux/resolve.ts";
-import type { SpecMount } from "../../oci/runtime-spec.ts";
-import { atLeastKernel } from "../../runtime/spec/seccomp.ts";
-import { mergeTmpfsOptions } from "../../runtime/spec/tmpfs.ts";
-import type { Snapshotter } from "../../snapshots/snapshotter.ts";
+import { mkdirSync, statSync } from "node:fs";
+import { errorCode, errorMessage, internal } from "../../../base/errors.ts";
+import type { Logger } from "../../../base/log.ts";
+import type { HostFacts } from "../../../linux/host-facts.ts";
+import { restrictionsOf } from "../../../linux/mount.ts";
+import { withPathInRoot } from "../../../linux/resolve.ts";
+import type { SpecMount } from "../../../oci/runtime-spec.ts";
+import { atLeastKernel } from "../../../runtime/spec/seccomp.ts";
+import { mergeTmpfsOptions } from "../../../runtime/spec/tmpfs.ts";
+import type { Snapshotter } from "../../../snapshots/snapshotter.ts";
+import { isPlain } from "../drivers/access.ts";
+import { localDriver, type VolumeRecord } from "../volume-store.ts";
+import type { ContainerUsage, Volumes } from "../volumes.ts";
 import { copyUp } from "./copy-up.ts";
-import { isPlain } from "./drivers/access.ts";
 import { byDepth, type MountPlan } from "./mount-plan.ts";
+import { type Owner, Pins } from "./pins.ts";
 import { type PlanInput, planMounts } from "./plan-mounts.ts";
 import { effectivePropagation } from "./propagation.ts";
-import { localDriver, type VolumeRecord } from "./volume-store.ts";
-import type { ContainerUsage, Volumes } from "./volumes.ts";
 
 export interface ContainerMountsDependencies {
   volumes: Volumes;
@@ -33,18 +31,15 @@ export interface ContainerMountsDependencies {
   log: Pick<Logger, "warn">;
 }
 
-interface Owner {
-  uid: number;
-  gid: number;
-}
-
 export class ContainerMounts {
   private readonly deps: ContainerMountsDependencies;
+  private readonly pins: Pins;
   /** Of the snapshots that image mounts show: a container, and who copies from it. */
   private readonly imageUsers = new Map<string, Set<string>>();
 
   constructor(deps: ContainerMountsDependencies) {
     this.deps = deps;
+    this.pins = new Pins(deps.pinRoot);
   }
 
   /** At create. Volumes made for a plan that fails are removed again. */
@@ -80,13 +75,13 @@ export class ContainerMounts {
     const located = await this.hold(ordered, rootfs, containerId);
     try {
       for (const [index, plan] of located.entries()) {
-        if (plan.matchUser) located[index] = await this.matchUser(plan, user(), this.pinPath(containerId, index));
+        if (plan.matchUser) located[index] = await this.matchUser(plan, user(), containerId, index);
       }
       return located.map((plan, index) =>
         plan.type === "tmpfs" ? tmpfsMount(plan, rootfs) : this.bindMount(plan, containerId, index),
       );
     } catch (error) {
-      this.unpin(ordered, containerId);
+      this.pins.release(ordered, containerId);
       await this.letGo(ordered, containerId);
       throw error;
     }
@@ -156,7 +151,7 @@ export class ContainerMounts {
 
   /** At the end of a task. Idempotent but for the events. */
   async release(plans: readonly MountPlan[], containerId: string): Promise<void> {
-    this.unpin(byDepth(plans), containerId);
+    this.pins.release(byDepth(plans), containerId);
     await this.letGo(plans, containerId);
     for (const { name, driver = "local" } of plans) {
       if (name !== undefined) this.deps.volumes.publish("unmount", name, { container: containerId, driver });
@@ -208,65 +203,12 @@ export class ContainerMounts {
   private sourceOf(plan: MountPlan, containerId: string, index: number): string {
     const { type, source, subpath } = plan;
     if (type === "volume") mkdirSync(source, { recursive: true });
-    return subpath === undefined ? source : this.pin(source, subpath, this.pinPath(containerId, index));
+    return subpath === undefined ? source : this.pins.subpath(source, subpath, containerId, index);
   }
 
-  /** A mount of the very inode: another container that has the volume cannot put a link in its place before the runtime mounts it. */
-  private pin(root: string, subpath: string, target: string): string {
-    let fd: number;
-    try {
-      fd = openInRoot(root, subpath, openFlags.path);
-    } catch (error) {
-      const path = join(root, subpath);
-      const reason = goReason(errorCode(error) ?? "EIO");
-      throw internal(`cannot access path ${path}: lstat ${path}: ${reason}`, { cause: error });
-    }
-    try {
-      const pinned = `/proc/self/fd/${fd}`;
-      makeMountPoint(target, statSync(pinned).isDirectory());
-      mount({ source: pinned, target, flags: mountFlags.bind | mountFlags.rec });
-      mount({ target, flags: mountFlags.private | mountFlags.rec });
-      return target;
-    } finally {
-      closeSync(fd);
-    }
-  }
-
-  /** The bind's owner on the host and the container's user change places, on a mount that lies at `target`. */
-  private async matchUser(plan: MountPlan, user: Owner, target: string): Promise<MountPlan> {
-    const { source } = plan;
-    if (plan.createSource) createSource(source);
-    const stat = statSync(source);
-    makeMountPoint(target, stat.isDirectory());
-    const swap = { uid: { from: stat.uid, to: user.uid }, gid: { from: stat.gid, to: user.gid } };
-    try {
-      await mountWithOwners(source, target, swap);
-      mount({ target, flags: mountFlags.private });
-    } catch (error) {
-      const reason = ["EINVAL", "ENOSYS", "EPERM"].includes(errorCode(error) ?? "")
-        ? "the kernel (5.12 or later) or the file system cannot map owners"
-        : errorMessage(error);
-      throw internal(`cannot mount ${source} with idmap: ${reason}`, { cause: error });
-    }
-    return { ...plan, source: target, createSource: false };
-  }
-
-  private unpin(ordered: readonly MountPlan[], containerId: string): void {
-    const isPinned = (plan: MountPlan) => plan.subpath !== undefined || plan.matchUser;
-    if (!ordered.some(isPinned)) return;
-    ordered.forEach((plan, index) => {
-      if (!isPinned(plan)) return;
-      const path = this.pinPath(containerId, index);
-      while (unmountIfMounted(path, { detach: true })) {
-        // A start that was cut short may have left one below.
-      }
-      removeMountPoint(path);
-    });
-    removeMountPoint(join(this.deps.pinRoot, containerId));
-  }
-
-  private pinPath(containerId: string, index: number): string {
-    return join(this.deps.pinRoot, containerId, String(index));
+  private async matchUser(plan: MountPlan, user: Owner, containerId: string, index: number): Promise<MountPlan> {
+    if (plan.createSource) createSource(plan.source);
+    return { ...plan, source: await this.pins.owners(plan.source, user, containerId, index), createSource: false };
   }
 
   private async fill(plan: MountPlan, record: VolumeRecord, rootfs: string, containerId: string): Promise<void> {
@@ -325,21 +267,6 @@ function createSource(path: string): void {
     } catch (cause) {
       throw internal(`error while creating mount source path '${path}': ${errorMessage(cause)}`, { cause });
     }
-  }
-}
-
-function makeMountPoint(path: string, directory: boolean): void {
-  mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
-  if (directory) mkdirSync(path, { recursive: true });
-  else writeFileSync(path, "");
-}
-
-function removeMountPoint(path: string): void {
-  try {
-    if (statSync(path).isDirectory()) rmdirSync(path);
-    else unlinkSync(path);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTEMPTY") throw error;
   }
 }
 

@@ -1,8 +1,8 @@
 /** What a container mounts, decided at create, kept (as JSON) in its record, shown by inspect and turned into spec mounts at start. */
 import { join } from "node:path";
-import type { MountPoint } from "../../api/containers.ts";
-import { errorMessage, internal } from "../../base/errors.ts";
-import { resolveInRoot } from "../../linux/resolve.ts";
+import type { MountPoint } from "../../../api/containers.ts";
+import { errorMessage, internal } from "../../../base/errors.ts";
+import { resolveInRoot } from "../../../linux/resolve.ts";
 
 export interface MountPlan {
   type: "bind" | "volume" | "tmpfs" | "image";
