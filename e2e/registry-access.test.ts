@@ -11,6 +11,7 @@ import { dockerCli, gantryCommand } from "./lib/settings.ts";
 const locked = "localhost:5971";
 const mirror = "localhost:5972";
 const open = "localhost:5973";
+const basic = "localhost:5974";
 const mirrors = { "registry-mirrors": [`http://${mirror}`] };
 
 const registries: Bun.Subprocess[] = [];
@@ -56,7 +57,8 @@ beforeAll(async () => {
     { users: ["anonymous"], repositories: ["public/*"], actions: ["pull"] },
   ];
   await startRegistry(locked, { access: { mode: "token", htpasswd: join(root, "users"), rules } });
-  await startRegistry(open, {});
+  await startRegistry(basic, { access: { mode: "basic", htpasswd: join(root, "users"), rules } });
+  await startRegistry(open, { tags: { immutable: ["frozen/**:v*"] } });
   await startRegistry(mirror, { mirrors: [{ prefix: "docker.io", url: `http://${open}`, default: true }] });
   peer = new Peer(target(), mirrors);
   await peer.start();
@@ -104,6 +106,43 @@ test.each(engines)(
     await must("pull", `${locked}/public/${name}`);
   },
   120_000,
+);
+
+test.each(engines)(
+  "%s: login, push and pull by password; what is refused is said at once",
+  async (engine) => {
+    const { docker } = cli(engine);
+    const name = `${basic}/team/${engine.replaceAll(" ", "-")}`;
+    const frozen = `${open}/frozen/${engine.length}:v1`;
+    const refused = async (...args: string[]) => {
+      const { code, stderr } = await docker(...args);
+      expect(code).toBe(1);
+      return stderr;
+    };
+    expect(await refused("login", "-u", "bob", "-p", "wrong", basic)).toContain("401 Unauthorized");
+    await docker("tag", "busybox", name);
+    expect(await refused("push", name)).toContain("no basic auth credentials");
+    for (const args of [
+      ["login", "-u", "bob", "-p", "secret", basic],
+      ["push", name],
+      ["rmi", name],
+      ["pull", name],
+    ]) {
+      const { code, stderr } = await docker(...args);
+      expect([args, code, stderr]).toEqual([args, 0, expect.any(String)]);
+    }
+    await docker("tag", "busybox", `${basic}/other/x`);
+    expect(await refused("push", `${basic}/other/x`)).toMatch(/denied|unauthorized/);
+    await docker("tag", "busybox", frozen);
+    expect((await docker("push", frozen)).code).toBe(0);
+    const other = join(target().root, "other.tar");
+    await target().host.run("tar", "-cf", other, "-C", "/etc", "hostname");
+    await docker("import", other, frozen);
+    expect(await refused("push", frozen)).toContain("denied: tag v1 is immutable");
+    await docker("logout", basic);
+    expect(await refused("pull", name)).toContain("no basic auth credentials");
+  },
+  40_000,
 );
 
 test.each(engines)(

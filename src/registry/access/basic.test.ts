@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { digestOf } from "../../oci/digest.ts";
 import { errorCodes, testRegistry } from "../testing.ts";
 import { parseHtpasswd } from "./htpasswd.ts";
 
@@ -60,6 +61,7 @@ test("rules: users with their rights, everyone else reads", async () => {
   expect((await push("alice", "team/x")).status).toBe(202);
   const denied = await push("bob", "team/x");
   expect([denied.status, await errorCodes(denied)]).toEqual([403, ["DENIED"]]);
+  expect((await r.request("HEAD", `other/blobs/${digestOf("")}`, null, basic("bob:secret"))).status).toBe(401);
   expect((await push(undefined, "public/x")).status).toBe(401);
   const tags = async (user: string | undefined, name: string) =>
     (await r.request("GET", `${name}/tags/list`, null, user === undefined ? {} : basic(`${user}:secret`))).status;

@@ -66,9 +66,10 @@ export function toRegistryError(error: unknown): RegistryError {
   return new RegistryError("UNKNOWN", undefined, { cause: error });
 }
 
+/** With a detail in any case: where there is none, Docker's client throws the message away, and takes a refusal for a failure that passes. */
 export function errorResponse(error: RegistryError): Response {
-  const { code, message, detail } = error;
-  const body = JSON.stringify({ errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] });
+  const { code, message, detail = {} } = error;
+  const body = JSON.stringify({ errors: [{ code, message, detail }] });
   return new Response(body, {
     status: error.status,
     headers: { "content-type": "application/json", ...error.headers },

@@ -7,17 +7,24 @@ import { selfArgv } from "../../base/self.ts";
 import { lines } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/manifest.ts";
+import { flagName } from "../config/config.ts";
+import type { RegistryConfig } from "../config/keys.ts";
+import { startPostgres } from "../metadata/postgres-server.ts";
+import { startS3 } from "../storage/s3-server.ts";
 import { imageManifest } from "../testing.ts";
 
-async function start(root: string) {
+async function start(root: string, config: Partial<RegistryConfig> = {}) {
   const flags = ["--root", root, "--listen", "127.0.0.1:0", "--log-access=false"];
-  const child = Bun.spawn(selfArgv("registry", "serve", ...flags), { stdout: "ignore", stderr: "pipe" });
+  const more = Object.entries(config).flatMap(([name, value]) => [flagName(name), String(value)]);
+  const child = Bun.spawn(selfArgv("registry", "serve", ...flags, ...more), { stdout: "ignore", stderr: "pipe" });
   for await (const line of lines(child.stderr)) {
     const url = /url="([^"]+)"/.exec(line)?.[1];
     if (url !== undefined) return { child, url };
   }
   throw new Error("the registry did not start");
 }
+
+type Running = Awaited<ReturnType<typeof start>>;
 
 async function push(url: string, tag: string, layer: string): Promise<boolean> {
   for (const content of [layer, "{}"]) {
@@ -38,32 +45,75 @@ async function expectPullable(url: string, tag: string, layer: string): Promise<
   expect((await blob.text()) === layer).toBe(true);
 }
 
+/** Pushes until the instance is gone; what was acknowledged is entered. */
+function pushUntilKilled({ child, url }: Running, name: string, acknowledged: Map<string, string>): Promise<unknown> {
+  const pusher = async (at: number) => {
+    for (let count = 0; child.exitCode === null && child.signalCode === null; count++) {
+      const tag = `${name}-${at}-${count}`;
+      const layer = `${tag} ${"content ".repeat(20_000)}`;
+      if (await push(url, tag, layer).catch(() => false)) acknowledged.set(tag, layer);
+    }
+  };
+  return Promise.all([0, 1, 2].map(pusher));
+}
+
+async function kill({ child }: Running): Promise<void> {
+  child.kill("SIGKILL");
+  await child.exited;
+}
+
 test("kill -9 loses no acknowledged tag", async () => {
   const root = mkdtempSync(join(tmpdir(), "gantry-registry-crash-"));
   const acknowledged = new Map<string, string>();
   let running = await start(root);
   try {
     for (let round = 0; round < 4; round++) {
-      const { child, url } = running;
-      const pusher = async (at: number) => {
-        for (let count = 0; child.exitCode === null && child.signalCode === null; count++) {
-          const tag = `r${round}-${at}-${count}`;
-          const layer = `${tag} ${"content ".repeat(20_000)}`;
-          if (await push(url, tag, layer).catch(() => false)) acknowledged.set(tag, layer);
-        }
-      };
-      const pushers = Promise.all([0, 1, 2].map(pusher));
+      const pushes = pushUntilKilled(running, `r${round}`, acknowledged);
       await Bun.sleep(250 + Math.random() * 200);
-      child.kill("SIGKILL");
-      await child.exited;
-      await pushers;
+      await kill(running);
+      await pushes;
       running = await start(root);
       for (const [tag, layer] of acknowledged) await expectPullable(running.url, tag, layer);
     }
     expect(acknowledged.size).toBeGreaterThan(8);
   } finally {
-    running.child.kill("SIGKILL");
-    await running.child.exited;
+    await kill(running);
     rmSync(root, { recursive: true, force: true });
   }
 }, 30_000);
+
+test("kill -9 of one of two instances: the other goes on, and no acknowledged tag is lost to either", async () => {
+  const root = mkdtempSync(join(tmpdir(), "gantry-registry-crash-"));
+  await using postgres = await startPostgres();
+  await using s3 = await startS3();
+  const config = { ...s3.config("crash/"), database: await postgres.newDatabase() };
+  const acknowledged = new Map<string, string>();
+  const startAt = (name: string) => start(join(root, name), config);
+  let [victim, other] = [await startAt("0"), await startAt("1")];
+  try {
+    for (let round = 0; round < 3; round++) {
+      const survivor = pushUntilKilled(other, `s${round}`, acknowledged);
+      const pushes = pushUntilKilled(victim, `v${round}`, acknowledged);
+      await Bun.sleep(500 + Math.random() * 300);
+      await kill(victim);
+      await pushes;
+      const before = acknowledged.size;
+      for (let wait = 0; acknowledged.size === before; wait++) {
+        if (wait > 500) throw new Error("the other instance does not go on");
+        await Bun.sleep(10);
+      }
+      for (const [tag, layer] of [...acknowledged]) await expectPullable(other.url, tag, layer);
+      const next = await startAt("0");
+      await kill(other);
+      await survivor;
+      [victim, other] = [next, await startAt("1")];
+    }
+    for (const { url } of [victim, other]) {
+      for (const [tag, layer] of acknowledged) await expectPullable(url, tag, layer);
+    }
+    expect(acknowledged.size).toBeGreaterThan(8);
+  } finally {
+    await Promise.all([victim, other].map(kill));
+    rmSync(root, { recursive: true, force: true });
+  }
+}, 60_000);
