@@ -12,6 +12,7 @@ import { type DaemonConfig, readDaemonCommand, reloadConfig } from "./daemon/con
 import { type Engine, openEngine } from "./daemon/engine.ts";
 import { closeListeners, listen, listenForMetrics } from "./daemon/listeners.ts";
 import { lockDaemon } from "./daemon/lock.ts";
+import { applyProxies, shownProxies } from "./daemon/proxies.ts";
 import { reloadOnHangup } from "./daemon/reload.ts";
 import { EventBus } from "./engine/events/event-bus.ts";
 import { RequestMetrics } from "./engine/system/request-metrics.ts";
@@ -52,6 +53,7 @@ export async function daemonMain(argv: string[]): Promise<number> {
 
 async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> {
   const log = new Logger(config.logLevel);
+  applyProxies(config.proxies, process.env, log);
   await using stack = new AsyncDisposableStack();
   const lock = lockDaemon(config);
   stack.defer(() => lock.release());
@@ -185,6 +187,7 @@ function createSystem(parts: {
       firewall: config.network.iptables !== false,
       registry: config.registry,
       cdiSpecDirs: config.cdiSpecDirs,
+      proxies: shownProxies(process.env),
     },
     cdiDevices: () => [...readCdiDevices(config.cdiSpecDirs).devices.keys()],
     containerStates: () => engine.store.list().map(({ record }) => record.state.status),

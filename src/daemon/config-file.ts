@@ -21,7 +21,7 @@ export function readConfigFile(path: string, required: boolean): Values | undefi
 export function parseConfigFile(text: string): Values {
   const values: Values = new Map();
   const unknown: string[] = [];
-  for (const [key, value] of Object.entries(parseObject(text))) {
+  for (const [key, value] of Object.entries(flatten(parseObject(text)))) {
     const option = options.find((candidate) => candidate.key === key);
     if (!option) unknown.push(key);
     else if (value !== null) values.set(option, read(option, value));
@@ -30,6 +30,16 @@ export function parseConfigFile(text: string): Values {
     throw new OptionError(`the following directives don't match any configuration option: ${unknown.join(", ")}`);
   }
   return values;
+}
+
+/** `proxies` is an object of options. */
+function flatten({ proxies = {}, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  if (typeof proxies !== "object" || Array.isArray(proxies)) {
+    throw new OptionError(
+      "invalid JSON: json: cannot unmarshal into Go struct field Config.proxies of type config.Proxies",
+    );
+  }
+  return { ...rest, ...proxies };
 }
 
 /** An option may stand in one place only, even one that takes several values. */

@@ -178,6 +178,14 @@ describe("dockerd's complaints", () => {
   });
 });
 
+test("proxies are told by flags or by an object of daemon.json, and are shown without passwords", () => {
+  const proxies = { "http-proxy": "http://u:p@h:1", "no-proxy": "x" };
+  expect(config([], { proxies }).proxies).toEqual({ http: "http://u:p@h:1", https: undefined, no: "x" });
+  expect(() => config(["--http-proxy=http://u:p@h:2"], { proxies })).toThrow(
+    "http-proxy: (from flag: http://xxxxx:xxxxx@h:2, from file: http://xxxxx:xxxxx@h:1)",
+  );
+});
+
 test("directories of CDI: the usual ones, those that are named, or none", () => {
   const directories = (argv: string[], json: object = {}) => config(argv, json).cdiSpecDirs;
   expect(directories([])).toEqual(["/etc/cdi", "/var/run/cdi"]);

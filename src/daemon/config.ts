@@ -15,6 +15,7 @@ import { readConfigFile, refuseConflicts } from "./config-file.ts";
 import { parseFlags, type Values } from "./flags.ts";
 import { type AddressPool, OptionError, type RuntimeConfig, type UlimitConfig } from "./option-kinds.ts";
 import { type Option, options, usage } from "./options.ts";
+import type { Proxies } from "./proxies.ts";
 
 export interface TlsConfig {
   /** Clients must show a certificate of this authority. */
@@ -54,6 +55,7 @@ export interface DaemonConfig {
   network: NetworkConfig;
   registry: RegistryConfig;
   transfers: TransferLimits;
+  proxies: Proxies;
   /** Directories of the Container Device Interface; empty: it is off. */
   cdiSpecDirs: string[];
   builderGc: GcConfig;
@@ -149,6 +151,7 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
       insecure: (get("insecure-registry") as string[] | undefined) ?? [],
     },
     builderGc: (get("builder") as GcConfig | undefined) ?? { enabled: false, defaultKeep: undefined, rules: undefined },
+    proxies: { http: text("http-proxy"), https: text("https-proxy"), no: text("no-proxy") },
     cdiSpecDirs: cdiSpecDirs(get),
     transfers: {
       downloads: limit("max-concurrent-downloads", get, 3),

@@ -1,5 +1,6 @@
 /** The kinds of values that daemon options take: how each is read from a flag and from daemon.json, with dockerd's complaints. */
 import { isIP } from "node:net";
+import { maskPassword } from "./proxies.ts";
 
 /** Thrown by readers; whoever knows the option's name puts it in front. */
 export class OptionError extends Error {
@@ -71,6 +72,9 @@ export function text(check: Check = () => undefined): Kind<string> {
     show: (value) => value,
   };
 }
+
+/** A URL that may have a password, which is not shown. */
+export const proxyUrl: Kind<string> = { ...text(), show: maskPassword };
 
 export const toggle: Kind<boolean> = {
   switch: true,

@@ -19,6 +19,8 @@ export interface ShownConfig {
   firewall: boolean;
   registry: { mirrors: string[]; insecure: string[] };
   cdiSpecDirs: readonly string[];
+  /** Without passwords. */
+  proxies: { http: string; https: string; no: string };
 }
 
 export interface InfoInput {
@@ -76,9 +78,9 @@ export function toInfo(input: InfoInput): SystemInfo {
     MemTotal: host.memory,
     GenericResources: null,
     DockerRootDir: config.dataRoot,
-    HttpProxy: "",
-    HttpsProxy: "",
-    NoProxy: "",
+    HttpProxy: config.proxies.http,
+    HttpsProxy: config.proxies.https,
+    NoProxy: config.proxies.no,
     Name: identity.hostname,
     Labels: [...config.labels],
     ExperimentalBuild: false,
