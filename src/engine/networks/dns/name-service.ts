@@ -12,6 +12,7 @@ import type { PortRedirect } from "../../../linux/nft-redirect.ts";
 import { comparePrecedence, predefinedNames } from "../endpoint-plan.ts";
 import type { EndpointRecord, EndpointStore, NetworkStore } from "../network-store.ts";
 import { nameServerAddress } from "../resolv-conf.ts";
+import { AnswerCache } from "./answer-cache.ts";
 import { Forwarder } from "./forwarder.ts";
 import {
   addressAnswer,
@@ -62,6 +63,7 @@ export class NameService {
   private readonly sockets = new Map<string, Sockets>();
   private readonly clients = new Map<string, Client>();
   private readonly indexes = new Map<string, NameIndex>();
+  private readonly answers = new AnswerCache();
   private turn = 0;
 
   constructor(options: NameServiceOptions) {
@@ -101,6 +103,7 @@ export class NameService {
   changed(): void {
     this.clients.clear();
     this.indexes.clear();
+    this.answers.clear();
   }
 
   close(): void {
@@ -113,12 +116,20 @@ export class NameService {
     if (!question) return formatErrorAnswer(message);
     const limit = byTcp ? mostByTcp : question.udpSize;
     const client = this.clientOf(containerId);
+    const turn = this.turn;
     const local = this.answerLocally(client, question, limit);
+    // Of several addresses, the next answer begins with another.
+    if (local && !byTcp && turn === this.turn) this.answers.remember(containerId, message, local);
     if (local) return local;
     if (!client.forwards) return codeAnswer(question, responseCodes.serverFailure);
     const answer = await this.forwarder.ask(message, client.servers, byTcp);
     if (!answer) return codeAnswer(question, responseCodes.serverFailure);
     return answer.length <= limit ? answer : truncated(question);
+  }
+
+  private async answerLater(containerId: string, message: Uint8Array, send: (answer: Buffer) => void): Promise<void> {
+    const answer = await this.answer(containerId, message, false);
+    if (answer) send(answer);
   }
 
   private answerLocally(client: Client, question: Question, limit: number): Buffer | undefined {
@@ -218,9 +229,15 @@ export class NameService {
       hostname: nameServerAddress,
       port: tcp.port,
       socket: {
-        data: async (socket, message, fromPort, address) => {
-          const answer = await this.answer(containerId, message, false);
-          if (answer && !sockets.closed) socket.send(answer, fromPort, address);
+        data: (socket, message, fromPort, address) => {
+          const known = this.answers.find(containerId, message);
+          if (known) socket.send(known, fromPort, address);
+          else
+            void this.answerLater(
+              containerId,
+              message,
+              (answer) => !sockets.closed && socket.send(answer, fromPort, address),
+            );
         },
         // An answer of ICMP: the client did not wait.
         error: () => undefined,
