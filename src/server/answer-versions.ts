@@ -141,14 +141,18 @@ export function downgradeInfo(info: SystemInfo, version: number): SystemInfo {
   return shape(infoChanges, { ...info }, version);
 }
 
-/** 1.31 brought the build cache. */
-export function downgradeDiskUsage(usage: DiskUsage, version: number): object {
+/** 1.31 brought the build cache, 1.42 the types: what is not among those asked for is null. */
+export function downgradeDiskUsage(usage: DiskUsage, version: number, types: readonly string[]): object {
   const { BuildCache: cache, BuilderSize: _, ...rest } = usage;
+  const asked = <T>(type: string, list: T[]) => (types.length === 0 || types.includes(type) ? list : null);
+  const images = usage.Images.map((image) => downgradeImage(image, version));
+  const containers = usage.Containers.map((container) => downgradeSummary(container, version));
   return {
     ...rest,
-    Images: usage.Images.map((image) => downgradeImage(image, version)),
-    Containers: usage.Containers.map((container) => downgradeSummary(container, version)),
-    ...(version >= 31 ? { BuildCache: cache } : {}),
+    Images: asked("image", images),
+    Containers: asked("container", containers),
+    Volumes: asked("volume", usage.Volumes),
+    ...(version >= 31 ? { BuildCache: asked("build-cache", cache) } : {}),
   };
 }
 

@@ -82,6 +82,24 @@ describe("every answer", () => {
   });
 });
 
+test("disk usage: what was not asked for is null", async () => {
+  const usage = { LayersSize: 0, Images: [], Containers: [], Volumes: [], BuildCache: [] };
+  const handler = fakeHandler({ system: { diskUsage: async () => usage } });
+  expect((await ask(handler, "GET /system/df?type=volume")).body).toEqual({
+    ...{ LayersSize: 0, Images: null, Containers: null, Volumes: [], BuildCache: null },
+  });
+  expect((await ask(handler, "GET /system/df")).body).toEqual(usage);
+  expect((await ask(handler, "GET /v1.41/system/df?type=volume")).body).toEqual(usage);
+});
+
+test("a session says which protocols it does not speak", async () => {
+  const handler = fakeHandler({});
+  const refusal = async (headers: Record<string, string>) =>
+    JSON.stringify(await handler(request("POST /session", { headers })));
+  expect(await refusal({})).toContain("no upgrade proto in request");
+  expect(await refusal({ Upgrade: "foo" })).toContain("protocol foo not supported");
+});
+
 describe("errors of the engine", () => {
   test("become statuses; 304 has no body", async () => {
     const handler = fakeHandler({

@@ -15,6 +15,7 @@ export function buildkitRoutes(buildkit: BuildkitBackend): Route[] {
 
 function upgrade({ headers }: HttpRequest, serve: NonNullable<HttpResponse["upgrade"]>): HttpResponse {
   const protocol = headers.get("upgrade");
-  if (protocol?.toLowerCase() !== "h2c") throw invalidArgument("no upgrade proto in request");
+  if (!protocol) throw invalidArgument("no upgrade proto in request");
+  if (protocol.toLowerCase() !== "h2c") throw invalidArgument(`protocol ${protocol} not supported`);
   return { status: 101, headers: { Connection: "Upgrade", Upgrade: protocol }, upgrade: serve };
 }

@@ -25,9 +25,10 @@ export function systemRoutes(system: SystemBackend): Route[] {
     route("GET", "/version", () => json(system.version())),
     route("GET", "/info", async ({ version }) => json(downgradeInfo(await system.info(), version))),
     route("GET", "/system/df", async ({ query, version }) => {
-      const types = query.all("type");
-      for (const type of types) if (!dfTypes.includes(type)) throw invalidArgument(`unknown object type: ${type}`);
-      return json(downgradeDiskUsage(await system.diskUsage(version >= 42 ? types : []), version));
+      const given = query.all("type");
+      for (const type of given) if (!dfTypes.includes(type)) throw invalidArgument(`unknown object type: ${type}`);
+      const types = version >= 42 ? given : [];
+      return json(downgradeDiskUsage(await system.diskUsage(types), version, types));
     }),
     route("GET", "/events", (context) => events(system, context)),
     route("GET", "/metrics", async () => ({
