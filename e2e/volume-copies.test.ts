@@ -4,7 +4,7 @@
  */
 import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
 import { must, type Outcome, run, until } from "./lib/run.ts";
 import { gantryCommand, targetKind } from "./lib/settings.ts";
@@ -234,4 +234,53 @@ own("kill -9 in the middle of each leaves nothing half done", async () => {
     const logged = (await target().must("logs", "user")).length;
     await until("the container to go on", async () => (await target().must("logs", "user")).length > logged);
   }
+});
+
+own("kill -9 while data is replaced or backed up: it is the old or the new, and the next run tidies up", async () => {
+  const sums = "cd /v && cat * | md5sum";
+  const write = "rm -f /v/*; for i in 1 2 3 4; do head -c 15000000 /dev/urandom >/v/$i; done";
+  await sh("swap", write);
+  const first = await sh("swap", sums);
+  await ok("volume", "snapshot", "create", "swap", "first-data");
+  const directory = join(target().root, "cut-backups");
+  mkdirSync(directory);
+  await ok(
+    "volume",
+    "backup",
+    "create",
+    "-s",
+    "@yearly",
+    "--keep",
+    "1",
+    "-d",
+    directory,
+    "--name",
+    "cut-backup",
+    "swap",
+  );
+  await sh("swap", write);
+  const second = await sh("swap", sums);
+  for (const [index, argv] of [
+    ["volume", "restore", "first-data"],
+    ["volume", "backup", "run", "cut-backup"],
+    ["volume", "restore", "first-data"],
+    ["volume", "backup", "run", "cut-backup"],
+  ].entries()) {
+    const child = Bun.spawn([...gantryCommand(), ...argv], {
+      env: target().cliEnvironment,
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    await Bun.sleep(80 + index * 60);
+    await target().stopDaemon("SIGKILL");
+    await child.exited;
+    await target().startDaemon();
+    expect([first, second]).toContain(await sh("swap", sums));
+    expect(readdirSync(join(target().dataRoot, "volumes")).filter((name) => name.startsWith("."))).toEqual([]);
+  }
+  const backup = await ok("volume", "backup", "run", "cut-backup");
+  expect(readdirSync(directory)).toEqual([basename(backup)]);
+  await ok("volume", "import", backup, "from-cut");
+  expect(await sh("from-cut", sums)).toBe(await sh("swap", sums));
+  await ok("volume", "backup", "rm", "cut-backup");
 });
