@@ -215,6 +215,19 @@ test("another's token server by its key set; what is wrong with a token", async 
   }
 });
 
+test("a key set at a URL, that is there and that is not", async () => {
+  const { privateKey, publicKey } = await generateKeyPair("RS256");
+  const keys = [{ ...(await exportJWK(publicKey)), kid: "k", alg: "RS256" }];
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => Response.json({ keys }) });
+  const url = `http://127.0.0.1:${server.port}/keys`;
+  const token = await outside().setProtectedHeader({ alg: "RS256", kid: "k" }).sign(privateKey);
+  await using r = await testRegistry({ ...foreign, "access.token.jwks": url });
+  expect(await pushAs(r, token, "x")).toBe(201);
+  await server.stop(true);
+  await using late = await testRegistry({ ...foreign, "access.token.jwks": url });
+  expect(await pushAs(late, token, "x")).toBe(503);
+});
+
 test("another's token server by certificates: in the token, or named by it", async () => {
   const openssl = (...argv: string[]) =>
     expect(Bun.spawnSync(["openssl", ...argv], { cwd: directory }).exitCode).toBe(0);

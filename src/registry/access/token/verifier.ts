@@ -13,7 +13,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from "jose";
-import { invalidArgument } from "../../../base/errors.ts";
+import { errorMessage, invalidArgument, unavailable } from "../../../base/errors.ts";
 import type { SigningKeys } from "./keys.ts";
 
 /** Asymmetric ones only: a shared secret could be any public key. */
@@ -80,7 +80,10 @@ export async function keySet(location: string): Promise<KeySource> {
       return await find(header, { payload: "", signature: "" });
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey) return undefined;
-      throw error;
+      const isToken = error instanceof errors.JOSENotSupported || error instanceof errors.JWKSMultipleMatchingKeys;
+      throw isToken
+        ? error
+        : unavailable(`the keys at ${location} cannot be read: ${errorMessage(error)}`, { cause: error });
     }
   };
 }
