@@ -1,4 +1,7 @@
-/** `docker image prune`: dangling images, or with `dangling=false` all that no container uses. */
+/**
+ * `docker image prune`: dangling images, or with `dangling=false` all that no container uses. One that a container uses keeps its last
+ * name only, as with dockerd.
+ */
 
 import { labelsMatch } from "../../api/filters.ts";
 import type { ImageDeleteItem, PruneImagesResponse } from "../../api/images.ts";
@@ -22,8 +25,7 @@ export async function pruneImages(context: ImageContext, filters: Filters): Prom
   const candidates = store.list().filter((record) => {
     if (danglingOnly && variants.has(record.id)) return false;
     if (until !== undefined && createdNanos(record) > until) return false;
-    if (!labelsMatch(filters, store.config(record.id).config?.Labels)) return false;
-    return context.usage().usingImage(record.id).length === 0;
+    return labelsMatch(filters, store.config(record.id).config?.Labels);
   });
   const sizes = chainSizes(context);
   const removed: ImageDeleteItem[] = [];
@@ -51,13 +53,13 @@ async function pruneOne(context: ImageContext, record: ImageRecord, danglingOnly
   // Gone already with a child, or needed by one.
   if (!store.find(record.id) || (references.length === 0 && store.children(record.id).length > 0)) return [];
   if (references.length > 0 && danglingOnly && references.some((reference) => reference.tag !== undefined)) return [];
-  const names = references.length > 0 ? references.map(formatReference) : [hexOf(record.id)];
+  const names = references.length > 0 ? references.map(formatReference).sort() : [hexOf(record.id)];
   const removed: ImageDeleteItem[] = [];
   for (const name of names) removed.push(...(await tryRemove(context, name)));
   return removed;
 }
 
-/** An image that came into use, or went, since it was chosen is not an error. */
+/** An image, or a last name, that is in use stays; one that went since it was chosen is not an error. */
 async function tryRemove(context: ImageContext, name: string): Promise<ImageDeleteItem[]> {
   try {
     return await removeImage(context, name, { force: false, noPrune: false });

@@ -120,8 +120,12 @@ test("prune takes dangling images, or all that are unused, and counts what it fr
     ImagesDeleted: null,
     SpaceReclaimed: 0,
   });
-  expect((await t.images.prune({ dangling: ["0"] })).ImagesDeleted?.[0]).toEqual({ Untagged: "free:1" });
+  await t.images.tag("used:1", "used", "0");
+  const second = (await t.images.prune({ dangling: ["0"] })).ImagesDeleted;
+  expect(second).toContainEqual({ Untagged: "free:1" });
+  expect(second).toContainEqual({ Untagged: "used:0" });
   expect(t.images.resolve("used:1").id).toBe(used);
+  expect(() => t.images.resolve("used:0")).toThrow("No such image: used:0");
   expect(t.events.at(-1)).toBe("prune");
   await expect(t.images.prune({ bogus: ["x"] })).rejects.toThrow("invalid filter 'bogus'");
   await expect(t.images.prune({ dangling: ["z"] })).rejects.toThrow("invalid filter 'dangling=[z]'");
