@@ -47,7 +47,12 @@ export class Target {
       mkdirSync(target.dataRoot);
       await must(["mount", "-t", "tmpfs", "-o", `size=${options.dataSize}`, "gantry-e2e", target.dataRoot]);
     }
-    await target.startDaemon();
+    try {
+      await target.startDaemon();
+    } catch (error) {
+      await target.sweep();
+      throw error;
+    }
     if (options.busybox !== false) {
       await target.must("import", "-c", 'CMD ["sh"]', await busyboxArchive(), "busybox:latest");
     }
