@@ -186,6 +186,7 @@ function createSystem(parts: {
       initBinary: config.initPath ?? findInit(),
       firewall: config.network.iptables !== false,
       registry: config.registry,
+      seccompProfile: config.defaults.seccomp?.name ?? "builtin",
       cdiSpecDirs: config.cdiSpecDirs,
       proxies: shownProxies(process.env),
     },

@@ -178,6 +178,18 @@ describe("dockerd's complaints", () => {
   });
 });
 
+test("a seccomp profile is read at the start", () => {
+  writeFileSync(`${file}.seccomp`, "{}");
+  expect(config([]).defaults.seccomp).toBeUndefined();
+  expect(config(["--seccomp-profile=builtin"]).defaults.seccomp).toBeUndefined();
+  expect(config(["--seccomp-profile=unconfined"]).defaults.seccomp).toEqual({ name: "unconfined", profile: undefined });
+  const name = `${file}.seccomp`;
+  expect(config([], { "seccomp-profile": name }).defaults.seccomp).toEqual({ name, profile: "{}" });
+  expect(() => config(["--seccomp-profile=/nope"])).toThrow(
+    "opening seccomp profile (/nope) failed: open /nope: no such file or directory",
+  );
+});
+
 test("proxies are told by flags or by an object of daemon.json, and are shown without passwords", () => {
   const proxies = { "http-proxy": "http://u:p@h:1", "no-proxy": "x" };
   expect(config([], { proxies }).proxies).toEqual({ http: "http://u:p@h:1", https: undefined, no: "x" });

@@ -3,8 +3,10 @@
  * that is accepted has an effect; what is not built was refused by name.
  */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { errorCode, errorMessage } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { GcConfig } from "../builder/cache/gc-policy.ts";
 import type { TransferLimits } from "../engine/images/images.ts";
@@ -230,8 +232,21 @@ function toDefaults(get: (flag: string) => unknown, runtimes: Record<string, Run
     ipcMode: (get("default-ipc-mode") as "private" | "shareable" | undefined) ?? "private",
     ...(cgroupnsMode === undefined ? {} : { cgroupnsMode }),
     init: get("init") === true,
+    ...seccompDefault((get("seccomp-profile") as string | undefined) || "builtin"),
     ulimits: Object.values((get("default-ulimit") as Record<string, UlimitConfig> | undefined) ?? {}),
   };
+}
+
+/** The profile of containers that name none: of a file, the built-in one, or none. */
+function seccompDefault(name: string): Pick<DaemonDefaults, "seccomp"> {
+  if (name === "builtin") return {};
+  if (name === "unconfined") return { seccomp: { name, profile: undefined } };
+  try {
+    return { seccomp: { name, profile: readFileSync(name, "utf8") } };
+  } catch (cause) {
+    const reason = errorCode(cause) === "ENOENT" ? "no such file or directory" : errorMessage(cause);
+    throw new ConfigError(`opening seccomp profile (${name}) failed: open ${name}: ${reason}`, { cause });
+  }
 }
 
 /** `--tls` alone encrypts; `--tlsverify` also wants client certificates. `--tlsverify=false` counts as TLS, as in dockerd. */

@@ -173,6 +173,7 @@ const built: Option[] = [
   option("registry-mirror", list(mirrorUrl), "Preferred registry mirror of the Docker Hub (URL)", {
     key: "registry-mirrors",
   }),
+  option("seccomp-profile", text(), 'Path to seccomp profile; "unconfined" to disable the default (builtin)'),
   option("shutdown-timeout", integer, "Seconds that requests in work get when the daemon ends (default 15)"),
   option("storage-driver", text(), "Storage driver to use (overlay2)", {
     short: "s",
@@ -207,7 +208,6 @@ const unbuilt: Option[] = [
   notBuilt("node-generic-resource", list(), { key: "node-generic-resources" }),
   notBuilt("raw-logs", toggle, { only: [true], why: "is what this daemon always does" }),
   notBuilt("rootless", toggle, { only: [false] }),
-  notBuilt("seccomp-profile", text(), { only: ["builtin"], why: "is not built yet: use --security-opt per container" }),
   notBuilt("selinux-enabled", toggle, { only: [false] }),
   notBuilt("storage-opt", list(), { key: "storage-opts" }),
   notBuilt("swarm-default-advertise-addr", text()),

@@ -33,9 +33,9 @@ export function reload({ config, read, publish, setLogLevel, id, log }: ReloadTa
     const next = read();
     for (const field of reloadable) Object.assign(config, { [field]: next[field] });
     Object.assign(config.registry, next.registry);
-    // Another runtime would need what is prepared for it at the start.
-    const { runtime, runtimes } = config.defaults;
-    Object.assign(config.defaults, next.defaults, { runtime, runtimes });
+    // Another runtime would need what is prepared for it at the start; a profile of seccomp is read then.
+    const { runtime, runtimes, seccomp } = config.defaults;
+    Object.assign(config.defaults, next.defaults, { runtime, runtimes, seccomp });
     setLogLevel(next.logLevel);
     log.info("Got signal to reload configuration", { configFile: config.configFile });
     publish({ type: "daemon", action: "reload", id, attributes: describe(config) });

@@ -18,6 +18,8 @@ export interface ShownConfig {
   /** Packet filter rules are in use. */
   firewall: boolean;
   registry: { mirrors: string[]; insecure: string[] };
+  /** A path, `builtin` or `unconfined`. */
+  seccompProfile: string;
   cdiSpecDirs: readonly string[];
   /** Without passwords. */
   proxies: { http: string; https: string; no: string };
@@ -101,7 +103,7 @@ export function toInfo(input: InfoInput): SystemInfo {
     ContainerdCommit: { ID: "" },
     RuncCommit: { ID: "" },
     InitCommit: { ID: "" },
-    SecurityOptions: securityOptions(host),
+    SecurityOptions: securityOptions(host, config.seccompProfile),
     CDISpecDirs: [...config.cdiSpecDirs],
     ...(cdiDevices.length > 0 ? { DiscoveredDevices: cdiDevices.map((ID) => ({ Source: "cdi", ID })) } : {}),
     ...(config.firewall ? { FirewallBackend: { Driver: "nftables" } } : {}),
@@ -139,10 +141,10 @@ function limitFields(limits: CgroupLimits): Record<string, boolean> {
   };
 }
 
-function securityOptions(host: HostFacts): string[] {
+function securityOptions(host: HostFacts, seccompProfile: string): string[] {
   return [
     ...(host.apparmor ? ["name=apparmor"] : []),
-    ...(host.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(host.seccomp ? [`name=seccomp,profile=${seccompProfile}`] : []),
     ...(host.selinux ? ["name=selinux"] : []),
     ...(host.cgroupNamespaces && host.cgroupMode === "v2" ? ["name=cgroupns"] : []),
   ];

@@ -57,6 +57,7 @@ function newSystem(more: Partial<SystemOptions> = {}): System {
       initBinary: "/init",
       firewall: true,
       registry: { mirrors: [], insecure: [] },
+      seccompProfile: "builtin",
       cdiSpecDirs: ["/etc/cdi"],
       proxies: { http: "http://p:1", https: "", no: "" },
     },

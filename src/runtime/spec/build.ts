@@ -76,5 +76,8 @@ function seccompOf(input: SpecInput, capabilities: string[], profile: string | u
     throw internal("seccomp is not enabled in your kernel, cannot run a custom seccomp profile");
   }
   const context = { arch: host.arch, kernelRelease: host.kernelRelease, capabilities };
-  return named ? parseSeccomp(profile, context) : defaultSeccomp(context);
+  if (named) return parseSeccomp(profile, context);
+  const standard = profile === "builtin" ? undefined : input.defaultSeccomp;
+  if (!standard) return defaultSeccomp(context);
+  return standard.profile === undefined ? undefined : parseSeccomp(standard.profile, context);
 }

@@ -40,6 +40,8 @@ export interface SpecInput {
   annotations?: Record<string, string>;
   /** The daemon's, for limits that the container does not name. Capped at what this process may give. */
   defaultUlimits?: readonly Ulimit[];
+  /** For containers that name no profile; undefined: the built-in one. */
+  defaultSeccomp?: SeccompDefault | undefined;
 }
 
 export interface ExecInput {
@@ -58,6 +60,13 @@ export interface ExecInput {
 /** The parts of the container that an exec inherits. */
 export type ExecContainer = Pick<SpecInput, "config" | "hostConfig" | "host" | "defaultUlimits">;
 
+/** A seccomp profile by the name that it is shown with; without one there is no filter. */
+export interface SeccompDefault {
+  name: string;
+  /** JSON. */
+  profile: string | undefined;
+}
+
 /** The daemon's own defaults. */
 export interface DaemonDefaults {
   runtime: string;
@@ -67,6 +76,7 @@ export interface DaemonDefaults {
   logOpts: Record<string, string>;
   /** Bytes. */
   shmSize: number;
+  seccomp?: SeccompDefault;
   ipcMode: "private" | "shareable";
   /** Undefined: `private` on v2, `host` on v1 and hybrid. */
   cgroupnsMode?: "private" | "host";

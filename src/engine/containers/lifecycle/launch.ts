@@ -54,7 +54,7 @@ export interface LauncherDependencies {
   cgroupParent: string;
   /** Host path of docker-init. */
   initPath: string;
-  defaults: Pick<DaemonDefaults, "init" | "ulimits">;
+  defaults: Pick<DaemonDefaults, "init" | "ulimits" | "seccomp">;
   /** Where devices are described; empty: nowhere. */
   cdiSpecDirs: readonly string[];
   findContainer(nameOrId: string): Container | undefined;
@@ -197,6 +197,7 @@ export class Launcher {
       ...(shmPath === undefined ? {} : { shmPath }),
       ...((hostConfig.Init ?? defaults.init) ? { initPath } : {}),
       defaultUlimits: defaults.ulimits,
+      defaultSeccomp: defaults.seccomp,
       annotations: hostConfig.Annotations ?? {},
     });
     injectCdiDevices(spec, hostConfig.DeviceRequests ?? [], this.deps.cdiSpecDirs);
