@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { availableEngines, type Engine, gantryProgram, podman, startEngine } from "./lib/engine.ts";
 import { type Benchmark, docker, report, run, timed, timedShell } from "./lib/measure.ts";
 import { networkBenchmarks, networkFloor } from "./networks.ts";
+import { registryBenchmarks } from "./registries.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "gantry-bench-files-"));
 const image = "bench/busybox";
@@ -320,6 +321,8 @@ const benchmarks: Benchmark[] = [
   },
 ];
 
+const debian = process.env["BENCH_DEBIAN"] ?? join(tmpdir(), "gantry-bench-debian.tar");
+
 /** A busybox image and a Debian of about 200 MB, the latter also as a gzipped archive, in each engine. */
 async function prepareImages(engines: Engine[]): Promise<void> {
   const rootfs = join(scratch, "rootfs");
@@ -327,7 +330,6 @@ async function prepareImages(engines: Engine[]): Promise<void> {
     `mkdir -p ${rootfs}/bin ${rootfs}/etc ${rootfs}/tmp && cp /bin/busybox ${rootfs}/bin/ && chroot ${rootfs} /bin/busybox --install -s /bin`,
   );
   await sh(`tar -C ${rootfs} -cf ${scratch}/busybox.tar .`);
-  const debian = process.env["BENCH_DEBIAN"] ?? join(tmpdir(), "gantry-bench-debian.tar");
   if (!(await Bun.file(debian).exists()))
     await sh(`. /etc/os-release; mmdebstrap --quiet --variant=important $VERSION_CODENAME ${debian}`);
   for (const engine of engines) {
@@ -372,7 +374,8 @@ async function main(): Promise<void> {
     const other = await podman((engine) => docker(engine, ["import", `${scratch}/busybox.tar`, image]), image);
     if (other) engines.push(other);
     const isWanted = ({ name }: { name: string }) => !only || only.some((word) => name.includes(word));
-    const wanted = [...benchmarks, ...networkBenchmarks(image)].filter(isWanted);
+    const all = [...benchmarks, ...networkBenchmarks(image), ...registryBenchmarks({ scratch, debian })];
+    const wanted = all.filter(isWanted);
     if (isWanted({ name: "network: floor" })) console.log(await networkFloor());
     for (const benchmark of wanted) {
       console.log(report(benchmark, await run(benchmark, benchmark.podman ? engines : daemons)));

@@ -6,7 +6,7 @@ import { type Bytes, collect } from "../base/streams.ts";
 import { asObject, asString, optional, parseJson } from "../oci/json.ts";
 import { type Descriptor, parseManifest } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
-import { parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
+import { parseAnyReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import { Authenticator, type Credentials } from "./auth.ts";
 import { endpointsOf, hostOf, type RegistryConfig } from "./endpoints.ts";
 import { RegistryError, statusLine } from "./registry-error.ts";
@@ -101,7 +101,9 @@ export class Registries {
     credentials: Credentials,
     signal: AbortSignal,
   ): Promise<{ Descriptor: Descriptor; Platforms: Platform[] }> {
-    const reference = withDefaultTag(parseReference(name));
+    const parsed = parseAnyReference(name);
+    if ("id" in parsed) throw invalidArgument("no manifest found for full image ID");
+    const reference = withDefaultTag(parsed.reference);
     return this.visit(reference, "pull", credentials, signal, async (repository) => {
       const { bytes, digest, mediaType } = await repository.manifest(reference.digest ?? reference.tag ?? "", signal);
       const parsed = parseManifest(bytes);

@@ -29,13 +29,15 @@ async function search(registries: RegistryBackend, { query, request }: RouteCont
   const filters = query.filters(["is-automated", "is-official", "stars"]);
   const stars = (filters["stars"] ?? []).map((value) => {
     if (/^\d+$/.test(value)) return Number(value);
-    throw invalidArgument(`invalid filter 'stars=${value}'`);
+    throw invalidArgument(
+      `invalid filter 'stars=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
   });
   const wanted = (name: string): boolean | undefined => {
     const values = filters[name] ?? [];
     if (values.length === 0) return undefined;
     if (values.length === 1 && (values[0] === "true" || values[0] === "false")) return values[0] === "true";
-    throw invalidArgument(`invalid filter '${name}=${values}'`);
+    throw invalidArgument(`invalid filter '${name}=[${values.join(" ")}]'`);
   };
   const [official, automated] = [wanted("is-official"), wanted("is-automated")];
   const credentials = decodeCredentials(request.headers.get("x-registry-auth"));

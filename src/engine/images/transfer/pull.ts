@@ -1,6 +1,6 @@
 /** `docker pull`, with dockerd's messages and errors. */
 import type { ProgressMessage } from "../../../api/system.ts";
-import { EngineError, errorKind, invalidArgument, isDiskFull, notFound } from "../../../base/errors.ts";
+import { EngineError, errorKind, forbidden, invalidArgument, isDiskFull, notFound } from "../../../base/errors.ts";
 import { shortId } from "../../../base/ids.ts";
 import type { ContentStore } from "../../../content/content.ts";
 import { type Digest, isDigest } from "../../../oci/digest.ts";
@@ -68,7 +68,7 @@ export async function pullImage(context: ImageContext, name: string, options: Pu
 function pullReference(name: string, tag: string | undefined): Reference {
   const parsed = parseReference(name);
   const reference = !tag ? parsed : isDigest(tag) ? withDigest(parsed, tag) : withTag(parsed, tag);
-  if (familiarName(reference) === "scratch") throw invalidArgument("'scratch' is a reserved name");
+  if (familiarName(reference) === "scratch") throw forbidden("'scratch' is a reserved name");
   return reference;
 }
 
@@ -95,13 +95,14 @@ async function pullOne(
   options: PullOptions,
 ): Promise<boolean> {
   const { progress, signal, platform } = options;
-  const version = reference.digest ?? reference.tag ?? "";
   const top = await topManifest(context, repository, reference, signal).catch((error: unknown) => {
     throw inDockersWords(error, reference);
   });
   // What is no manifest at all is said before anything is begun.
   if (!schema1.test(top.mediaType)) parseManifest(top.bytes);
-  progress({ status: `Pulling from ${repository.name}`, id: version });
+  // As dockerd: a tag alone, a digest with its name.
+  const shown = reference.digest === undefined ? (reference.tag ?? "") : familiarString(reference);
+  progress({ status: `Pulling from ${repository.name}`, id: shown });
   using _hold = context.collector.hold();
   const target = platform ? parsePlatform(platform) : hostPlatform();
   const { found, manifest } = await chooseManifest(context, repository, top, target, reference, signal);

@@ -36,9 +36,9 @@ export interface PushOptions {
 export async function pushImage(context: ImageContext, name: string, options: PushOptions): Promise<void> {
   const parsed = parseReference(name);
   const reference = options.tag ? withTag(parsed, options.tag) : parsed;
-  if (reference.digest !== undefined) throw internal("cannot push a digest reference");
   const { progress, credentials, signal } = options;
   progress({ status: `The push refers to repository [${repositoryOf(reference)}]` });
+  if (reference.digest !== undefined) throw internal("cannot push a digest reference");
   const images = imagesToPush(context, reference, options.platform);
   // What is being pushed must not be removed on the way.
   using _hold = context.collector.hold();
