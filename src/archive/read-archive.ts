@@ -8,6 +8,7 @@ import { open } from "node:fs/promises";
 import { canceled, errorMessage } from "../base/errors.ts";
 import { type Bytes, collectText } from "../base/streams.ts";
 import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
+import { giveWay } from "./give-way.ts";
 import type { FileRange } from "./layer-jobs.ts";
 import { type ChildInput, makePipe, startChild } from "./run-child.ts";
 
@@ -99,7 +100,8 @@ async function readCompressed(
   using packed = makePipe();
   using plain = makePipe();
   const passing = startChild("__archive", { verb: "pass", source }, { stdin, stdout: packed.writeEnd, signal });
-  const filter = Bun.spawn(argv, { stdin: packed.readEnd, stdout: plain.writeEnd, stderr: "pipe" });
+  const filter = Bun.spawn(argv, { detached: true, stdin: packed.readEnd, stdout: plain.writeEnd, stderr: "pipe" });
+  giveWay(filter);
   signal.addEventListener("abort", () => filter.kill("SIGKILL"), { once: true });
   const reading = reader(plain.readEnd, signal);
   packed[Symbol.dispose]();

@@ -6,6 +6,7 @@ import { selfArgv } from "../base/self.ts";
 import { type Bytes, lines } from "../base/streams.ts";
 import { lazySymbols } from "../linux/libc.ts";
 import type { ChildMessage } from "./child-protocol.ts";
+import { giveWay } from "./give-way.ts";
 
 /** A hidden verb of the program's entry that runs jobs. */
 export type ChildVerb = "__archive" | "__snapshot" | "__build" | "__volume";
@@ -36,10 +37,12 @@ export function startChild(verb: ChildVerb, job: object, options: ChildOptions =
   const input = streamIn ? makePipe() : undefined;
   const output = options.stdout === "stream" ? makePipe() : undefined;
   const child = Bun.spawn(selfArgv(verb, JSON.stringify(job)), {
+    detached: verb === "__archive",
     stdin: input ? input.readEnd : typeof options.stdin === "number" ? options.stdin : "ignore",
     stdout: output ? output.writeEnd : typeof options.stdout === "number" ? options.stdout : "ignore",
     stderr: "pipe",
   });
+  if (verb === "__archive") giveWay(child);
   if (input) closeSync(input.readEnd);
   if (output) closeSync(output.writeEnd);
   const kill = () => child.kill("SIGKILL");
