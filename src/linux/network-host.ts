@@ -101,7 +101,7 @@ export class NetworkHost {
       // Hairpin: a container that calls its own published port must get the frame back, even where br_netfilter rewrites it.
       this.route.setLink(hostEnd, {
         up: true,
-        ipv6LinkLocal: false,
+        ...withoutLinkLocal(mtu),
         port: { hairpin: true, isolated: !icc && !isBridgeFiltered() },
       });
       socket.setLink(1, { up: true });
@@ -140,7 +140,7 @@ export class NetworkHost {
       this.route.createVeth({ name: veth, mtu, master, peer: { name, netnsFd } });
       withNetns(path, () => silenceIpv6(name));
       const port = { hairpin: true, isolated: !icc && !isBridgeFiltered() };
-      this.route.setLink(this.route.getLink(veth).index, { up: true, ipv6LinkLocal: false, port });
+      this.route.setLink(this.route.getLink(veth).index, { up: true, ...withoutLinkLocal(mtu), port });
       configureLink(socket, socket.getLink(name).index, name, {}, plan);
     } catch (error) {
       this.deleteLink(veth);
@@ -273,4 +273,9 @@ export class NetworkHost {
   findChain(family: NftFamily, table: string, chain: string): { dropsByDefault: boolean } | undefined {
     return this.nft.findChain(family, table, chain);
   }
+}
+
+/** The host's end needs no address of version 6. A link whose MTU is too small for that version takes no settings of it. */
+function withoutLinkLocal(mtu: number | undefined): { ipv6LinkLocal?: false } {
+  return mtu !== undefined && mtu !== 0 && mtu < 1280 ? {} : { ipv6LinkLocal: false };
 }

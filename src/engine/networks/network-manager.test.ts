@@ -309,6 +309,12 @@ test("random host ports go upwards, and a restarted container gets another", asy
   expect(await port()).toBe(first + 1);
 });
 
+test("an MTU too small for IPv6 is no hindrance", async () => {
+  const { manager } = await start("small", { mtu: 1234 });
+  const { netns } = await manager.connect(request("a"));
+  expect(scratch.host.run("nsenter", `--net=${netns}`, "ip", "link", "show", "eth0")).toContain("mtu 1234");
+});
+
 test("inside: own MAC, MTU, default route, loopback up, no IPv6 on eth0", async () => {
   const { manager } = await start("inside", { mtu: 1400 });
   const { netns, settings } = await manager.connect(request("a"));
