@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { makeArchive, type TestEntry } from "../src/archive/test-archive.ts";
+import { makeArchive, type TestEntry } from "../src/archive/tar/test-archive.ts";
 import { useTarget } from "./lib/journey.ts";
 import { until } from "./lib/run.ts";
 import { Target } from "./lib/target.ts";

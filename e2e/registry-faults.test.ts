@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeArchive } from "../src/archive/test-archive.ts";
+import { makeArchive } from "../src/archive/tar/test-archive.ts";
 import { CuttingProxy } from "./lib/cutting-proxy.ts";
 import { useTarget } from "./lib/journey.ts";
 import { busyboxLayer, type LayoutImage, layerOf, writeLayout } from "./lib/oci-layout.ts";

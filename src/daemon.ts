@@ -3,7 +3,7 @@
  */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { ChildContainerTree } from "./archive/child-container-tree.ts";
+import { ChildContainerTree } from "./archive/trees/child-container-tree.ts";
 import { errorMessage } from "./base/errors.ts";
 import { Logger, type LogLevel } from "./base/log.ts";
 import { version } from "./base/version.ts";

@@ -6,7 +6,7 @@
 
 /** Hidden verbs. Each gets the rest of the command line and returns the exit code. */
 const internalVerbs: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
-  __archive: async () => (await import("./archive/child.ts")).archiveMain,
+  __archive: async () => (await import("./archive/processes/child.ts")).archiveMain,
   __build: async () => (await import("./builder/child.ts")).buildMain,
   __volume: async () => (await import("./engine/volumes/drivers/child.ts")).volumeMain,
   __snapshot: async () => (await import("./snapshots/child.ts")).snapshotMain,

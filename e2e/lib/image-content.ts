@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ByteSource } from "../../src/archive/byte-source.ts";
-import { TarReader } from "../../src/archive/tar-reader.ts";
+import { TarReader } from "../../src/archive/tar/tar-reader.ts";
 
 interface SavedConfig {
   config?: Record<string, unknown>;

@@ -1,7 +1,7 @@
 /** Blocking writes of a stream through one large buffer. For child processes. */
 import { readSync, writeSync } from "node:fs";
 import { errorCode } from "../base/errors.ts";
-import type { TarSink } from "./tar-writer.ts";
+import type { TarSink } from "./tar/tar-writer.ts";
 
 export class ByteSink implements TarSink {
   private readonly descriptor: number;

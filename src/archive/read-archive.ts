@@ -9,8 +9,8 @@ import { canceled, errorMessage } from "../base/errors.ts";
 import { type Bytes, collectText } from "../base/streams.ts";
 import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
 import { giveWay } from "./give-way.ts";
-import type { FileRange } from "./layer-jobs.ts";
-import { type ChildInput, makePipe, startChild } from "./run-child.ts";
+import type { FileRange } from "./layers/layer-jobs.ts";
+import { type ChildInput, makePipe, startChild } from "./processes/run-child.ts";
 
 /** Starts the process that reads the archive from `stdin`; resolves with its result. */
 export type StartReader = (stdin: ChildInput, signal: AbortSignal) => Promise<unknown>;

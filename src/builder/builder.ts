@@ -2,13 +2,13 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ProgressMessage } from "../api/system.ts";
-import { JobWorkers } from "../archive/job-workers.ts";
+import { JobWorkers } from "../archive/processes/job-workers.ts";
 import { errorMessage, internal, invalidArgument } from "../base/errors.ts";
 import { shortId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Dockerfile } from "../dockerfile/instructions.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
-import { unmountBelow } from "../linux/mount.ts";
+import { unmountBelow } from "../linux/mounts/mount.ts";
 import type { Database } from "../metadata/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";

@@ -1,7 +1,8 @@
-/** The hidden verb `__build`: serves the jobs of builds (archive/serve-jobs.ts), each confined to the directories that it is about. */
-import { unpackContext } from "../archive/context-jobs.ts";
-import { copyLayer, copyScan, copyTree } from "../archive/copy-jobs.ts";
-import { serveJobs } from "../archive/serve-jobs.ts";
+/** The hidden verb `__build`: serves the jobs of builds (archive/processes/serve-jobs.ts), each confined to the directories that it is about. */
+
+import { serveJobs } from "../archive/processes/serve-jobs.ts";
+import { unpackContext } from "../archive/trees/context-jobs.ts";
+import { copyLayer, copyScan, copyTree } from "../archive/trees/copy-jobs.ts";
 import { upperJobs } from "../snapshots/child.ts";
 
 const jobs = {

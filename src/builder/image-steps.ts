@@ -7,7 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig, ImageHistory } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
-import { commentConfig, describe } from "./describe.ts";
+import { commentConfig, describe } from "./history/describe.ts";
 import type { BuilderImages } from "./parts.ts";
 import type { StageBuild, StageState } from "./stage-build.ts";
 import type { FileStep, FileWork, StepKeeper } from "./step-keeper.ts";

@@ -9,9 +9,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { ImageHistory } from "../oci/image-config.ts";
 import type { ReachedStep } from "./cache/cache-manifest.ts";
 import type { CacheImports } from "./cache/imports.ts";
+import { historyOf, historyOfFiles } from "./history/step-history.ts";
 import type { BuilderImages } from "./parts.ts";
 import type { StageBuild, StageState } from "./stage-build.ts";
-import { historyOf, historyOfFiles } from "./step-history.ts";
 import type { FileStep, FileWork, StepKeeper } from "./step-keeper.ts";
 
 const comment = "buildkit.dockerfile.v0";

@@ -1,7 +1,7 @@
 /** What a build says while it runs. The classic builder's text and BuildKit's progress are two ways to tell it. */
 import type { ProgressMessage } from "../api/system.ts";
 import type { Instruction, Stage } from "../dockerfile/instructions.ts";
-import type { Lookup } from "../dockerfile/shell-words.ts";
+import type { Lookup } from "../dockerfile/words/shell-words.ts";
 import type { Digest } from "../oci/digest.ts";
 
 export interface BuildReport {

@@ -5,7 +5,7 @@
 import { EngineError, errorKind, internal, withPrefix } from "../base/errors.ts";
 import type { Dockerfile, Instruction, Stage } from "../dockerfile/instructions.ts";
 import { automaticArgs } from "../dockerfile/known-args.ts";
-import { expandWord } from "../dockerfile/shell-words.ts";
+import { expandWord } from "../dockerfile/words/shell-words.ts";
 import { type Platform, parsePlatform } from "../oci/platform.ts";
 import { BuildArgs } from "./build-args.ts";
 import type { BuildReport } from "./report.ts";

@@ -3,7 +3,7 @@
  * cache leads on at once; else it runs in a container, copies files into a fresh snapshot, or changes the config.
  */
 import type { ContainerConfig } from "../api/container-config.ts";
-import type { JobWorkers } from "../archive/job-workers.ts";
+import type { JobWorkers } from "../archive/processes/job-workers.ts";
 import { canceled, invalidArgument } from "../base/errors.ts";
 import { expandInstruction } from "../dockerfile/expand.ts";
 import type { Instruction, Stage } from "../dockerfile/instructions.ts";
@@ -20,13 +20,13 @@ import type { SolveRequest } from "./build-request.ts";
 import type { KeptDirectories } from "./cache/kept-directories.ts";
 import { cacheKey, type StepCache } from "./cache/step-cache.ts";
 import type { BuildContext } from "./context/context.ts";
-import { CopyStep } from "./copy-step.ts";
 import type { ImageSources } from "./image-sources.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
 import type { StageReport } from "./report.ts";
-import { RunStep } from "./run-step.ts";
 import { isNumber } from "./stages.ts";
 import type { StepKeeper } from "./step-keeper.ts";
+import { CopyStep } from "./steps/copy-step.ts";
+import { RunStep } from "./steps/run-step.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

@@ -1,7 +1,7 @@
 /** What BuildKit's face needs of the rest. The engine's classes satisfy these by shape; they meet in src/daemon/. */
 
 import type { ProgressMessage } from "../api/system.ts";
-import type { PackedTimes } from "../archive/pack.ts";
+import type { PackedTimes } from "../archive/tar/pack.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { Builder } from "../builder/builder.ts";
 import type { BuilderImages, BuilderSnapshots } from "../builder/parts.ts";

@@ -9,7 +9,7 @@ import { CliContext, cliVersion } from "./context.ts";
 import { describeError } from "./errors.ts";
 import { FlagError, type Flags, parseFlags } from "./flags.ts";
 import { globalFlags } from "./global-flags.ts";
-import { Output } from "./terminal.ts";
+import { Output } from "./terminal/terminal.ts";
 
 type Env = Record<string, string | undefined>;
 type GlobalFlags = Flags<ReturnType<typeof globalFlags>>;

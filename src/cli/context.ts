@@ -4,7 +4,7 @@ import type { Endpoint } from "../api/endpoint.ts";
 import { version } from "../base/version.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { currentContextName, type EndpointChoice, resolveEndpoint } from "./endpoint.ts";
-import { Input, Output } from "./terminal.ts";
+import { Input, Output } from "./terminal/terminal.ts";
 
 export interface CliContextOptions {
   readonly program: string;

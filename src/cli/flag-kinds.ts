@@ -12,7 +12,7 @@ import {
   parseRamBytes,
   uint16Range,
   uint64Range,
-} from "./go-values.ts";
+} from "./values/go-values.ts";
 
 export interface FlagKind<T> {
   /** What help shows after the name: `string`, `list`; empty for booleans. */

@@ -10,7 +10,7 @@ import { errorCode, errorMessage } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import type { GcConfig } from "../builder/cache/gc-policy.ts";
 import type { TransferLimits } from "../engine/images/images.ts";
-import type { NetworkConfig } from "../engine/networks/network-config.ts";
+import type { NetworkConfig } from "../engine/networks/settings/network-config.ts";
 import type { RegistryConfig } from "../remote/endpoints.ts";
 import type { DaemonDefaults } from "../runtime/spec/input.ts";
 import { readConfigFile, refuseConflicts } from "./config-file.ts";

@@ -1,7 +1,7 @@
 /** Variables in instructions, replaced where the Dockerfile reference says that they are. */
 import type { Heredoc, Instruction } from "./instructions.ts";
 import { expandMount } from "./mounts.ts";
-import { type Escape, expandText, expandWord, expandWords, type Lookup } from "./shell-words.ts";
+import { type Escape, expandText, expandWord, expandWords, type Lookup } from "./words/shell-words.ts";
 
 /** What is done to each value, in the order of the file. */
 export interface Expander {

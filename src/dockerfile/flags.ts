@@ -1,6 +1,6 @@
 /** The `--flags` of one instruction. buildkit frontend/dockerfile/instructions/bflag.go */
 import { invalidArgument } from "../base/errors.ts";
-import { withSuggestion } from "./suggest.ts";
+import { withSuggestion } from "./lint/suggest.ts";
 
 export interface FlagKinds {
   text?: readonly string[];

@@ -4,10 +4,10 @@
  */
 import { invalidArgument } from "../base/errors.ts";
 import { DirectiveParser } from "./directives.ts";
-import { heredocsOf, type LineHeredoc, readHeredoc } from "./heredocs.ts";
 import type { Directives, Location } from "./instructions.ts";
-import type { Escape } from "./shell-words.ts";
-import { parseJsonWords } from "./words.ts";
+import { heredocsOf, type LineHeredoc, readHeredoc } from "./words/heredocs.ts";
+import type { Escape } from "./words/shell-words.ts";
+import { parseJsonWords } from "./words/words.ts";
 
 export interface Line {
   /** Upper case. */

@@ -1,7 +1,7 @@
 /** `RUN --mount=…`. buildkit frontend/dockerfile/instructions/commands_runmount.go, whose messages these are. */
 import { invalidArgument } from "../base/errors.ts";
 import type { MountKind, RunMount } from "./instructions.ts";
-import { withSuggestion } from "./suggest.ts";
+import { withSuggestion } from "./lint/suggest.ts";
 
 const kinds = ["bind", "cache", "tmpfs", "secret", "ssh"];
 const keys =

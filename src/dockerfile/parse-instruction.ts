@@ -1,13 +1,13 @@
 /** One line into an instruction. buildkit frontend/dockerfile/instructions/parse.go, whose messages these are. */
 import { invalidArgument } from "../base/errors.ts";
-import { type Arguments, splitArguments } from "./arguments.ts";
 import { InstructionFlags } from "./flags.ts";
 import { healthConfig } from "./health.ts";
-import { type LineHeredoc, parseHeredocWord } from "./heredocs.ts";
 import type { CopyInstruction, Heredoc, Instruction, RunInstruction, Stage } from "./instructions.ts";
 import type { Line } from "./lines.ts";
+import { withSuggestion } from "./lint/suggest.ts";
 import { checkMount } from "./mounts.ts";
-import { withSuggestion } from "./suggest.ts";
+import { type Arguments, splitArguments } from "./words/arguments.ts";
+import { type LineHeredoc, parseHeredocWord } from "./words/heredocs.ts";
 
 type Base = Pick<Instruction, "original" | "location">;
 type Parse = (line: Line, args: Arguments, base: Base) => Instruction;

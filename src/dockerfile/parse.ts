@@ -1,10 +1,10 @@
 /** The text of a Dockerfile into stages of instructions. */
 import { EngineError, errorMessage, invalidArgument, withPrefix } from "../base/errors.ts";
-import { type Arguments, splitArguments } from "./arguments.ts";
 import type { Dockerfile, Instruction, Location } from "./instructions.ts";
 import { type Line, type Lines, parseLine, parseLines } from "./lines.ts";
-import { lintWarning } from "./lint-rules.ts";
+import { lintWarning } from "./lint/lint-rules.ts";
 import { parseFrom, parseInstruction } from "./parse-instruction.ts";
+import { type Arguments, splitArguments } from "./words/arguments.ts";
 
 /** Throws `invalid-argument` in the words of dockerd, with the line. */
 export function parseDockerfile(text: string | Uint8Array): Dockerfile {

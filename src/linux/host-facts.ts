@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { arch, release, totalmem } from "node:os";
 import { errorCode } from "../base/errors.ts";
 import { namesOfMask } from "./capabilities.ts";
-import { type CgroupLayout, controllerHas, readCgroupLayout } from "./cgroups.ts";
+import { type CgroupLayout, controllerHas, readCgroupLayout } from "./cgroups/cgroups.ts";
 
 export interface Rlimit {
   /** Infinity: no limit. */

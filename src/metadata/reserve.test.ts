@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mount, unmountIfMounted } from "../linux/mount.ts";
+import { mount, unmountIfMounted } from "../linux/mounts/mount.ts";
 import { Database } from "./database.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "gantry-full-"));

@@ -3,7 +3,7 @@ import type { ProgressMessage } from "../api/system.ts";
 import { errorMessage } from "../base/errors.ts";
 import { goJson } from "../base/go-json.ts";
 import type { Bytes } from "../base/streams.ts";
-import { StepFailure } from "../builder/step-failure.ts";
+import { StepFailure } from "../builder/steps/step-failure.ts";
 import type { BodyChunk, HttpResponse } from "./http/message.ts";
 
 export function json(value: unknown, status = 200): HttpResponse {

@@ -1,11 +1,11 @@
-/** The hidden verb `__snapshot`: jobs that read a snapshot's upper directory, confined to it (archive/child-protocol.ts). */
+/** The hidden verb `__snapshot`: jobs that read a snapshot's upper directory, confined to it (archive/processes/child-protocol.ts). */
 import { closeSync, openSync } from "node:fs";
 import type { FilesystemChange } from "../api/containers.ts";
-import { type Jobs, runJob } from "../archive/child-protocol.ts";
-import { enterRoot } from "../archive/confine.ts";
-import { contentSize, type UnpackLayerResult } from "../archive/layer-files.ts";
-import { LayerKeeper, LayerMaker } from "../archive/layer-maker.ts";
-import { type PackedTimes, Packer } from "../archive/pack.ts";
+import { contentSize, type UnpackLayerResult } from "../archive/layers/layer-files.ts";
+import { LayerKeeper, LayerMaker } from "../archive/layers/layer-maker.ts";
+import { type Jobs, runJob } from "../archive/processes/child-protocol.ts";
+import { enterRoot } from "../archive/processes/confine.ts";
+import { type PackedTimes, Packer } from "../archive/tar/pack.ts";
 import { fromRaw, openFlags } from "../linux/files.ts";
 import { isShown, type MountPoint, tidyMountPoints, tidyUpper } from "./tidy-upper.ts";
 import { type UpperChange, upperChanges } from "./upper-changes.ts";

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeArchive, streamOf, type TestEntry } from "../archive/test-archive.ts";
+import { makeArchive, streamOf, type TestEntry } from "../archive/tar/test-archive.ts";
 import { errorKind } from "../base/errors.ts";
 import { Logger } from "../base/log.ts";
 import { collect } from "../base/streams.ts";

@@ -11,10 +11,10 @@
  */
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { unpackLayerArchive } from "../archive/layer-archive.ts";
-import { dropEmptyDisplaced } from "../archive/layer-files.ts";
-import { startChild } from "../archive/run-child.ts";
-import { readTrailer } from "../archive/tar-split.ts";
+import { unpackLayerArchive } from "../archive/layers/layer-archive.ts";
+import { dropEmptyDisplaced } from "../archive/layers/layer-files.ts";
+import { startChild } from "../archive/processes/run-child.ts";
+import { readTrailer } from "../archive/tar/tar-split.ts";
 import { invalidArgument, notFound } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Bytes } from "../base/streams.ts";

@@ -14,12 +14,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { makeArchive, streamOf, type TestEntry } from "../archive/test-archive.ts";
+import { makeArchive, streamOf, type TestEntry } from "../archive/tar/test-archive.ts";
 import { Logger } from "../base/log.ts";
 import { collect } from "../base/streams.ts";
 import { getXattr, listXattrs, lstat, setXattr } from "../linux/files.ts";
-import { readMountInfo, unmountIfMounted } from "../linux/mount.ts";
-import { mountAtOnce } from "../linux/overlay.ts";
+import { readMountInfo, unmountIfMounted } from "../linux/mounts/mount.ts";
+import { mountAtOnce } from "../linux/mounts/overlay.ts";
 import { Database } from "../metadata/database.ts";
 import { DirectoryLayerStore } from "./directory-layer-store.ts";
 import { OverlaySnapshotter } from "./overlay-snapshotter.ts";

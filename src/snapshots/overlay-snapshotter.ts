@@ -13,11 +13,11 @@ import { close, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, wr
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { FilesystemChange } from "../api/containers.ts";
-import type { UnpackLayerResult } from "../archive/layer-files.ts";
-import { runChild } from "../archive/run-child.ts";
+import type { UnpackLayerResult } from "../archive/layers/layer-files.ts";
+import { runChild } from "../archive/processes/run-child.ts";
 import { conflict, errorCode, notFound } from "../base/errors.ts";
-import { takeOut } from "../linux/mount.ts";
-import { mountOverlay } from "../linux/overlay.ts";
+import { takeOut } from "../linux/mounts/mount.ts";
+import { mountOverlay } from "../linux/mounts/overlay.ts";
 import { spreadDirectories } from "../linux/spread.ts";
 import type { UpperJob, UpperLayerJob } from "./child.ts";
 import type { DirectoryLayerStore } from "./directory-layer-store.ts";

@@ -2,7 +2,7 @@
  * Makes an upper directory what its archive would unpack to, so that it can be the layer itself. What a layer must not have:
  * entries that change nothing, sockets, names that mean a deletion, and overlayfs's notes on where a file came from.
  */
-import { removeTree } from "../archive/remove-tree.ts";
+import { removeTree } from "../archive/trees/remove-tree.ts";
 import * as files from "../linux/files.ts";
 import { isBelow, type UpperChange } from "./upper-changes.ts";
 

@@ -4,9 +4,9 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { JobWorkers } from "../../archive/job-workers.ts";
-import { makeArchive, streamOf } from "../../archive/test-archive.ts";
-import { readMountInfo } from "../../linux/mount.ts";
+import { JobWorkers } from "../../archive/processes/job-workers.ts";
+import { makeArchive, streamOf } from "../../archive/tar/test-archive.ts";
+import { readMountInfo } from "../../linux/mounts/mount.ts";
 import { type BuildContext, receiveContext } from "./context.ts";
 import { remoteContext } from "./remote-context.ts";
 

@@ -1,10 +1,10 @@
 /** Build contexts: the files that a Dockerfile may copy, unpacked into a directory of their own while the build lasts. */
 import { chmodSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { hiddenDockerfile } from "../../archive/context-jobs.ts";
-import type { JobWorkers } from "../../archive/job-workers.ts";
+import type { JobWorkers } from "../../archive/processes/job-workers.ts";
+import { type ChildInput, startChild } from "../../archive/processes/run-child.ts";
 import { readArchive } from "../../archive/read-archive.ts";
-import { type ChildInput, startChild } from "../../archive/run-child.ts";
+import { hiddenDockerfile } from "../../archive/trees/context-jobs.ts";
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { readTextInRoot } from "../../linux/resolve.ts";

@@ -17,9 +17,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { JobWorkers } from "../../archive/job-workers.ts";
-import type { UnpackLayerResult } from "../../archive/layer-files.ts";
-import { makeArchive } from "../../archive/test-archive.ts";
+import type { UnpackLayerResult } from "../../archive/layers/layer-files.ts";
+import { JobWorkers } from "../../archive/processes/job-workers.ts";
+import { makeArchive } from "../../archive/tar/test-archive.ts";
 import { type CopyRequest, copyFiles, copyLayerJob, prepareCopy } from "./copy-files.ts";
 import { parseGitUrl } from "./git.ts";
 

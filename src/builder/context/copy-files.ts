@@ -4,18 +4,18 @@
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { posix } from "node:path";
-import { ChildContainerTree } from "../../archive/child-container-tree.ts";
 import { decompressor, detectCompression } from "../../archive/compression.ts";
-import type { CopySelection } from "../../archive/copy-items.ts";
-import type { CopyLayerJob, CopyPackJob, CopyScan, CopyScanRequest } from "../../archive/copy-jobs.ts";
 import { parseMode } from "../../archive/file-mode.ts";
-import type { JobWorkers } from "../../archive/job-workers.ts";
-import { startChild } from "../../archive/run-child.ts";
-import { parseHeader } from "../../archive/tar-header.ts";
+import type { JobWorkers } from "../../archive/processes/job-workers.ts";
+import { startChild } from "../../archive/processes/run-child.ts";
+import { parseHeader } from "../../archive/tar/tar-header.ts";
+import { ChildContainerTree } from "../../archive/trees/child-container-tree.ts";
+import type { CopySelection } from "../../archive/trees/copy-items.ts";
+import type { CopyLayerJob, CopyPackJob, CopyScan, CopyScanRequest } from "../../archive/trees/copy-jobs.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { makeDirectoryInRoot } from "../../linux/make-directory.ts";
 import { digestOf } from "../../oci/digest.ts";
-import type { Owner } from "../owner.ts";
+import type { Owner } from "../steps/owner.ts";
 import { directoriesOf, followDestination } from "./destination.ts";
 
 export interface CopySource {

@@ -1,10 +1,10 @@
 /** Where COPY puts things: the tree that it goes on top of belongs to nobody else meanwhile, but links in it may point anywhere. */
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { join } from "node:path";
-import type { PackedDirectory } from "../../archive/copy-jobs.ts";
+import type { PackedDirectory } from "../../archive/trees/copy-jobs.ts";
 import { errorCode, invalidArgument } from "../../base/errors.ts";
 import { toRaw } from "../../linux/files.ts";
-import type { Owner } from "../owner.ts";
+import type { Owner } from "../steps/owner.ts";
 
 /** The kernel's own limit. */
 const maxLinks = 40;

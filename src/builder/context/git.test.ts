@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { JobWorkers } from "../../archive/job-workers.ts";
+import { JobWorkers } from "../../archive/processes/job-workers.ts";
 import { remoteContext } from "./remote-context.ts";
 
 setDefaultTimeout(60_000);

@@ -5,7 +5,7 @@
 import { close, mkdtempSync, rmdirSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { mount, takeOut } from "../../linux/mount.ts";
+import { mount, takeOut } from "../../linux/mounts/mount.ts";
 
 /** More than this of one build stays out of memory, in bytes. */
 const most = 128 << 20;

@@ -1,8 +1,8 @@
 /** `remote=`: a Git repository, an archive or a Dockerfile at a URL. moby: builder/remotecontext/detect.go */
 import { detectCompression } from "../../archive/compression.ts";
+import { runChild } from "../../archive/processes/run-child.ts";
 import { peek } from "../../archive/read-archive.ts";
-import { runChild } from "../../archive/run-child.ts";
-import { blockSize } from "../../archive/tar-entry.ts";
+import { blockSize } from "../../archive/tar/tar-entry.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { type Bytes, collect } from "../../base/streams.ts";
 import { connectionProblem } from "../../remote/connection-problem.ts";

@@ -2,7 +2,7 @@
 
 import { EngineError, errorMessage } from "../../base/errors.ts";
 import { newId } from "../../base/ids.ts";
-import { StepFailure } from "../../builder/step-failure.ts";
+import { StepFailure } from "../../builder/steps/step-failure.ts";
 
 export function inBuildkitWords(error: unknown): unknown {
   if (error instanceof StepFailure) {

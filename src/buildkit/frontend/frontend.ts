@@ -11,7 +11,7 @@ import { baseImages } from "../../builder/solver.ts";
 import type { StageState } from "../../builder/stage-build.ts";
 import type { CacheOptionsEntry } from "../../buildkit-api/protocol/messages.ts";
 import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
-import { lintDockerfile } from "../../dockerfile/lint.ts";
+import { lintDockerfile } from "../../dockerfile/lint/lint.ts";
 import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
 import { type Digest, isSha256 } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";

@@ -1,6 +1,6 @@
 /** The answer to `frontend.lint`, which clients print. Source: moby/buildkit frontend/subrequests/lint/lint.go. */
 import { errorMessage } from "../../base/errors.ts";
-import { type LintResult, lintDockerfile } from "../../dockerfile/lint.ts";
+import { type LintResult, lintDockerfile } from "../../dockerfile/lint/lint.ts";
 import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
 import type { FrontendOptions } from "./options.ts";
 import { type DockerfileSource, rangesJson, sourceJson } from "./source-error.ts";

@@ -8,7 +8,7 @@ import type { NamedContexts } from "../../builder/image-sources.ts";
 import type { BuildPlan, BuildReport, PlannedStage, StageReport } from "../../builder/report.ts";
 import { baseStage } from "../../builder/stages.ts";
 import type { Instruction, Location, Stage } from "../../dockerfile/instructions.ts";
-import type { Lookup } from "../../dockerfile/shell-words.ts";
+import type { Lookup } from "../../dockerfile/words/shell-words.ts";
 import { type Digest, isSha256 } from "../../oci/digest.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";

@@ -5,10 +5,10 @@
 import { basename, resolve } from "node:path";
 import { collectText } from "../../base/streams.ts";
 import { CliError, defineCommand } from "../command.ts";
-import * as kinds from "../container/config-kinds.ts";
+import * as kinds from "../container/create/config-kinds.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
-import { parseGoBool } from "../go-values.ts";
+import { parseGoBool } from "../values/go-values.ts";
 import { buildByBuildkit } from "./buildkit-build.ts";
 import { checkDockerfile } from "./check.ts";
 import { type ClassicBuild, classicBuild, pairs } from "./classic-build.ts";

@@ -1,7 +1,7 @@
 /** `build --check`: what a Dockerfile's text alone says about mistakes, shown as buildx shows it. Nothing is built, no daemon is asked. */
 import { errorMessage } from "../../base/errors.ts";
 import type { Dockerfile } from "../../dockerfile/instructions.ts";
-import { lintDockerfile } from "../../dockerfile/lint.ts";
+import { lintDockerfile } from "../../dockerfile/lint/lint.ts";
 import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
 import { CliError } from "../command.ts";
 import { excerpt } from "./excerpt.ts";

@@ -4,7 +4,7 @@ import type { Ulimit } from "../../api/container-config.ts";
 import { splitOnce } from "../../base/text.ts";
 import type { CliContext } from "../context.ts";
 import { allCredentials } from "../image/registry-auth.ts";
-import { showProgress, silent } from "../progress.ts";
+import { showProgress, silent } from "../terminal/progress.ts";
 import { contextOf } from "./classic-context.ts";
 
 /** The flags that it knows, by their names. */

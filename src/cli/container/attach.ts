@@ -3,11 +3,11 @@ import type { ContainerInspect } from "../../api/containers.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
-import { pumpStreams } from "../streams.ts";
-import { checkTerminal, openAttach } from "./attach-container.ts";
+import { pumpStreams } from "../terminal/streams.ts";
+import { checkTerminal, openAttach } from "./attach/attach-container.ts";
+import { followTerminalSize, proxySignals } from "./attach/signals.ts";
+import { waitForExit } from "./attach/wait-exit.ts";
 import { containerPath } from "./names.ts";
-import { followTerminalSize, proxySignals } from "./signals.ts";
-import { waitForExit } from "./wait-exit.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER",

@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { errorMessage } from "../../base/errors.ts";
 import { parseFlags } from "../flags.ts";
+import { createBody } from "./create/create-config.ts";
 import { command } from "./create.ts";
-import { createBody } from "./create-config.ts";
 
 /** `check`: ask the docker CLI again and compare; `record`: write the golden file anew. */
 const mode = process.env["GANTRY_ORACLE"] ?? "";

@@ -1,8 +1,8 @@
 /** `container create`: everything of `run` but the start. */
 import { defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
-import { configFlags, createFlags } from "./config-flags.ts";
-import { bodyFromFlags, createContainer } from "./create-container.ts";
+import { configFlags, createFlags } from "./create/config-flags.ts";
+import { bodyFromFlags, createContainer } from "./create/create-container.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",

@@ -3,12 +3,12 @@ import type { ExecCreateRequest, ExecInspect, ExecStartRequest } from "../../api
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
-import { type AttachedStreams, pumpStreams } from "../streams.ts";
-import { checkTerminal } from "./attach-container.ts";
-import * as kinds from "./config-kinds.ts";
-import { readKeyValues } from "./kv-files.ts";
+import { type AttachedStreams, pumpStreams } from "../terminal/streams.ts";
+import { checkTerminal } from "./attach/attach-container.ts";
+import { followTerminalSize } from "./attach/signals.ts";
+import * as kinds from "./create/config-kinds.ts";
+import { readKeyValues } from "./create/kv-files.ts";
 import { containerPath } from "./names.ts";
-import { followTerminalSize } from "./signals.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",

@@ -2,8 +2,8 @@
 import type { ContainerInspect } from "../../api/containers.ts";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
-import { demultiplex } from "../streams.ts";
-import { apiTimestamp } from "../timestamp.ts";
+import { demultiplex } from "../terminal/streams.ts";
+import { apiTimestamp } from "../values/timestamp.ts";
 import { containerPath } from "./names.ts";
 
 const when = '(e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)';

@@ -2,12 +2,12 @@
 import type { ContainerSummary } from "../../api/containers.ts";
 import { errorMessage } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
 import { Template } from "../format/template/exec.ts";
 import { GoObject, natural } from "../format/template/go-type.ts";
+import { filterQuery } from "../values/filters.ts";
 import { containerHeader, containerRow } from "./row.ts";
 
 const table = "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}";

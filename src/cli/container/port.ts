@@ -2,7 +2,7 @@
 import type { ContainerInspect } from "../../api/containers.ts";
 import { goQuote } from "../../base/go-quote.ts";
 import { CliError, defineCommand } from "../command.ts";
-import { naturalCompare } from "../natural-sort.ts";
+import { naturalCompare } from "../values/natural-sort.ts";
 import { containerPath } from "./names.ts";
 
 export const command = defineCommand({

@@ -1,10 +1,10 @@
 /** `container prune`. */
 import type { PruneContainersResponse } from "../../api/containers.ts";
 import { defineCommand } from "../command.ts";
-import { filterQuery, withPruneFilters } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { humanSize } from "../format/units.ts";
-import { confirm, pruneQuestion } from "../prompt.ts";
+import { confirm, pruneQuestion } from "../terminal/prompt.ts";
+import { filterQuery, withPruneFilters } from "../values/filters.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS]",

@@ -5,8 +5,8 @@ import { shortId } from "../../base/ids.ts";
 import { familiarString } from "../../oci/reference.ts";
 import { GoObject, type GoType, Typed } from "../format/template/go-type.ts";
 import { agoFromSeconds, ellipsis, humanSize, localTime } from "../format/units.ts";
-import { tryReference } from "../reference.ts";
-import { displayPorts } from "./ports.ts";
+import { tryReference } from "../values/reference.ts";
+import { displayPorts } from "./create/ports.ts";
 
 export const containerHeader = {
   ID: "CONTAINER ID",

@@ -7,13 +7,13 @@ import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { describeError } from "../errors.ts";
 import { flag } from "../flag-kinds.ts";
-import type { AttachedStreams } from "../streams.ts";
-import { checkTerminal } from "./attach-container.ts";
-import { attachAndStart, StartError } from "./attach-start.ts";
-import { configFlags, createFlags } from "./config-flags.ts";
-import type { CreateBody } from "./create-config.ts";
-import { bodyFromFlags, type CreateFlagSet, createContainer, withHelp } from "./create-container.ts";
-import { dockerFailure } from "./wait-exit.ts";
+import type { AttachedStreams } from "../terminal/streams.ts";
+import { checkTerminal } from "./attach/attach-container.ts";
+import { attachAndStart, StartError } from "./attach/attach-start.ts";
+import { dockerFailure } from "./attach/wait-exit.ts";
+import { configFlags, createFlags } from "./create/config-flags.ts";
+import type { CreateBody } from "./create/create-config.ts";
+import { bodyFromFlags, type CreateFlagSet, createContainer, withHelp } from "./create/create-container.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",

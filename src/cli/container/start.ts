@@ -4,7 +4,7 @@ import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { describeError } from "../errors.ts";
 import { flag } from "../flag-kinds.ts";
-import { attachAndStart } from "./attach-start.ts";
+import { attachAndStart } from "./attach/attach-start.ts";
 import { containerPath } from "./names.ts";
 
 export const command = defineCommand({

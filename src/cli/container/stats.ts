@@ -5,10 +5,10 @@ import { lines } from "../../base/streams.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { describeError } from "../errors.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
+import { filterQuery } from "../values/filters.ts";
 import { StatsCollector, statsHeader, statsRow } from "./stats-row.ts";
 
 const table =

@@ -3,10 +3,10 @@ import type { ContainerUpdateRequest } from "../../api/containers.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { describeError } from "../errors.ts";
 import { flag } from "../flag-kinds.ts";
-import * as kinds from "./config-kinds.ts";
-import { restartPolicy } from "./create-config.ts";
+import * as kinds from "./create/config-kinds.ts";
+import { restartPolicy } from "./create/create-config.ts";
+import { changedBindings } from "./create/rebind.ts";
 import { containerPath } from "./names.ts";
-import { changedBindings } from "./rebind.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",

@@ -3,7 +3,7 @@ import { openSync } from "node:fs";
 import { defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
 import { openFailure } from "../paths.ts";
-import { showProgress } from "../progress.ts";
+import { showProgress } from "../terminal/progress.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",

@@ -1,7 +1,7 @@
 /** `load`, `image load`: an archive in docker's or OCI's layout. */
 import { CliError, defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
-import { showProgress } from "../progress.ts";
+import { showProgress } from "../terminal/progress.ts";
 import { openInput } from "./import.ts";
 import { platformFlag, platformJson } from "./platform.ts";
 

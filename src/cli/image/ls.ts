@@ -3,10 +3,10 @@ import type { ImageSummary } from "../../api/images.ts";
 import { goQuote } from "../../base/go-quote.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
+import { filterQuery } from "../values/filters.ts";
 import { imageHeader, imageRows } from "./row.ts";
 import { renderTree } from "./tree.ts";
 

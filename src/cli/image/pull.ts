@@ -4,7 +4,7 @@ import { formatReference, parseReference, repositoryOf, withDefaultTag } from ".
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
-import { type ProgressTarget, showProgress, silent } from "../progress.ts";
+import { type ProgressTarget, showProgress, silent } from "../terminal/progress.ts";
 import { authHeader } from "./registry-auth.ts";
 
 export const command = defineCommand({

@@ -3,7 +3,7 @@
 import { parseReference, repositoryOf } from "../../oci/reference.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
-import { showProgress, silent } from "../progress.ts";
+import { showProgress, silent } from "../terminal/progress.ts";
 import { platformJson } from "./platform.ts";
 import { authHeader } from "./registry-auth.ts";
 

@@ -4,7 +4,7 @@ import { shortId } from "../../base/ids.ts";
 import { familiarName } from "../../oci/reference.ts";
 import { GoObject } from "../format/template/go-type.ts";
 import { agoFromSeconds, humanSize, localTime } from "../format/units.ts";
-import { tryReference } from "../reference.ts";
+import { tryReference } from "../values/reference.ts";
 
 export const imageHeader = {
   ID: "IMAGE ID",

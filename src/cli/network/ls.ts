@@ -3,13 +3,13 @@ import type { NetworkInspect } from "../../api/networks.ts";
 import { shortId } from "../../base/ids.ts";
 import { defineCommand } from "../command.ts";
 import { showLabels } from "../container/row.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
 import { GoObject, timeType } from "../format/template/go-type.ts";
 import { formatValue } from "../format/template/print.ts";
-import { naturalCompare } from "../natural-sort.ts";
+import { filterQuery } from "../values/filters.ts";
+import { naturalCompare } from "../values/natural-sort.ts";
 
 const header = {
   ID: "NETWORK ID",

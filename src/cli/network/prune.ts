@@ -1,9 +1,9 @@
 /** `network prune`. */
 import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { filterQuery, withPruneFilters } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
-import { confirm, pruneQuestion } from "../prompt.ts";
+import { confirm, pruneQuestion } from "../terminal/prompt.ts";
+import { filterQuery, withPruneFilters } from "../values/filters.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS]",

@@ -1,11 +1,11 @@
 /** `search`: images of Docker Hub, as the daemon finds them. */
 import { defineCommand } from "../command.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { GoObject } from "../format/template/go-type.ts";
 import { ellipsis } from "../format/units.ts";
 import { authHeader } from "../image/registry-auth.ts";
+import { filterQuery } from "../values/filters.ts";
 
 interface SearchResult {
   name: string;

@@ -3,7 +3,6 @@ import type { EventMessage } from "../../api/system.ts";
 import { errorMessage } from "../../base/errors.ts";
 import { lines } from "../../base/streams.ts";
 import { CliError, defineCommand } from "../command.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { parseJson } from "../format/json-text.ts";
 import { templateOf } from "../format/listing.ts";
@@ -12,7 +11,8 @@ import { Template } from "../format/template/exec.ts";
 import { typed } from "../format/template/go-type.ts";
 import { localRfc3339 } from "../format/units.ts";
 import { systemTypes } from "../inspect/system-types.ts";
-import { apiTimestamp } from "../timestamp.ts";
+import { filterQuery } from "../values/filters.ts";
+import { apiTimestamp } from "../values/timestamp.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS]",

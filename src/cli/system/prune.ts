@@ -3,12 +3,12 @@ import { isStatus } from "../../api/client-error.ts";
 import type { PruneContainersResponse } from "../../api/containers.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { filterQuery, withPruneFilters } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { humanSize } from "../format/units.ts";
 import { pruneImages } from "../image/prune.ts";
 import { pruneNetworks } from "../network/prune.ts";
-import { confirm } from "../prompt.ts";
+import { confirm } from "../terminal/prompt.ts";
+import { filterQuery, withPruneFilters } from "../values/filters.ts";
 import { pruneVolumes } from "../volume/prune.ts";
 
 interface Pruned {

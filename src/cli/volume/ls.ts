@@ -1,11 +1,11 @@
 /** `volume ls`. */
 import type { VolumeListResponse } from "../../api/volumes.ts";
 import { defineCommand } from "../command.ts";
-import { filterQuery } from "../filters.ts";
 import { flag } from "../flag-kinds.ts";
 import { formatListing } from "../format/listing.ts";
 import { listFormat } from "../format/options.ts";
-import { naturalCompare } from "../natural-sort.ts";
+import { filterQuery } from "../values/filters.ts";
+import { naturalCompare } from "../values/natural-sort.ts";
 import { volumeHeader, volumeRow } from "./row.ts";
 
 export const command = defineCommand({

@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
 import { authHeader } from "../image/registry-auth.ts";
-import { showProgress } from "../progress.ts";
+import { showProgress } from "../terminal/progress.ts";
 import { volumePath } from "./paths.ts";
 
 export const pushCommand = defineCommand({

@@ -1,10 +1,10 @@
 /** `docker cp` and `docker export`: which tree a container shows, running or not. */
 import { existsSync } from "node:fs";
 import type { ContainerPathStat } from "../../api/containers.ts";
-import type { ContainerTree, TreeBind, TreeRoot } from "../../archive/container-tree.ts";
+import type { ContainerTree, TreeBind, TreeRoot } from "../../archive/trees/container-tree.ts";
 import { conflict } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
-import { resolveUser } from "../../runtime/spec/user.ts";
+import { resolveUser } from "../../runtime/spec/security/user.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { ContainerMounts } from "../volumes/mounts/container-mounts.ts";
 import type { MountPlan } from "../volumes/mounts/mount-plan.ts";

@@ -2,7 +2,7 @@
 import type { EndpointSettings } from "../../api/networks.ts";
 import { forbidden, internal, invalidArgument } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { endpointProblems } from "../networks/endpoint-problems.ts";
+import { endpointProblems } from "../networks/endpoints/endpoint-problems.ts";
 import type { ContainerConnector } from "../networks/network-catalog.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
 import type { NetworkRecord } from "../networks/network-store.ts";

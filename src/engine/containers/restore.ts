@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { nowNanos, zeroTime } from "../../base/clock.ts";
 import { isNotFound } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { unmountIfMounted } from "../../linux/mount.ts";
+import { unmountIfMounted } from "../../linux/mounts/mount.ts";
 import { Shim } from "../../runtime/shim.ts";
 import type { Container } from "./container.ts";
 import type { ContainerStore } from "./container-store.ts";

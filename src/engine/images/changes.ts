@@ -1,11 +1,11 @@
 /** `-c`/`--change` of commit and import: Dockerfile instructions that change a run config. moby: builder.go BuildFromConfig */
 import type { ContainerConfig } from "../../api/container-config.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import { splitArguments } from "../../dockerfile/arguments.ts";
 import { expandInstruction } from "../../dockerfile/expand.ts";
 import { parseLines } from "../../dockerfile/lines.ts";
 import { parseInstruction } from "../../dockerfile/parse-instruction.ts";
 import { applyInstruction, type RunConfigState } from "../../dockerfile/run-config.ts";
+import { splitArguments } from "../../dockerfile/words/arguments.ts";
 
 const allowed = "CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR".split(" ");
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import type { NetworkManager, Sandbox } from "./network-manager.ts";
-import type { SandboxRequest } from "./network-mode.ts";
 import { useScratchManagers } from "./scratch-managers.ts";
+import type { SandboxRequest } from "./settings/network-mode.ts";
 
 const scratch = useScratchManagers();
 const neighbour6 = "fd99::2";

@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from "bun:test";
 import { Database } from "../../metadata/database.ts";
+import { localPools } from "./addresses/subnets.ts";
 import { NetworkCatalog } from "./network-catalog.ts";
-import { resolveNetworkConfig } from "./network-config.ts";
-import { networkNames } from "./network-names.ts";
 import { EndpointStore, NetworkStore } from "./network-store.ts";
-import { localPools } from "./subnets.ts";
+import { resolveNetworkConfig } from "./settings/network-config.ts";
+import { networkNames } from "./settings/network-names.ts";
 
 let catalog: NetworkCatalog;
 let database: Database;

@@ -9,13 +9,13 @@ import { newId } from "../../base/ids.ts";
 import { Mutex } from "../../base/mutex.ts";
 import type { Prefix } from "../../linux/inet.ts";
 import { parseUntil } from "../events/until.ts";
-import type { ResolvedNetworkConfig } from "./network-config.ts";
-import { matchesNetwork } from "./network-filters.ts";
-import type { NetworkNames } from "./network-names.ts";
-import { planNetwork } from "./network-plan.ts";
-import { speaks } from "./network-pools.ts";
+import { speaks } from "./addresses/network-pools.ts";
+import type { AddressPool } from "./addresses/subnets.ts";
 import type { EndpointStore, NetworkRecord, NetworkStore } from "./network-store.ts";
-import type { AddressPool } from "./subnets.ts";
+import type { ResolvedNetworkConfig } from "./settings/network-config.ts";
+import { matchesNetwork } from "./settings/network-filters.ts";
+import type { NetworkNames } from "./settings/network-names.ts";
+import { planNetwork } from "./settings/network-plan.ts";
 
 const predefined = [
   { name: "bridge", driver: "bridge" },

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { Logger } from "../../base/log.ts";
 import { Database } from "../../metadata/database.ts";
-import type { NetworkConfig } from "./network-config.ts";
 import { NetworkManager, type Sandbox } from "./network-manager.ts";
-import type { SandboxRequest } from "./network-mode.ts";
 import { useScratchManagers } from "./scratch-managers.ts";
+import type { NetworkConfig } from "./settings/network-config.ts";
+import type { SandboxRequest } from "./settings/network-mode.ts";
 
 const scratch = useScratchManagers();
 

@@ -8,41 +8,46 @@ import type { NetworkSettings } from "../../api/containers.ts";
 import type { EndpointSettings, NetworkingConfig } from "../../api/networks.ts";
 import { EngineError, errorMessage, internal, invalidArgument, notFound, withPrefix } from "../../base/errors.ts";
 import type { Logger } from "../../base/log.ts";
-import { NetworkThread } from "../../linux/network-thread.ts";
+import { NetworkThread } from "../../linux/network/network-thread.ts";
 import type { Database } from "../../metadata/database.ts";
-import type { BridgeNetwork } from "./bridge-network.ts";
-import { Bridges } from "./bridges.ts";
-import { Connections, vethOf, type Wanted } from "./connections.ts";
+import { addressesOf } from "./addresses/network-pools.ts";
+import { localPools, usedPrefixes } from "./addresses/subnets.ts";
 import { NameService } from "./dns/name-service.ts";
-import { Drivers } from "./drivers.ts";
-import { dnsNamesOf, predefinedNames, settledNetworking, wantedNetworks } from "./endpoint-plan.ts";
-import { endpointProblems } from "./endpoint-problems.ts";
-import { Gate } from "./gate.ts";
-import { NetworkCatalog } from "./network-catalog.ts";
-import { type NetworkConfig, type ResolvedNetworkConfig, resolveNetworkConfig, standardMtu } from "./network-config.ts";
+import type { BridgeNetwork } from "./drivers/bridge-network.ts";
+import { Bridges } from "./drivers/bridges.ts";
+import { Drivers } from "./drivers/drivers.ts";
+import { Connections, vethOf, type Wanted } from "./endpoints/connections.ts";
+import { dnsNamesOf, predefinedNames, settledNetworking, wantedNetworks } from "./endpoints/endpoint-plan.ts";
+import { endpointProblems } from "./endpoints/endpoint-problems.ts";
+import { Gate } from "./endpoints/gate.ts";
+import { sweepOrphans } from "./endpoints/orphans.ts";
 import {
   amendNetworkFiles,
   type NetworkFilesDefaults,
   type NetworkFilesRequest,
   readHostNameservers,
   writeNetworkFiles,
-} from "./network-files.ts";
+} from "./files/network-files.ts";
+import { NetworkCatalog } from "./network-catalog.ts";
+import { type EndpointRecord, EndpointStore, type NetworkRecord, NetworkStore } from "./network-store.ts";
+import { PortAllocator } from "./ports/port-allocator.ts";
+import { targetsOf } from "./ports/publication.ts";
+import { joinProblems } from "./problems.ts";
+import {
+  type NetworkConfig,
+  type ResolvedNetworkConfig,
+  resolveNetworkConfig,
+  standardMtu,
+} from "./settings/network-config.ts";
 import {
   type NetworkMode,
   networkMode,
   networkNameOf,
   type SandboxRequest,
   validateNetworking,
-} from "./network-mode.ts";
-import { networkNames, newSandboxId } from "./network-names.ts";
-import { addressesOf } from "./network-pools.ts";
-import { emptySettings, idleEndpoint, runningSettings } from "./network-settings.ts";
-import { type EndpointRecord, EndpointStore, type NetworkRecord, NetworkStore } from "./network-store.ts";
-import { sweepOrphans } from "./orphans.ts";
-import { PortAllocator } from "./port-allocator.ts";
-import { joinProblems } from "./problems.ts";
-import { targetsOf } from "./publication.ts";
-import { localPools, usedPrefixes } from "./subnets.ts";
+} from "./settings/network-mode.ts";
+import { networkNames, newSandboxId } from "./settings/network-names.ts";
+import { emptySettings, idleEndpoint, runningSettings } from "./settings/network-settings.ts";
 
 export interface NetworkManagerOptions {
   database: Database;

@@ -6,8 +6,8 @@ import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { check, libc } from "../../linux/libc.ts";
-import { createNetns, removeNetns, withNetns } from "../../linux/netns.ts";
-import { RouteSocket } from "../../linux/rtnetlink.ts";
+import { createNetns, removeNetns, withNetns } from "../../linux/network/netns.ts";
+import { RouteSocket } from "../../linux/network/rtnetlink.ts";
 
 const cloneNewNet = 0x40000000;
 

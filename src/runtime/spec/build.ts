@@ -8,8 +8,8 @@ import { buildMounts } from "./mounts.ts";
 import { buildNamespaces } from "./namespaces.ts";
 import { buildProcess } from "./process.ts";
 import { buildResources } from "./resources.ts";
-import { defaultSeccomp, parseSeccomp } from "./seccomp.ts";
-import { parseSecurityOptions } from "./security-opt.ts";
+import { defaultSeccomp, parseSeccomp } from "./security/seccomp.ts";
+import { parseSecurityOptions } from "./security/security-opt.ts";
 import { buildSysctls } from "./sysctls.ts";
 
 /** Reads device nodes and nothing else. Throws EngineErrors in Docker's words. */

@@ -2,7 +2,7 @@
 import type { ContainerConfig, HostConfig, Ulimit } from "../../api/container-config.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import type { SpecMount } from "../../oci/runtime-spec.ts";
-import type { ResolvedUser } from "./user.ts";
+import type { ResolvedUser } from "./security/user.ts";
 
 /** `host`: that of the daemon; `new`: a fresh one; a path: that of another container (`/proc/PID/ns/ipc`) or a prepared netns. */
 export type NamespaceChoice = "host" | "new" | { path: string };

@@ -2,7 +2,7 @@
 import { posix } from "node:path";
 import type { ContainerConfig, HostConfig, LogConfig } from "../../api/container-config.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
-import { checkResources } from "./check-resources.ts";
+import { checkResources } from "./checks/check-resources.ts";
 import type { DaemonDefaults } from "./input.ts";
 
 export const defaultMaskedPaths: readonly string[] = [

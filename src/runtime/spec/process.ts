@@ -1,11 +1,11 @@
 /** The process of a container or exec: user, capabilities, limits, terminal. */
 import type { Ulimit } from "../../api/container-config.ts";
 import type { SpecProcess, SpecRlimit } from "../../oci/runtime-spec.ts";
-import { resolveCapabilities } from "./capabilities.ts";
 import type { ExecContainer, ExecInput, SpecInput } from "./input.ts";
 import { withInit } from "./mounts.ts";
-import { parseSecurityOptions } from "./security-opt.ts";
-import type { ResolvedUser } from "./user.ts";
+import { resolveCapabilities } from "./security/capabilities.ts";
+import { parseSecurityOptions } from "./security/security-opt.ts";
+import type { ResolvedUser } from "./security/user.ts";
 
 export function buildProcess(input: SpecInput): SpecProcess {
   const { config, hostConfig, host } = input;

@@ -15,15 +15,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
 import { goJson } from "../../base/go-json.ts";
-import { cgroupDirectories, readCgroupLayout, removeCgroup } from "../../linux/cgroups.ts";
+import { cgroupDirectories, readCgroupLayout, removeCgroup } from "../../linux/cgroups/cgroups.ts";
 import { readHostFacts } from "../../linux/host-facts.ts";
 import { buildSpec } from "./build.ts";
 import { containerEnv } from "./env.ts";
 import type { SpecInput } from "./input.ts";
 import { normalizeHostConfig } from "./normalize.ts";
 import { buildExecProcess, buildProcess } from "./process.ts";
+import { resolveUser } from "./security/user.ts";
 import { testDefaults } from "./test-host.ts";
-import { resolveUser } from "./user.ts";
 
 setDefaultTimeout(20_000);
 

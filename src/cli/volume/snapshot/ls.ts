@@ -2,12 +2,12 @@
 import type { VolumeSnapshot } from "../../../api/volumes.ts";
 import { defineCommand } from "../../command.ts";
 import { showLabels } from "../../container/row.ts";
-import { filterQuery } from "../../filters.ts";
 import { flag } from "../../flag-kinds.ts";
 import { formatListing } from "../../format/listing.ts";
 import { listFormat } from "../../format/options.ts";
 import { GoObject } from "../../format/template/go-type.ts";
 import { agoFromSeconds, humanSize } from "../../format/units.ts";
+import { filterQuery } from "../../values/filters.ts";
 
 const header = {
   Name: "SNAPSHOT",

@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 import { detectCompression } from "../../../archive/compression.ts";
-import { isZeroBlock, parseHeader } from "../../../archive/tar-header.ts";
+import { isZeroBlock, parseHeader } from "../../../archive/tar/tar-header.ts";
 import { canceled, invalidArgument } from "../../../base/errors.ts";
 import type { Bytes } from "../../../base/streams.ts";
 import type { Digest } from "../../../oci/digest.ts";

@@ -3,8 +3,8 @@
  * handed on in the chunks that they came in.
  */
 import { posix } from "node:path";
-import { parsePax } from "../../../archive/pax.ts";
-import { isZeroBlock, parseHeader } from "../../../archive/tar-header.ts";
+import { parsePax } from "../../../archive/tar/pax.ts";
+import { isZeroBlock, parseHeader } from "../../../archive/tar/tar-header.ts";
 import { invalidArgument } from "../../../base/errors.ts";
 import type { Bytes } from "../../../base/streams.ts";
 

@@ -1,6 +1,6 @@
 /** The outer tar of `docker save`: short names, owned by root. */
-import { encodePax } from "../../../archive/pax.ts";
-import { maxOctal12, writeHeader } from "../../../archive/tar-header.ts";
+import { encodePax } from "../../../archive/tar/pax.ts";
+import { maxOctal12, writeHeader } from "../../../archive/tar/tar-header.ts";
 
 const block = 512;
 

@@ -1,5 +1,5 @@
 /** The few entries of tar archives that bundled images consist of. */
-import { writeHeader } from "../../../archive/tar-header.ts";
+import { writeHeader } from "../../../archive/tar/tar-header.ts";
 
 const block = 512;
 

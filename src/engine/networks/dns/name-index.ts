@@ -1,5 +1,5 @@
 /** The names of one network: who has which address. Built from its endpoints, then only read. */
-import { addressesOf } from "../network-pools.ts";
+import { addressesOf } from "../addresses/network-pools.ts";
 import type { EndpointRecord } from "../network-store.ts";
 
 export class NameIndex {

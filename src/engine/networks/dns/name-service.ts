@@ -7,11 +7,11 @@
 import { errorMessage } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
 import { type Family, findFamily } from "../../../linux/inet.ts";
-import { withNetns } from "../../../linux/netns.ts";
-import type { PortRedirect } from "../../../linux/nft-redirect.ts";
-import { comparePrecedence, predefinedNames } from "../endpoint-plan.ts";
+import { withNetns } from "../../../linux/network/netns.ts";
+import type { PortRedirect } from "../../../linux/nft/nft-redirect.ts";
+import { comparePrecedence, predefinedNames } from "../endpoints/endpoint-plan.ts";
+import { nameServerAddress } from "../files/resolv-conf.ts";
 import type { EndpointRecord, EndpointStore, NetworkStore } from "../network-store.ts";
-import { nameServerAddress } from "../resolv-conf.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { Forwarder } from "./forwarder.ts";
 import {

@@ -1,7 +1,7 @@
 /** The hidden verb `__volume`: mounts that may wait for a network are made by a process of their own. */
-import { goReason, type Jobs, runJob } from "../../../archive/child-protocol.ts";
+import { goReason, type Jobs, runJob } from "../../../archive/processes/child-protocol.ts";
 import { errorCode, internal } from "../../../base/errors.ts";
-import { mountWithOptions, parseMountOptions } from "../../../linux/mount-options.ts";
+import { mountWithOptions, parseMountOptions } from "../../../linux/mounts/mount-options.ts";
 
 export interface MountJob {
   verb: "mount";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readMountInfo, unmountBelow } from "../../../linux/mount.ts";
+import { readMountInfo, unmountBelow } from "../../../linux/mounts/mount.ts";
 import { LocalMounts } from "./local-mounts.ts";
 import { hidePassword, needsMount, toMount } from "./local-options.ts";
 

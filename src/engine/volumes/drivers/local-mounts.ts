@@ -2,10 +2,10 @@
  * Volumes of the driver `local` that their options make a mount: made for the first user, gone with the last. Users are counted in
  * memory; after a restart of the daemon, those of containers that still run are told by `adopt`, and `reconcile` unmounts the rest.
  */
-import { runChild } from "../../../archive/run-child.ts";
+import { runChild } from "../../../archive/processes/run-child.ts";
 import { EngineError, errorMessage, internal, withPrefix } from "../../../base/errors.ts";
 import { KeyLocks } from "../../../base/key-locks.ts";
-import { readMountInfo, unmountIfMounted } from "../../../linux/mount.ts";
+import { readMountInfo, unmountIfMounted } from "../../../linux/mounts/mount.ts";
 import { hidePassword, type LocalOptions, toMount } from "./local-options.ts";
 
 export class LocalMounts {

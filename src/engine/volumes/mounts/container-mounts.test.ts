@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostConfig } from "../../../api/container-config.ts";
-import { readMountInfo } from "../../../linux/mount.ts";
+import { readMountInfo } from "../../../linux/mounts/mount.ts";
 import { Database } from "../../../metadata/database.ts";
 import { noDrivers } from "../drivers/testing.ts";
 import { VolumeStore } from "../volume-store.ts";

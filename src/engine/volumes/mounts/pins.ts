@@ -1,10 +1,10 @@
 /** Mounts of the engine's own that hold fast what a container is to get, until the runtime has it: `<root>/<container>/<n>`. */
 import { closeSync, mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { goReason } from "../../../archive/child-protocol.ts";
+import { goReason } from "../../../archive/processes/child-protocol.ts";
 import { errorCode, errorMessage, internal } from "../../../base/errors.ts";
-import { mountWithOwners } from "../../../linux/idmap.ts";
-import { mount, mountFlags, unmountIfMounted } from "../../../linux/mount.ts";
+import { mountWithOwners } from "../../../linux/mounts/idmap.ts";
+import { mount, mountFlags, unmountIfMounted } from "../../../linux/mounts/mount.ts";
 import { openFlags, openInRoot } from "../../../linux/resolve.ts";
 import type { MountPlan } from "./mount-plan.ts";
 

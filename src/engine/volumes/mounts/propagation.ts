@@ -1,7 +1,7 @@
 /** Mount propagation of binds: what the source's own mount must allow. Source: mount_namespaces(7). */
 import { realpathSync } from "node:fs";
 import { internal, invalidArgument } from "../../../base/errors.ts";
-import { type MountInfo, readMountInfo } from "../../../linux/mount.ts";
+import { type MountInfo, readMountInfo } from "../../../linux/mounts/mount.ts";
 import type { MountPlan } from "./mount-plan.ts";
 
 /**

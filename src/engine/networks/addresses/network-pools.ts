@@ -1,0 +1,44 @@
+/** The address pools of a network, by version. Pure. */
+import { type Family, parsePrefix } from "../../../linux/inet.ts";
+import type { EndpointRecord, IpamRecord, NetworkRecord } from "../network-store.ts";
+
+export const families: readonly Family[] = [4, 6];
+
+/** Whether a network gives out addresses of a version. */
+export function speaks({ ipv4, ipv6 }: Pick<NetworkRecord, "ipv4" | "ipv6">, family: Family): boolean {
+  return family === 4 ? ipv4 !== false : ipv6 === true;
+}
+
+/** The pools that addresses of a version are given from, in their order. */
+export function poolsOf(network: Pick<NetworkRecord, "ipv4" | "ipv6" | "ipam">, family: Family): IpamRecord[] {
+  if (!speaks(network, family)) return [];
+  return network.ipam.filter(({ subnet }) => parsePrefix(subnet).family === family);
+}
+
+/** All pools that a network gives addresses from. */
+export function activePools(network: Pick<NetworkRecord, "ipv4" | "ipv6" | "ipam">): IpamRecord[] {
+  return families.flatMap((family) => poolsOf(network, family));
+}
+
+export function prefixLengthOf({ subnet }: Pick<IpamRecord, "subnet">): number {
+  return parsePrefix(subnet).length;
+}
+
+export interface EndpointAddress {
+  family: Family;
+  ip: string;
+  /** Length of the subnet's prefix. */
+  prefix: number;
+  /** Empty: none. */
+  gateway: string;
+}
+
+/** An endpoint's addresses, at most one of each version. */
+export function addressesOf(endpoint: Partial<EndpointRecord>): EndpointAddress[] {
+  const { ip = "", prefix = 0, gateway = "", ip6 = "", prefix6 = 0, gateway6 = "" } = endpoint;
+  const all: EndpointAddress[] = [
+    { family: 4, ip, prefix, gateway },
+    { family: 6, ip: ip6, prefix: prefix6, gateway: gateway6 },
+  ];
+  return all.filter((address) => address.ip !== "");
+}

@@ -1,0 +1,236 @@
+/**
+ * A bridge's one nftables ruleset, written once; a published port is then one element of a map. Pure.
+ *
+ *   raw          a container may not speak to the host's loopback addresses (route_localnet would let it)
+ *   prerouting   from outside or a container to an address of the host → published → the container
+ *   output       from the host itself, 127.0.0.1 included             → published → the container
+ *   forward      in: only what was published or belongs to a connection; out: all
+ *   postrouting  masquerade what leaves the bridge, what comes from the host's loopback, and what returns to its own bridge
+ *
+ * Published ports of version 4 stand in `published` (on every address of the host) or `published_at` (on one), those of version 6 in
+ * `published6` and `published6_at`; ports that are routed to, not translated, in `open` and `open6`.
+ */
+import { addressBytes, type Family, familyOf } from "../../../linux/inet.ts";
+import type { MapElement } from "../../../linux/nft/nftables.ts";
+import type { GatewayMode } from "../settings/network-options.ts";
+import type { Protocol, PublishedPort } from "./port-bindings.ts";
+
+export interface FamilyRules {
+  family: Family;
+  subnet: string;
+  mode: GatewayMode;
+  masquerade: boolean;
+  /** What leaves has this address from then on; undefined: the outgoing interface's. */
+  source?: string | undefined;
+}
+
+export interface RulesetOptions {
+  table: string;
+  bridge: string;
+  families: readonly FamilyRules[];
+  /** Whether containers reach each other's unpublished ports. */
+  icc: boolean;
+  /** Nothing enters or leaves the bridge but what the host itself sends and receives. */
+  internal?: boolean | undefined;
+  /** Interfaces of the host from which every port is reached. */
+  trusted?: readonly string[] | undefined;
+  /** False: answers of version 6 cannot come back to the host's loopback, and clients had better know at once. */
+  loopback6: boolean;
+  /** Only what comes in there is translated, and what INPUT lets through is marked: see gate.ts. undefined: all is translated. */
+  gate?: { entry: string; mark: number } | undefined;
+}
+
+const refuseLoopback6 = [
+  "ip6 daddr ::1 meta l4proto tcp meta l4proto . th dport @keys6 reject with tcp reset",
+  "ip6 daddr ::1 meta l4proto . th dport @keys6 reject",
+].join("\n    ");
+
+/** A published port and the container's address of the same family. */
+export type PortTarget = PublishedPort & { ip: string };
+export type Modes = Partial<Record<Family, GatewayMode>>;
+
+export const anyAddresses: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
+const protocolNumbers: Record<Protocol, number> = { tcp: 6, udp: 17, sctp: 132 };
+const words = {
+  4: { suffix: "", ip: "ip", type: "ipv4_addr", echo: "icmp type echo-request", loopback: "127.0.0.0/8" },
+  6: { suffix: "6", ip: "ip6", type: "ipv6_addr", echo: "icmpv6 type echo-request", loopback: "::1" },
+} as const;
+
+/** Replaces the table as a whole, in one transaction: connections under way are not disturbed. */
+export function renderRuleset(options: RulesetOptions, ports: readonly PortTarget[]): string {
+  const { table, bridge, icc, internal = false, trusted = [], families, loopback6, gate } = options;
+  const enclosure = internal
+    ? [`iifname "${bridge}" oifname != "${bridge}" drop`, `oifname "${bridge}" iifname != "${bridge}" drop`]
+    : [];
+  return `
+table inet ${table} { }
+delete table inet ${table}
+table inet ${table} {
+  ${([4, 6] as const).map((family) => renderMaps(family, ports, modesOf(families))).join("\n  ")}
+  chain publish {
+    ${lines([4, 6] as const, (family) => translations(family))}
+  }
+  chain loopback {
+    type filter hook output priority -150; policy accept;
+    ${loopback6 ? "" : refuseLoopback6}
+  }
+  chain raw {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
+    iifname "${bridge}" ip saddr 127.0.0.0/8 drop
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    ip daddr 127.0.0.0/8 return comment "a neighbour must not reach ports published on loopback"
+    ${gate ? `iifname "${gate.entry}"` : "fib daddr type local"} jump publish
+  }
+  ${gate ? marking(gate) : ""}
+  chain output {
+    type nat hook output priority -100; policy accept;
+    fib daddr type local jump publish
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ${enclosure.join("\n    ")}
+    oifname "${bridge}" ct state established,related accept
+    oifname "${bridge}" ct status dnat accept
+    oifname "${bridge}" iifname "${bridge}" ${icc ? "accept" : "drop"}
+    ${trusted.map((name) => `oifname "${bridge}" iifname "${name}" accept`).join("\n    ")}
+    ${lines(families, (rules) => openings(rules, bridge))}
+    oifname "${bridge}" drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ${lines(families, (rules) => sources(rules, bridge))}
+  }
+}
+`;
+}
+
+/**
+ * The elements that publish these ports of the container; without their values they are keys to delete. Each port's host address is of
+ * the container address's family.
+ */
+export function publishElements(ports: readonly PortTarget[], modes: Modes): MapElement[] {
+  return ports.flatMap((port) => {
+    const { ip, hostIp, hostPort, containerPort } = port;
+    const family = familyOf(ip);
+    const protocol = padded(Buffer.from([protocolNumbers[port.protocol]]));
+    const container = Buffer.concat([addressBytes(ip), portBytes(containerPort)]);
+    const map = mapOf(port, modes);
+    if (modes[family] === "routed") return [{ map, key: Buffer.concat([protocol, container]) }];
+    const at = isAny(port) ? Buffer.alloc(0) : addressBytes(hostIp);
+    const key = Buffer.concat([protocol, at, portBytes(hostPort)]);
+    return [
+      { map, key, value: container },
+      { map: map.replace("published", "keys"), key },
+    ];
+  });
+}
+
+export function modesOf(families: readonly FamilyRules[]): Modes {
+  return Object.fromEntries(families.map(({ family, mode }) => [family, mode]));
+}
+
+function renderMaps(family: Family, ports: readonly PortTarget[], modes: Modes): string {
+  const { suffix, type } = words[family];
+  const map = (name: string, types: string) => {
+    const source = name.replace("keys", "published");
+    const own = ports.filter((port) => familyOf(port.ip) === family && mapOf(port, modes) === source);
+    const text = (port: PortTarget) => elementText(port, modes).replace(name === source ? "" : / : .*/, "");
+    return `${name.startsWith("published") ? "map" : "set"} ${name} {
+    type ${types}
+    ${elementsText(own.map(text))}
+  }`;
+  };
+  return [
+    map(`published${suffix}`, `inet_proto . inet_service : ${type} . inet_service`),
+    map(`published${suffix}_at`, `inet_proto . ${type} . inet_service : ${type} . inet_service`),
+    map(`keys${suffix}`, "inet_proto . inet_service"),
+    map(`keys${suffix}_at`, `inet_proto . ${type} . inet_service`),
+    map(`open${suffix}`, `inet_proto . ${type} . inet_service`),
+  ].join("\n  ");
+}
+
+function elementsText(elements: readonly string[]): string {
+  return elements.length === 0 ? "" : `elements = { ${[...new Set(elements)].join(", ")} }`;
+}
+
+/** After the host's own rules for INPUT; the packet's copy comes in by the gate, without the mark. */
+function marking({ entry, mark }: { entry: string; mark: number }): string {
+  const mine = `iifname != "${entry}" ct state new`;
+  const rules = ([4, 6] as const).flatMap((family) => {
+    const { suffix, ip } = words[family];
+    return [
+      `${mine} meta nfproto ipv${family} meta l4proto . ${ip} daddr . th dport @keys${suffix}_at meta mark set ${mark}`,
+      `${mine} meta nfproto ipv${family} fib daddr type local meta l4proto . th dport @keys${suffix} meta mark set ${mark}`,
+    ];
+  });
+  return `chain input {
+    type filter hook input priority 299; policy accept;
+    ${rules.join("\n    ")}
+  }
+  chain unmark {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${entry}" meta mark ${mark} meta mark set 0
+  }`;
+}
+
+function mapOf(port: PortTarget, modes: Modes): string {
+  const family = familyOf(port.ip);
+  const { suffix } = words[family];
+  if (modes[family] === "routed") return `open${suffix}`;
+  return isAny(port) ? `published${suffix}` : `published${suffix}_at`;
+}
+
+function elementText(port: PortTarget, modes: Modes): string {
+  const { ip, protocol, hostIp, hostPort, containerPort } = port;
+  if (modes[familyOf(ip)] === "routed") return `${protocol} . ${ip} . ${containerPort}`;
+  const at = isAny(port) ? "" : `${hostIp} . `;
+  return `${protocol} . ${at}${hostPort} : ${ip} . ${containerPort}`;
+}
+
+function translations(family: Family): string[] {
+  const { suffix, ip } = words[family];
+  return [
+    `meta nfproto ipv${family} dnat ${ip} to meta l4proto . ${ip} daddr . th dport map @published${suffix}_at`,
+    `meta nfproto ipv${family} dnat ${ip} to meta l4proto . th dport map @published${suffix}`,
+  ];
+}
+
+/** What may come in without having been translated. */
+function openings({ family, mode }: FamilyRules, bridge: string): string[] {
+  const { suffix, ip, echo } = words[family];
+  if (mode === "nat-unprotected") return [`oifname "${bridge}" meta nfproto ipv${family} accept`];
+  if (mode !== "routed") return [];
+  return [
+    `oifname "${bridge}" meta l4proto . ${ip} daddr . th dport @open${suffix} accept`,
+    `oifname "${bridge}" ${echo} accept`,
+  ];
+}
+
+function sources({ family, subnet, masquerade, source }: FamilyRules, bridge: string): string[] {
+  const { ip, loopback } = words[family];
+  const translation = source === undefined ? "masquerade" : `snat ${ip} to ${source}`;
+  return [
+    ...(masquerade ? [`${ip} saddr ${subnet} oifname != "${bridge}" ${translation}`] : []),
+    `oifname "${bridge}" ${ip} saddr ${loopback} masquerade`,
+    `oifname "${bridge}" ${ip} saddr ${subnet} ct status dnat masquerade`,
+  ];
+}
+
+function lines<T>(entries: readonly T[], write: (entry: T) => string[]): string {
+  return entries.flatMap(write).join("\n    ");
+}
+
+function isAny({ hostIp }: PublishedPort): boolean {
+  return hostIp === anyAddresses[4] || hostIp === anyAddresses[6];
+}
+
+function portBytes(port: number): Buffer {
+  return padded(Buffer.from([port >> 8, port & 255]));
+}
+
+function padded(bytes: Buffer): Buffer {
+  return Buffer.concat([bytes], 4);
+}

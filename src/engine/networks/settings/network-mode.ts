@@ -1,0 +1,115 @@
+/** What a container asks of the network, checked and in one shape. Messages are dockerd's. Pure. */
+import type { ContainerConfig, HostConfig } from "../../../api/container-config.ts";
+import type { EndpointSettings, NetworkingConfig } from "../../../api/networks.ts";
+import { invalidArgument } from "../../../base/errors.ts";
+import { findFamily, macBytes } from "../../../linux/inet.ts";
+import { parsePortBindings } from "../ports/port-bindings.ts";
+
+/** What the engine asks for one container, at create and at start. */
+export interface SandboxRequest {
+  containerId: string;
+  /** Without the leading slash. */
+  name: string;
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  networking: NetworkingConfig | undefined;
+}
+
+export type NetworkMode =
+  | { kind: "bridge" }
+  | { kind: "host" }
+  | { kind: "none" }
+  | { kind: "container"; container: string }
+  | { kind: "network"; name: string };
+
+/** The mode that `NetworkMode` names; `default`, empty and `bridge` are the default bridge. Throws `invalid-argument`. */
+export function networkMode(config: ContainerConfig, hostConfig: HostConfig): NetworkMode {
+  const mode = hostConfig.NetworkMode ?? "";
+  if (mode === "container" || mode.startsWith("container:")) {
+    const container = mode.slice("container:".length);
+    if (container === "") {
+      throw invalidArgument("invalid network mode: invalid container format container:<name|id>");
+    }
+    return { kind: "container", container };
+  }
+  if (config.NetworkDisabled) return { kind: "none" };
+  if (mode === "host" || mode === "none") return { kind: mode };
+  if (mode === "" || mode === "default" || mode === "bridge") return { kind: "bridge" };
+  return { kind: "network", name: mode };
+}
+
+/** The name that the mode's network has in `NetworkSettings.Networks`; undefined in container mode. */
+export function networkNameOf(mode: NetworkMode): string | undefined {
+  if (mode.kind === "container") return undefined;
+  return mode.kind === "network" ? mode.name : mode.kind;
+}
+
+/** The user's settings for the mode's own network; the default bridge may be called `default` in them. */
+export function endpointSettingsOf(request: SandboxRequest, name: string): EndpointSettings {
+  const settings = request.networking?.EndpointsConfig ?? {};
+  return settings[name] ?? (name === "bridge" ? settings["default"] : undefined) ?? {};
+}
+
+/** Checks a container at create. Returns warnings. Throws `invalid-argument` as dockerd does. */
+export function validateNetworking(request: SandboxRequest): string[] {
+  const { config, hostConfig } = request;
+  const mode = networkMode(config, hostConfig);
+  if (mode.kind === "container") rejectForJoined(config, hostConfig);
+  const hasLinks = (hostConfig.Links ?? []).length > 0;
+  if (mode.kind === "host" && hasLinks) {
+    throw invalidArgument(
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+    );
+  }
+  for (const entry of hostConfig.ExtraHosts ?? []) checkExtraHost(entry);
+  parsePortBindings(config, hostConfig);
+  const name = networkNameOf(mode);
+  if (name !== undefined) checkMac(request, name);
+
+  const warnings: string[] = [];
+  if (mode.kind === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0) {
+    warnings.push("Published ports are discarded when using host network mode");
+  }
+  return warnings;
+}
+
+function rejectForJoined(config: ContainerConfig, hostConfig: HostConfig): void {
+  const conflicts: [boolean, string][] = [
+    [(config.Hostname ?? "") !== "", "hostname and the network mode"],
+    [
+      (hostConfig.Links ?? []).length > 0,
+      "container type network can't be used with links. This would result in undefined behavior",
+    ],
+    [(hostConfig.Dns ?? []).length > 0, "dns and the network mode"],
+    [(hostConfig.ExtraHosts ?? []).length > 0, "custom host-to-IP mapping and the network mode"],
+    [
+      Object.keys(hostConfig.PortBindings ?? {}).length > 0 || hostConfig.PublishAllPorts === true,
+      "port publishing and the container type network mode",
+    ],
+    [Object.keys(config.ExposedPorts ?? {}).length > 0, "port exposing and the container type network mode"],
+  ];
+  for (const [found, words] of conflicts) if (found) throw invalidArgument(`conflicting options: ${words}`);
+}
+
+/** `name:address` or `name=address`; the address may be `host-gateway`. */
+export function parseExtraHost(entry: string): { name: string; address: string } {
+  const match = /^([^:=]+)[:=](.*)$/.exec(entry);
+  if (!match?.[1] || !match[2]) throw invalidArgument(`bad format for add-host: ${JSON.stringify(entry)}`);
+  return { name: match[1], address: match[2].replace(/^\[(.*)\]$/, "$1") };
+}
+
+function checkExtraHost(entry: string): void {
+  const { address } = parseExtraHost(entry);
+  if (address === "host-gateway" || findFamily(address)) return;
+  throw invalidArgument(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+}
+
+function checkMac(request: SandboxRequest, name: string): void {
+  const mac = endpointSettingsOf(request, name).MacAddress || request.config.MacAddress;
+  if (!mac) return;
+  try {
+    macBytes(mac);
+  } catch (cause) {
+    throw invalidArgument(`invalid config for network ${name}: invalid MAC address ${mac}`, { cause });
+  }
+}
