@@ -282,5 +282,9 @@ own("kill -9 while data is replaced or backed up: it is the old or the new, and 
   expect(readdirSync(directory)).toEqual([basename(backup)]);
   await ok("volume", "import", backup, "from-cut");
   expect(await sh("from-cut", sums)).toBe(await sh("swap", sums));
+  // As often as one likes in one second.
+  const again = [await ok("volume", "backup", "run", "cut-backup"), await ok("volume", "backup", "run", "cut-backup")];
+  expect(new Set([backup, ...again]).size).toBe(3);
+  expect(readdirSync(directory)).toEqual([basename(again[1] ?? "")]);
   await ok("volume", "backup", "rm", "cut-backup");
 });

@@ -100,19 +100,29 @@ export class VolumeBackups {
     const record = store.get(name);
     const destination = this.destination(record);
     const at = new Date();
-    const backup = destination.next(record, at);
+    const backup = this.nextName(record, at);
     await destination.tidy(record);
+    // Of a run that was cut in this very second only the name is here: it must not count twice.
+    const before = record.backups.filter((other) => other !== backup);
     try {
-      if (destination.exists(backup)) throw conflict(`${backup} exists already`);
-      store.update(name, { backups: [...record.backups, backup] });
+      store.update(name, { backups: [...before, backup] });
       await destination.make(record, backup, this.closing.signal);
     } catch (error) {
       if (this.closing.signal.aborted) return;
-      store.update(name, { lastRun: at.getTime(), lastError: errorMessage(error), backups: record.backups });
+      store.update(name, { lastRun: at.getTime(), lastError: errorMessage(error), backups: before });
       throw error;
     }
     store.update(name, { lastRun: at.getTime(), lastError: "" });
     await this.prune(name);
+  }
+
+  /** Names have seconds: a run in the second of another one takes the next that is free. */
+  private nextName(record: BackupRecord, at: Date): string {
+    const destination = this.destination(record);
+    for (let seconds = 0; ; seconds++) {
+      const name = destination.next(record, new Date(at.getTime() + seconds * 1000));
+      if (!destination.exists(name)) return name;
+    }
   }
 
   private async prune(name: string): Promise<void> {
