@@ -308,8 +308,12 @@ export class Launcher {
     });
     try {
       await shim.ready;
-      await Promise.all(pending.map((attach) => attach.connect(shim)));
-      return { shim, pid: await shim.started };
+      const connected = Promise.all(pending.map((attach) => attach.connect(shim)));
+      connected.catch(() => undefined);
+      // First: a runtime that fails ends the shim under its clients, and its own words tell why.
+      const pid = await shim.started;
+      await connected;
+      return { shim, pid };
     } catch (error) {
       shim.close();
       if (error instanceof RuntimeStartError)
