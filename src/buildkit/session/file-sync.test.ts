@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Method, serveGrpc } from "../../buildkit-api/grpc/server.ts";
 import { packet, packetTypes } from "../../buildkit-api/protocol/messages.ts";
 import { Progress } from "../progress.ts";
-import { receiveFiles, syncStore } from "./file-sync.ts";
+import { syncFiles, syncStore } from "./file-sync.ts";
 import { Session } from "./session.ts";
 
 const method = "/moby.filesync.v1.FileSync/DiffCopy";
@@ -23,6 +23,7 @@ interface SentFile {
 
 const work = mkdtempSync(join(tmpdir(), "file-sync-"));
 const open: Disposable[] = [];
+afterAll(() => rmSync(work, { recursive: true }));
 afterEach(() => {
   for (const item of open.splice(0)) item[Symbol.dispose]();
   for (const name of readdirSync(work)) rmSync(join(work, name), { recursive: true });
@@ -60,7 +61,7 @@ async function sync(session: Session): Promise<string> {
   const store = syncStore(work);
   const progress = new Progress().vertex("test").status("transferring");
   const signal = new AbortController().signal;
-  await receiveFiles(session, { name: "context", store, exclude: [], follow: [], progress, signal });
+  await syncFiles(session, { name: "context", store, exclude: [], follow: [], progress, signal });
   return store.directory;
 }
 

@@ -1,10 +1,9 @@
 /**
  * Brings a directory of the client's here, and only what of it has changed since the last time.
- * Source: moby/buildkit session/filesync; tonistiigi/fsutil receive.go, send.go.
+ * Source: moby/buildkit session/filesync; tonistiigi/fsutil.
  */
 import {
   chmodSync,
-  closeSync,
   lchownSync,
   linkSync,
   mkdirSync,
@@ -14,13 +13,13 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { errorCode, internal, invalidArgument } from "../../base/errors.ts";
+import { errorCode, invalidArgument } from "../../base/errors.ts";
 import { kindOf, permissionsOf } from "../../buildkit-api/files/file-stat.ts";
-import type { ClientCall, Metadata } from "../../buildkit-api/grpc/client.ts";
-import { packet, packetTypes, type Stat } from "../../buildkit-api/protocol/messages.ts";
+import { type FileTarget, receiveFiles } from "../../buildkit-api/files/receive-files.ts";
+import type { Metadata } from "../../buildkit-api/grpc/client.ts";
+import type { Stat } from "../../buildkit-api/protocol/messages.ts";
 import type { StatusProgress } from "../progress.ts";
 import type { Session } from "./session.ts";
 
@@ -52,17 +51,17 @@ export interface SyncStore {
 type Known = Omit<Stat, "path" | "linkname" | "xattrs"> & { link: string };
 
 /** Resolves when the directory is as the client's, with the bytes of its files. */
-export async function receiveFiles(session: Session, request: SyncRequest): Promise<number> {
+export async function syncFiles(session: Session, request: SyncRequest): Promise<number> {
   if (!session.supports(method)) throw invalidArgument(`no local sources enabled`);
   const metadata: Metadata = { "dir-name": request.name };
   if (request.exclude.length > 0) Object.assign(metadata, encoded("exclude-patterns", request.exclude));
   if (request.follow.length > 0) Object.assign(metadata, encoded("followpaths", request.follow));
   const call = session.client.open(method, metadata, request.signal);
-  const receiver = new Receiver(call, request);
+  const copy = new StoredCopy(request);
   try {
-    return await receiver.run();
+    await receiveFiles(call.messages, copy);
+    return copy.keep();
   } finally {
-    receiver.close();
     call.cancel();
   }
 }
@@ -73,123 +72,56 @@ function encoded(key: string, values: readonly string[]): Metadata {
   return { [key]: values.map(encodeURIComponent), [`${key}-encoded`]: "1" };
 }
 
-class Receiver {
-  private readonly call: ClientCall;
+/** The directory here, which becomes as the client's. */
+class StoredCopy implements FileTarget {
+  readonly sender = "client";
   private readonly request: SyncRequest;
   private readonly root: Buffer;
-  private readonly before: Map<string, Known>;
+  private readonly last: Map<string, Known>;
   private readonly now = new Map<string, Known>();
   /** Paths whose file was written anew: links to them are too. */
   private readonly renewed = new Set<string>();
-  private readonly files = new Map<number, { stat: Stat; path: string; descriptor: number }>();
-  private count = 0;
-  private listed = false;
   private received = 0;
+  private since = performance.now();
 
-  constructor(call: ClientCall, request: SyncRequest) {
-    this.call = call;
+  constructor(request: SyncRequest) {
     this.request = request;
     this.root = Buffer.from(`${request.store.directory}/`);
-    this.before = readIndex(request.store);
-  }
-
-  async run(): Promise<number> {
+    this.last = readIndex(request.store);
     // From here on the list is not true.
-    rmSync(this.request.store.index, { force: true });
-    let since = performance.now();
-    for await (const message of this.call.messages) {
-      // One read may bring hundreds of files: others have their turn between them.
-      if (performance.now() - since > maxTurnMillis) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
-        since = performance.now();
-      }
-      this.received += message.length;
-      this.request.progress.update(this.received);
-      const { type, stat, ID = 0, data = new Uint8Array() } = packet.decode(message);
-      if (type === packetTypes.stat && stat) await this.list(stat);
-      else if (type === packetTypes.stat) this.listed = true;
-      else if (type === packetTypes.data) this.write(ID, data);
-      else if (type === packetTypes.error) throw internal(Buffer.from(data).toString());
-      else if (type === packetTypes.end) break;
-      if (this.listed && this.files.size === 0) {
-        this.listed = false;
-        this.finish();
-        await this.call.messages.write(packet.encode({ type: packetTypes.end }));
-      }
-    }
-    writeFileSync(this.request.store.index, JSON.stringify([...this.now]));
-    this.request.progress.complete(this.received);
-    return [...this.now.values()].reduce((sum, known) => sum + (kindOf(known) === "file" ? known.size : 0), 0);
+    rmSync(request.store.index, { force: true });
   }
 
-  close(): void {
-    for (const { descriptor } of this.files.values()) closeSync(descriptor);
-    this.files.clear();
+  before(length: number): Promise<void> | undefined {
+    this.received += length;
+    this.request.progress.update(this.received);
+    // One read may bring hundreds of files: others have their turn between them.
+    if (performance.now() - this.since <= maxTurnMillis) return undefined;
+    return new Promise<void>((resolve) => {
+      setImmediate(() => {
+        this.since = performance.now();
+        resolve();
+      });
+    });
   }
 
-  private async list(stat: Stat): Promise<void> {
-    const id = this.count++;
-    const path = this.checked(stat.path);
+  entry(path: string, stat: Stat, hardLink: string | undefined): number | undefined {
     const { size, modTime, devmajor, devminor, mode, uid, gid } = stat;
     const link = Buffer.from(stat.linkname).toString("latin1");
     const known: Known = { size, modTime, devmajor, devminor, mode, uid, gid, link };
-    const last = this.before.get(path);
+    const last = this.last.get(path);
     this.now.set(path, known);
-    const isHardLink = kindOf(stat) === "file" && link !== "";
-    if (last && same(last, known) && !(isHardLink && this.renewed.has(link))) return;
-    await this.make(id, path, stat, last);
+    if (last && same(last, known) && !(hardLink !== undefined && this.renewed.has(hardLink))) return undefined;
+    return this.make(path, stat, { last, hardLink });
   }
 
-  private async make(id: number, path: string, stat: Stat, last: Known | undefined): Promise<void> {
-    const kind = kindOf(stat);
-    const target = this.place(path);
-    if (last && !(kind === "directory" && kindOf(last) === "directory"))
-      rmSync(target, { recursive: true, force: true });
-    switch (kind) {
-      case "directory":
-        if (!last || kindOf(last) !== "directory") mkdirSync(target);
-        break;
-      case "link":
-        symlinkSync(Buffer.from(stat.linkname), target);
-        lchownSync(target, stat.uid, stat.gid);
-        return;
-      case "file": {
-        if (stat.linkname.length > 0) return linkSync(this.place(this.checked(stat.linkname)), target);
-        this.renewed.add(path);
-        this.files.set(id, { stat, path, descriptor: openSync(target, "wx", 0o600) });
-        await this.call.messages.write(packet.encode({ type: packetTypes.request, ID: id }));
-        return;
-      }
-      default:
-        // Sockets, pipes and devices are nothing that a build could copy.
-        this.now.delete(path);
-        return;
-    }
-    this.setAttributes(target, stat);
-  }
-
-  /** An empty piece ends the file. */
-  private write(id: number, data: Uint8Array): void {
-    const file = this.files.get(id);
-    if (!file) throw invalidArgument(`the client sent a file that was not asked for: ${id}`);
-    if (data.length > 0) {
-      for (let at = 0; at < data.length; ) at += writeSync(file.descriptor, data, at);
-      return;
-    }
-    this.files.delete(id);
-    closeSync(file.descriptor);
-    this.setAttributes(this.place(file.path), file.stat);
-  }
-
-  private setAttributes(target: Buffer, stat: Stat): void {
-    if (stat.uid !== 0 || stat.gid !== 0) lchownSync(target, stat.uid, stat.gid);
-    chmodSync(target, permissionsOf(stat));
-    utimesSync(target, stat.modTime / 1e9, stat.modTime / 1e9);
+  written(path: string, stat: Stat): void {
+    this.setAttributes(this.place(path), stat);
   }
 
   /** Removes what is no longer there, and gives directories the times that writing into them has changed. */
-  private finish(): void {
-    for (const path of this.before.keys()) {
+  complete(): void {
+    for (const path of this.last.keys()) {
       // With a directory that went, or became a link, its files went too.
       if (!this.now.has(path) && this.isBelowDirectory(path))
         rmSync(this.place(path), { recursive: true, force: true });
@@ -199,14 +131,49 @@ class Receiver {
     }
   }
 
-  /** Only paths below directories that this listing has named: nothing leads out. */
-  private checked(bytes: Uint8Array): string {
-    const path = Buffer.from(bytes).toString("latin1");
-    const isHostile = path.includes("\0") || path.split("/").some((part) => ["", ".", ".."].includes(part));
-    if (isHostile || !this.isBelowDirectory(path)) {
-      throw invalidArgument(`the client sent an invalid path: ${JSON.stringify(Buffer.from(bytes).toString())}`);
+  /** Writes down what is here, for the next time. */
+  keep(): number {
+    writeFileSync(this.request.store.index, JSON.stringify([...this.now]));
+    this.request.progress.complete(this.received);
+    return [...this.now.values()].reduce((sum, known) => sum + (kindOf(known) === "file" ? known.size : 0), 0);
+  }
+
+  private make(
+    path: string,
+    stat: Stat,
+    { last, hardLink }: { last: Known | undefined; hardLink: string | undefined },
+  ): number | undefined {
+    const kind = kindOf(stat);
+    const target = this.place(path);
+    if (last && !(kind === "directory" && kindOf(last) === "directory"))
+      rmSync(target, { recursive: true, force: true });
+    switch (kind) {
+      case "directory":
+        if (!last || kindOf(last) !== "directory") mkdirSync(target);
+        this.setAttributes(target, stat);
+        return undefined;
+      case "link":
+        symlinkSync(Buffer.from(stat.linkname), target);
+        lchownSync(target, stat.uid, stat.gid);
+        return undefined;
+      case "file":
+        if (hardLink === undefined) {
+          this.renewed.add(path);
+          return openSync(target, "wx", 0o600);
+        }
+        linkSync(this.place(hardLink), target);
+        return undefined;
+      default:
+        // Sockets, pipes and devices are nothing that a build could copy.
+        this.now.delete(path);
+        return undefined;
     }
-    return path;
+  }
+
+  private setAttributes(target: Buffer, stat: Stat): void {
+    if (stat.uid !== 0 || stat.gid !== 0) lchownSync(target, stat.uid, stat.gid);
+    chmodSync(target, permissionsOf(stat));
+    utimesSync(target, stat.modTime / 1e9, stat.modTime / 1e9);
   }
 
   private isBelowDirectory(path: string): boolean {

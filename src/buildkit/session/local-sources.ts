@@ -8,7 +8,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { KeptDirectories } from "../../builder/cache/kept-directories.ts";
 import type { StatusProgress } from "../progress.ts";
-import { receiveFiles, type SyncStore, syncStore } from "./file-sync.ts";
+import { type SyncStore, syncFiles, syncStore } from "./file-sync.ts";
 import type { Session } from "./session.ts";
 
 export interface LocalSource {
@@ -42,7 +42,7 @@ export class LocalSources {
   ): Promise<ReceivedSource> {
     const place = this.take(session, source);
     try {
-      place.size = await receiveFiles(session, { ...source, ...options, store: place.store });
+      place.size = await syncFiles(session, { ...source, ...options, store: place.store });
       return { directory: place.store.directory, [Symbol.asyncDispose]: place.release };
     } catch (error) {
       await place.release();

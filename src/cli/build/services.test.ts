@@ -1,5 +1,5 @@
 /** The services of a client as the daemon calls them, over a real connection. */
-import { afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,6 +23,7 @@ import { clientMethods, type Served } from "./services.ts";
 
 const root = mkdtempSync(join(tmpdir(), "services-"));
 const open: (() => void)[] = [];
+afterAll(() => rmSync(root, { recursive: true }));
 afterEach(() => {
   for (const close of open.splice(0).reverse()) close();
   rmSync(root, { recursive: true });
