@@ -15,9 +15,9 @@ import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { BuildRequest } from "./build-request.ts";
+import { type CacheParts, type CacheRecord, cacheItems } from "./cache/items.ts";
 import { KeptDirectories } from "./cache/kept-directories.ts";
 import { type CachePruneRequest, type CachePruneResult, pruneCache } from "./cache/prune.ts";
-import { type CacheParts, type CacheRecord, cacheRecords } from "./cache/records.ts";
 import { StepCache } from "./cache/step-cache.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
@@ -165,7 +165,7 @@ export class Builder {
 
   /** For `system df`. */
   cacheRecords(): CacheRecord[] {
-    return cacheRecords(this.cacheParts());
+    return cacheItems(this.cacheParts()).map(({ record }) => record);
   }
 
   prune(request: CachePruneRequest): Promise<CachePruneResult> {

@@ -219,18 +219,11 @@ export class StageBuild {
     const path = this.config.WorkingDir ?? "/";
     const { steps } = this.scope;
     if (path === "/" && steps.skipsRoot) return steps.metadata(this, instruction);
-    await steps.files(this, { instruction }, [path], (keep) =>
-      this.change(keep, (root) => makeDirectoryInRoot(root, path, { mode: 0o755, uid: 0, gid: 0 })),
-    );
-  }
-
-  /** Keeps what `change` does to the tree of the image so far. */
-  async change(
-    keep: (layer: Layer) => Promise<Digest>,
-    change: (root: string) => Promise<unknown> | unknown,
-  ): Promise<Digest> {
-    using _held = this.scope.images.hold();
-    return await keep(await this.layer(this.state.image, change));
+    const make = (root: string) => makeDirectoryInRoot(root, path, { mode: 0o755, uid: 0, gid: 0 });
+    await steps.files(this, { instruction }, [path], async (keep) => {
+      using _held = this.scope.images.hold();
+      return await keep(await this.layer(this.state.image, make));
+    });
   }
 
   /** Goes on to the image of the key: from the cache, or made by `work`. Resolves with the key as the cache knows it. */

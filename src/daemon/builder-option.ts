@@ -1,10 +1,12 @@
 /** `builder` in daemon.json, which is no flag. Source: dockerd's configuration reference, "builder"; moby daemon/config/builder.go. */
+
 import type { GcConfig, GcRule, GcSize } from "../builder/cache/gc-policy.ts";
+import { recordFilters } from "../builder/cache/record-filter.ts";
 import { type Kind, OptionError, size } from "./option-kinds.ts";
 
 const defaultNames = ["defaultReservedSpace", "defaultKeepStorage"];
 const ruleNames = ["reservedSpace", "keepStorage"];
-const filterNames = ["until", "unused-for", "id", "description", "type", "parent", "inuse", "shared", "private"];
+const filterNames = ["until", "unused-for", ...recordFilters];
 
 export const builderOption: Kind<GcConfig> = {
   goType: "config.BuilderConfig",

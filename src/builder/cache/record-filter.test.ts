@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import type { CacheRecord } from "./items.ts";
 import { containerdFilter, dockerFilter } from "./record-filter.ts";
-import type { CacheRecord } from "./records.ts";
 
 const record = (values: Partial<CacheRecord>): CacheRecord => ({
   ID: "abc",

@@ -4,7 +4,7 @@
  */
 import type { Filters } from "../../api/system.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import type { CacheRecord } from "./records.ts";
+import type { CacheRecord } from "./items.ts";
 
 export type RecordFilter = (record: CacheRecord) => boolean;
 
@@ -28,10 +28,13 @@ const fields: Record<string, Field> = {
 const valued = ["id", "parent", "description", "type"];
 const flags = ["inuse", "shared", "private"];
 
+/** Names of Docker's filters, without those of time. */
+export const recordFilters: readonly string[] = [...valued, ...flags];
+
 /** Throws for several values of one filter. `until` is not looked at. */
 export function dockerFilter(filters: Filters): RecordFilter {
   const tests: RecordFilter[] = [];
-  for (const name of [...valued, ...flags]) {
+  for (const name of recordFilters) {
     const values = filters[name] ?? [];
     if (values.length > 1) throw invalidArgument("filters expect only one value");
     if (values.length === 0) continue;

@@ -3,6 +3,7 @@ import type { HostConfig, Ulimit } from "../../api/container-config.ts";
 import type { ProgressMessage } from "../../api/system.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import type { BuildRequest } from "../../builder/build-request.ts";
+import { recordFilters } from "../../builder/cache/record-filter.ts";
 import type { Backends, BuildBackend } from "../backends.ts";
 import type { HttpResponse } from "../http/message.ts";
 import type { Query } from "../query.ts";
@@ -12,7 +13,7 @@ import { buildWithBuildkit } from "./build-buildkit.ts";
 import { decodeLogins } from "./registries.ts";
 
 /** As in dockerd: `unused-for` is the older name of `until`. */
-const pruneFilters = ["description", "id", "inuse", "parent", "private", "shared", "type", "unused-for", "until"];
+const pruneFilters = [...recordFilters, "unused-for", "until"];
 
 export function buildRoutes(backends: Pick<Backends, "builder" | "buildkit">): Route[] {
   const running = new Map<string, AbortController>();

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { Database } from "../../metadata/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { BuilderImages } from "../parts.ts";
+import { cacheItems } from "./items.ts";
 import { KeptDirectories } from "./kept-directories.ts";
-import { cacheRecords } from "./records.ts";
 import { StepCache } from "./step-cache.ts";
 
 const id = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
@@ -26,7 +26,8 @@ test("records tell what a step added, whose it is and how often it was used", ()
   cache.record(id("8"), id("b"), "RUN named");
   cache.record(id("9"), id("c"), "RUN forgotten");
   cache.find(id("8"));
-  const records = cacheRecords({ steps: cache, directories, images }).sort((x, y) => (x.ID < y.ID ? -1 : 1));
+  const items = cacheItems({ steps: cache, directories, images });
+  const records = items.map(({ record }) => record).sort((x, y) => (x.ID < y.ID ? -1 : 1));
   expect(records.map(({ Description, Size, Shared, UsageCount }) => [Description, Size, Shared, UsageCount])).toEqual([
     ["ADD", 10, true, 0],
     ["RUN named", 5, true, 1],
