@@ -12,7 +12,7 @@ import { parseGoBool } from "../values/go-values.ts";
 import { buildByBuildkit } from "./buildkit-build.ts";
 import { checkDockerfile } from "./check.ts";
 import { type ClassicBuild, classicBuild, pairs } from "./classic-build.ts";
-import { readDockerfile } from "./classic-context.ts";
+import { readDockerfile } from "./source.ts";
 
 const classicOnly = [
   "cpu-period",

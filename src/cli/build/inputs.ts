@@ -5,7 +5,7 @@ import type { Bytes } from "../../base/streams.ts";
 import { splitOnce } from "../../base/text.ts";
 import { CliError } from "../command.ts";
 import { splitCsv } from "../flag-kinds.ts";
-import { isRemote, readDockerfile, standardInput } from "./classic-context.ts";
+import { contextDirectory, isRemote, readDockerfile, refuseTwiceStandardInput, standardInput } from "./source.ts";
 
 /** Local source of the build → directory; `dockerfile` may be a file's text alone. */
 export interface BuildInputs {
@@ -24,9 +24,7 @@ export async function buildInputs(
   given: { file: string; contexts: readonly string[]; stdin: () => Bytes },
 ): Promise<BuildInputs> {
   const inputs: BuildInputs = { directories: new Map(), dockerfileText: undefined, upload: undefined, options: {} };
-  if (source === "-" && given.file === "-") {
-    throw new CliError("invalid argument: can't use stdin for both build context and dockerfile");
-  }
+  refuseTwiceStandardInput(source, given.file);
   if (isRemote(source)) remote(source, given.file, inputs);
   else if (source === "-") await fromStandardInput(given.stdin(), given.file, inputs);
   else local(source, given.file, inputs);
@@ -59,10 +57,7 @@ async function fromStandardInput(stdin: Bytes, file: string, inputs: BuildInputs
 }
 
 function local(source: string, file: string, { directories, options }: BuildInputs): void {
-  const directory = resolve(source);
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new CliError(`unable to prepare context: path ${JSON.stringify(source)} not found`);
-  }
+  const directory = contextDirectory(source);
   directories.set("context", directory);
   if (file === "-") return;
   const path = file === "" ? join(directory, "Dockerfile") : resolve(file);
