@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { thermalThrottles } from "./host-facts.ts";
 
 test("the processors that tell how hot they were, by number", () => {
-  const devices = mkdtempSync(join(tmpdir(), "host-facts-"));
+  const devices = mkdtempSync(join(tmpdir(), "gantry-host-facts-"));
   try {
     for (const cpu of ["cpu10", "cpu2", "cpu0", "cpufreq"])
       mkdirSync(join(devices, cpu, "thermal_throttle"), { recursive: true });

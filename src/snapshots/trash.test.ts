@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Logger } from "../base/log.ts";
 import { Trash } from "./trash.ts";
 
-const root = mkdtempSync(join(tmpdir(), "trash-"));
+const root = mkdtempSync(join(tmpdir(), "gantry-trash-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 function tree(name: string): string {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Database } from "../../metadata/database.ts";
 import { KeptDirectories } from "./kept-directories.ts";
 
-const root = mkdtempSync(join(tmpdir(), "kept-"));
+const root = mkdtempSync(join(tmpdir(), "gantry-kept-"));
 afterAll(() => rmSync(root, { recursive: true }));
 const cache = { type: "exec.cachemount", description: "x" } as const;
 

@@ -21,7 +21,7 @@ interface SentFile {
   time?: number;
 }
 
-const work = mkdtempSync(join(tmpdir(), "file-sync-"));
+const work = mkdtempSync(join(tmpdir(), "gantry-file-sync-"));
 const open: Disposable[] = [];
 afterAll(() => rmSync(work, { recursive: true }));
 afterEach(() => {
@@ -108,7 +108,7 @@ test("without a true list everything comes again: an earlier transfer was cut", 
 });
 
 test("a directory that becomes a link takes its files along, and nothing behind the link", async () => {
-  const outside = mkdtempSync(join(tmpdir(), "file-sync-outside-"));
+  const outside = mkdtempSync(join(tmpdir(), "gantry-file-sync-outside-"));
   open.push({ [Symbol.dispose]: () => rmSync(outside, { recursive: true }) });
   await Bun.write(join(outside, "kept"), "x");
   let files: SentFile[] = [

@@ -64,17 +64,19 @@ export async function buildByBuildkit(context: CliContext, build: BuildkitBuild)
   const kind = build.quiet ? "quiet" : build.progress || context.env["BUILDKIT_PROGRESS"] || "auto";
   const { stderr, client } = context;
   const display = openDisplay(kind, { write: (text) => stderr.write(text), size: () => stderr.size() });
+  let response: Record<string, string>;
   try {
     const session = crypto.randomUUID();
     using _session = await openSession(client, { id: session, sharedKey: sharedKey(inputs), methods });
     const control = await openControl(client);
-    const response = await solve(control, { ref: crypto.randomUUID(), session, build, inputs, outputs }, display);
-    finish(context, build, display, response);
-    return 0;
+    response = await solve(control, { ref: crypto.randomUUID(), session, build, inputs, outputs }, display);
   } catch (error) {
-    display.close();
     throw error instanceof GrpcError ? failure(error, display) : error;
+  } finally {
+    display.close();
   }
+  finish(context, build, display, response);
+  return 0;
 }
 
 /** Says which builds send the same directories, so that only what has changed is sent. */
@@ -170,7 +172,6 @@ function finish(
   display: BuildDisplay,
   response: Record<string, string>,
 ): void {
-  display.close();
   const id = response["containerimage.config.digest"] ?? "";
   if (quiet && id !== "") stdout.print(id);
   if (iidfile !== "") writeFileSync(iidfile, id);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooser, followPaths } from "./chooser.ts";
 
-const root = mkdtempSync(join(tmpdir(), "chooser-"));
+const root = mkdtempSync(join(tmpdir(), "gantry-chooser-"));
 afterAll(() => rmSync(root, { recursive: true }));
 for (const directory of ["a/b", "real/deep", "ü"]) mkdirSync(join(root, directory), { recursive: true });
 for (const file of ["a/b/one", "a/b/two", "a/b.txt", "real/deep/file", "target", "ü/x"])

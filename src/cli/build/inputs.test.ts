@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { buildInputs, parseAgents, parseSecrets } from "./inputs.ts";
 import { parseOutputs } from "./outputs.ts";
 
-const root = mkdtempSync(join(tmpdir(), "inputs-"));
+const root = mkdtempSync(join(tmpdir(), "gantry-inputs-"));
 afterAll(() => rmSync(root, { recursive: true }));
 writeFileSync(join(root, "Dockerfile"), "FROM scratch");
 writeFileSync(join(root, "secret"), "hidden");

@@ -21,7 +21,7 @@ import type { CliContext } from "../context.ts";
 import type { BuildOutput } from "./outputs.ts";
 import { clientMethods, type Served } from "./services.ts";
 
-const root = mkdtempSync(join(tmpdir(), "services-"));
+const root = mkdtempSync(join(tmpdir(), "gantry-services-"));
 const open: (() => void)[] = [];
 afterAll(() => rmSync(root, { recursive: true }));
 afterEach(() => {
@@ -143,7 +143,7 @@ test("an SSH agent's dialogue, to its end", async () => {
 });
 
 test("results: a directory that keeps what is there, and nothing outside of it", async () => {
-  const from = mkdtempSync(join(tmpdir(), "services-from-"));
+  const from = mkdtempSync(join(tmpdir(), "gantry-services-from-"));
   open.push(() => rmSync(from, { recursive: true }));
   mkdirSync(join(from, "d"));
   writeFileSync(join(from, "d/new"), "new");

@@ -1,4 +1,5 @@
 /** Images without a name here: caches of builds, looked at elsewhere layer by layer, and pushed from where no listing shows them. */
+import { notFound } from "../../../base/errors.ts";
 import { shortId } from "../../../base/ids.ts";
 import type { Digest } from "../../../oci/digest.ts";
 import { parseImageConfig } from "../../../oci/image-config.ts";
@@ -41,7 +42,7 @@ export async function openRemoteImage(
           await Promise.all(
             missing.map((diffId) => {
               const blob = manifest.layers[diffIds.indexOf(diffId)];
-              if (!blob) throw new Error(`the image ${familiarName(reference)} has no layer ${diffId}`);
+              if (!blob) throw notFound(`the image ${familiarName(reference)} has no layer ${diffId}`);
               const tell = layerProgress(() => {}, shortId(blob.digest));
               return context.downloads.fetch({ repository, ...blob, diffId }, tell, signal);
             }),
