@@ -85,6 +85,14 @@ test("a failure on the way, a volume in use, a name that cannot be: all is as it
   expect(store.list().map(({ name }) => name)).toEqual(["data"]);
 });
 
+test("the data of a volume that lies elsewhere is not replaced, and nobody looks for it here", async () => {
+  store.addForeign({ name: "foreign", driver: "plugin", labels: null, createdAt: "" });
+  store.create({ name: "mounted", options: { type: "tmpfs", device: "tmpfs" } });
+  for (const name of ["foreign", "mounted"]) {
+    await expect(place(name, "one")).rejects.toThrow(`the data of volume ${name} is not in the engine's own directory`);
+  }
+});
+
 test("start-up finishes a volume that had its record but not yet its name, and clears what had none", async () => {
   await place("named", "one");
   const staged = store.stage();

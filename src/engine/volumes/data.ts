@@ -51,11 +51,8 @@ export class VolumeData {
    * the last moment the volume is as it was.
    */
   async place(name: string, options: PlaceOptions, fill: (directory: string) => Promise<void>): Promise<VolumeRecord> {
-    this.check(name, options);
-    const existing = await this.volumes.find(name);
-    if (existing !== undefined && !isPlain(existing)) {
-      throw conflict(`the data of volume ${name} is not in the engine's own directory and cannot be replaced at once`);
-    }
+    const existing = this.check(name, options) ?? (await this.volumes.find(name));
+    if (existing !== undefined) requirePlain(existing);
     await using staging = this.volumes.store.stage();
     await fill(staging.path);
     await syncFileSystem(staging.path);
@@ -70,7 +67,10 @@ export class VolumeData {
     if (existing === undefined) {
       checkRequest(name, { name });
       checkRecordSize(name, { labels });
-    } else if (!replace && readdirSync(store.dataPath(name)).length > 0) {
+      return undefined;
+    }
+    requirePlain(existing);
+    if (!replace && readdirSync(store.dataPath(name)).length > 0) {
       throw conflict(`volume ${name} holds data already: it is only overwritten if you ask for that (replace)`);
     }
     return existing;
@@ -83,4 +83,11 @@ export class VolumeData {
     volumes.store.replaceData(name, staging);
     return existing;
   }
+}
+
+function requirePlain(record: VolumeRecord): void {
+  if (isPlain(record)) return;
+  throw conflict(
+    `the data of volume ${record.name} is not in the engine's own directory and cannot be replaced at once`,
+  );
 }
