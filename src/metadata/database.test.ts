@@ -17,6 +17,8 @@ test("a transaction that throws leaves nothing", () => {
 
 test("content survives reopening, and a newer schema is refused", () => {
   const directory = mkdtempSync(join(tmpdir(), "gantry-metadata-"));
+  using cleanup = new DisposableStack();
+  cleanup.defer(() => rmSync(directory, { recursive: true }));
   const path = join(directory, "sub", "metadata.db");
   {
     using database = new Database(path);
@@ -28,7 +30,6 @@ test("content survives reopening, and a newer schema is refused", () => {
     database.run("PRAGMA user_version = 999");
   }
   expect(() => new Database(path)).toThrow(/newer/);
-  rmSync(directory, { recursive: true });
 });
 
 test("a second row with the same unique key is told apart from other failures", () => {

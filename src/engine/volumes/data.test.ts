@@ -1,43 +1,26 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { conflict } from "../../base/errors.ts";
-import { Database } from "../../metadata/database.ts";
+import type { Database } from "../../metadata/database.ts";
 import { VolumeData } from "./data.ts";
-import { noDrivers } from "./drivers/testing.ts";
+import { ScratchVolumes } from "./scratch-volumes.ts";
 import { SnapshotStore } from "./snapshots/snapshot-store.ts";
 import { VolumeSnapshots } from "./snapshots/snapshots.ts";
-import { VolumeStore } from "./volume-store.ts";
-import { Volumes } from "./volumes.ts";
+import type { VolumeStore } from "./volume-store.ts";
 
-let directory: string;
+let scratch: ScratchVolumes;
 let database: Database;
 let store: VolumeStore;
 let data: VolumeData;
 let busy: string[];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "gantry-copies-"));
-  database = new Database(":memory:");
-  store = new VolumeStore(database, join(directory, "volumes"));
-  const volumes = new Volumes({
-    store,
-    usage: { usingVolume: () => [] },
-    drivers: noDrivers,
-    publish: () => undefined,
-  });
+  scratch = new ScratchVolumes();
+  ({ database } = scratch);
+  ({ store } = scratch.volumes);
   busy = [];
-  data = new VolumeData(volumes, {
+  data = new VolumeData(scratch.volumes, {
     whileStill: (_volume, work) => work(),
     whileIdle: async (volume, work) => {
       if (busy.includes(volume)) throw conflict("in use");
@@ -46,10 +29,7 @@ beforeEach(() => {
   });
 });
 
-afterEach(() => {
-  database.close();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => scratch[Symbol.dispose]());
 
 const fill = (text: string) => async (path: string) => writeFileSync(join(path, "f"), text);
 const read = (name: string) => readFileSync(join(store.dataPath(name), "f"), "utf8");
@@ -112,7 +92,7 @@ test("start-up finishes a volume that had its record but not yet its name, and c
 });
 
 test("of snapshots, start-up clears what has no record", async () => {
-  const snapshots = new SnapshotStore(database, join(directory, "snapshots"));
+  const snapshots = new SnapshotStore(database, join(scratch.directory, "snapshots"));
   const { signal } = new AbortController();
   await place("data", "one");
   const all = new VolumeSnapshots(snapshots, data);
@@ -122,7 +102,7 @@ test("of snapshots, start-up clears what has no record", async () => {
   database.run("DELETE FROM volume_snapshots WHERE name = 'gone'");
   await snapshots.recover();
   expect(existsSync(half.path)).toBe(false);
-  expect(readdirSync(join(directory, "snapshots"))).toEqual([snapshots.get("whole").id]);
+  expect(readdirSync(join(scratch.directory, "snapshots"))).toEqual([snapshots.get("whole").id]);
   await expect(all.create("data", { Name: "whole" }, signal)).rejects.toThrow("a snapshot whole exists already");
   await all.restore("whole", "other", { replace: false }, signal);
   expect(read("other")).toBe("one");

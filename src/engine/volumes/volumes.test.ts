@@ -1,36 +1,21 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorKind } from "../../base/errors.ts";
-import { Database } from "../../metadata/database.ts";
-import { noDrivers } from "./drivers/testing.ts";
-import { VolumeStore } from "./volume-store.ts";
-import { type VolumeEvent, Volumes } from "./volumes.ts";
+import { ScratchVolumes } from "./scratch-volumes.ts";
+import type { VolumeEvent, Volumes } from "./volumes.ts";
 
-let directory: string;
-let database: Database;
+let scratch: ScratchVolumes;
 let volumes: Volumes;
 let events: VolumeEvent[];
-const users = new Map<string, string[]>();
+let users: Map<string, string[]>;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "gantry-volumes-"));
-  database = new Database(":memory:");
-  events = [];
-  users.clear();
-  volumes = new Volumes({
-    store: new VolumeStore(database, join(directory, "volumes")),
-    usage: { usingVolume: (name) => users.get(name) ?? [] },
-    drivers: noDrivers,
-    publish: (event) => events.push(event),
-  });
+  scratch = new ScratchVolumes();
+  ({ volumes, events, users } = scratch);
 });
 
-afterEach(() => {
-  database.close();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => scratch[Symbol.dispose]());
 
 const message = async (work: Promise<unknown>) => {
   try {
@@ -47,7 +32,7 @@ test("a volume is made once, shown as dockerd shows it, and removed with its dat
     CreatedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     Driver: "local",
     Labels: { a: "b" },
-    Mountpoint: join(directory, "volumes/data/_data"),
+    Mountpoint: join(scratch.dataRoot, "volumes/data/_data"),
     Name: "data",
     Options: null,
     Scope: "local",
@@ -55,7 +40,7 @@ test("a volume is made once, shown as dockerd shows it, and removed with its dat
   writeFileSync(join(made.Mountpoint, "file"), "x");
   expect(await volumes.create({ Name: "data", Labels: { a: "z" } })).toEqual(made);
   await volumes.remove("data", { force: false });
-  expect(readdirSync(join(directory, "volumes"))).toEqual([]);
+  expect(readdirSync(join(scratch.dataRoot, "volumes"))).toEqual([]);
   expect(events.map(({ action, id }) => `${action} ${id}`)).toEqual(["create data", "destroy data"]);
 });
 
@@ -138,7 +123,7 @@ test("prune takes anonymous volumes that nobody uses, with all every such volume
 });
 
 test("what a crash left is put right: half removed goes, half made goes, foreign data stays", async () => {
-  const root = join(directory, "volumes");
+  const root = join(scratch.dataRoot, "volumes");
   await volumes.create({ Name: "kept" });
   rmSync(join(root, "kept"), { recursive: true });
   mkdirSync(join(root, ".removed-1/_data/deep"), { recursive: true });

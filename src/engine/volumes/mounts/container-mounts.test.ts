@@ -4,45 +4,36 @@ import {
   chownSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HostConfig } from "../../../api/container-config.ts";
 import { readMountInfo } from "../../../linux/mounts/mount.ts";
-import { Database } from "../../../metadata/database.ts";
-import { noDrivers } from "../drivers/testing.ts";
-import { VolumeStore } from "../volume-store.ts";
-import { type VolumeEvent, Volumes } from "../volumes.ts";
+import { ScratchVolumes } from "../scratch-volumes.ts";
+import type { VolumeEvent } from "../volumes.ts";
 import { ContainerMounts } from "./container-mounts.ts";
 
+let scratch: ScratchVolumes;
 let directory: string;
-let database: Database;
 let mounts: ContainerMounts;
 let rootfs: string;
-const users = new Map<string, string[]>();
-const events: VolumeEvent[] = [];
+let users: Map<string, string[]>;
+let events: VolumeEvent[];
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "gantry-mounts-"));
+  scratch = new ScratchVolumes();
+  const { volumes, usage, dataRoot } = scratch;
+  ({ directory, users, events } = scratch);
   rootfs = join(directory, "rootfs");
   mkdirSync(rootfs);
-  database = new Database(":memory:");
-  users.clear();
-  events.length = 0;
-  const usage = { usingVolume: (name: string) => users.get(name) ?? [] };
-  const store = new VolumeStore(database, join(directory, "data/volumes"));
-  const volumes = new Volumes({ store, usage, drivers: noDrivers, publish: (event) => events.push(event) });
   mounts = new ContainerMounts({
     volumes,
     usage,
-    dataRoot: join(directory, "data"),
+    dataRoot,
     pinRoot: join(directory, "pins"),
     snapshots: {
       mount: (key) => join(directory, key),
@@ -54,10 +45,7 @@ beforeEach(() => {
   });
 });
 
-afterEach(() => {
-  database.close();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => scratch[Symbol.dispose]());
 
 const plan = (hostConfig: HostConfig, volumes: Record<string, object> = {}) =>
   mounts.plan({

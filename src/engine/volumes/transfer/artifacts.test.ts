@@ -1,17 +1,14 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Database } from "../../../metadata/database.ts";
 import type { Digest } from "../../../oci/digest.ts";
 import { digestOf } from "../../../oci/digest.ts";
 import type { Repository } from "../../../remote/repository.ts";
 import { VolumeData } from "../data.ts";
-import { noDrivers } from "../drivers/testing.ts";
+import { ScratchVolumes } from "../scratch-volumes.ts";
 import { SnapshotStore } from "../snapshots/snapshot-store.ts";
 import { VolumeSnapshots } from "../snapshots/snapshots.ts";
-import { VolumeStore } from "../volume-store.ts";
-import { Volumes } from "../volumes.ts";
+import type { VolumeStore } from "../volume-store.ts";
 import { VolumeArchives } from "./archives.ts";
 import { VolumeArtifacts } from "./artifacts.ts";
 
@@ -44,22 +41,15 @@ class MemoryRepository {
   }
 }
 
-let directory: string;
-let database: Database;
+let scratch: ScratchVolumes;
 let store: VolumeStore;
 let repository: MemoryRepository;
 let artifacts: VolumeArtifacts;
 
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "gantry-artifacts-"));
-  database = new Database(":memory:");
-  store = new VolumeStore(database, join(directory, "volumes"));
-  const volumes = new Volumes({
-    store,
-    usage: { usingVolume: () => [] },
-    drivers: noDrivers,
-    publish: () => undefined,
-  });
+  scratch = new ScratchVolumes();
+  const { volumes, database, directory } = scratch;
+  ({ store } = volumes);
   const data = new VolumeData(volumes, { whileStill: (_, work) => work(), whileIdle: (_, work) => work() });
   const snapshots = new VolumeSnapshots(new SnapshotStore(database, join(directory, "snapshots")), data);
   repository = new MemoryRepository();
@@ -68,10 +58,7 @@ beforeEach(() => {
   });
 });
 
-afterEach(() => {
-  database.close();
-  rmSync(directory, { recursive: true });
-});
+afterEach(() => scratch[Symbol.dispose]());
 
 const options = () => ({ credentials: {}, progress: () => undefined, signal: new AbortController().signal });
 
