@@ -100,11 +100,11 @@ export class VolumeBackups {
     const record = store.get(name);
     const destination = this.destination(record);
     const at = new Date();
-    const backup = this.nextName(record, at);
-    await destination.tidy(record);
+    const backup = nextName(destination, record, at);
     // Of a run that was cut in this very second only the name is here: it must not count twice.
     const before = record.backups.filter((other) => other !== backup);
     try {
+      await destination.tidy(record);
       store.update(name, { backups: [...before, backup] });
       await destination.make(record, backup, this.closing.signal);
     } catch (error) {
@@ -114,15 +114,6 @@ export class VolumeBackups {
     }
     store.update(name, { lastRun: at.getTime(), lastError: "" });
     await this.prune(name);
-  }
-
-  /** Names have seconds: a run in the second of another one takes the next that is free. */
-  private nextName(record: BackupRecord, at: Date): string {
-    const destination = this.destination(record);
-    for (let seconds = 0; ; seconds++) {
-      const name = destination.next(record, new Date(at.getTime() + seconds * 1000));
-      if (!destination.exists(name)) return name;
-    }
   }
 
   private async prune(name: string): Promise<void> {
@@ -150,15 +141,18 @@ export class VolumeBackups {
   }
 
   private async runOnTime(name: string): Promise<void> {
+    const began = Date.now();
     await this.run(name).catch((error: unknown) => {
       this.deps.log.error("a scheduled volume backup failed", { backup: name, error: errorMessage(error) });
     });
-    this.reschedule(name);
+    this.reschedule(name, began);
   }
 
-  private reschedule(name: string): void {
+  /** One that could not even be recorded, on a full disk, has been tried all the same: the next is due after it. */
+  private reschedule(name: string, tried = 0): void {
     const record = this.deps.store.find(name);
-    if (record !== undefined && !this.closing.signal.aborted) this.schedule(record);
+    if (record === undefined || this.closing.signal.aborted) return;
+    this.schedule({ ...record, lastRun: Math.max(record.lastRun, tried) });
   }
 
   private destination({ directory }: BackupRecord): Destination {
@@ -186,4 +180,12 @@ export class VolumeBackups {
 
 function dueAt({ schedule, lastRun, createdAt }: BackupRecord): number {
   return nextRun(schedule, lastRun || createdAt);
+}
+
+/** Names have seconds: a run in the second of another one takes the next that is free. */
+function nextName(destination: Destination, record: BackupRecord, at: Date): string {
+  for (let seconds = 0; ; seconds++) {
+    const name = destination.next(record, new Date(at.getTime() + seconds * 1000));
+    if (!destination.exists(name)) return name;
+  }
 }
