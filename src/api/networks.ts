@@ -24,6 +24,25 @@ export interface EndpointSettings {
   DNSNames?: string[] | null;
 }
 
+/** One of which nothing is known, with all its fields, in the order in which Docker writes them. */
+export const emptyEndpoint: EndpointSettings = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  MacAddress: "",
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: "",
+  EndpointID: "",
+  Gateway: "",
+  IPAddress: "",
+  IPPrefixLen: 0,
+  IPv6Gateway: "",
+  GlobalIPv6Address: "",
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: null,
+};
+
 export interface NetworkingConfig {
   EndpointsConfig?: Record<string, EndpointSettings | null> | null;
 }

@@ -1,5 +1,5 @@
 /** `--network` with its older companions (`--network-alias`, `--ip`, `--link` …) → the endpoints of a create request. */
-import type { EndpointSettings } from "../../../api/networks.ts";
+import { type EndpointSettings, emptyEndpoint } from "../../../api/networks.ts";
 import { goQuote } from "../../../base/go-quote.ts";
 import { emptyAttachment, type NetworkAttachment } from "./network-kind.ts";
 
@@ -31,7 +31,7 @@ export function parseEndpoints(flags: EndpointFlags): Record<string, EndpointSet
   const endpoints: Record<string, EndpointSettings> = {};
   const firstEndpoint = toEndpoint(withFlags(first, flags));
   // A single plain network is left to the daemon, which old ones expect.
-  if (others.length > 0 || JSON.stringify(firstEndpoint) !== JSON.stringify(plainEndpoint)) {
+  if (others.length > 0 || JSON.stringify(firstEndpoint) !== JSON.stringify(emptyEndpoint)) {
     endpoints[first.target] = firstEndpoint;
   }
   for (const attachment of others) {
@@ -73,24 +73,6 @@ function withFlags(attachment: NetworkAttachment, flags: EndpointFlags): Network
   };
 }
 
-const plainEndpoint: EndpointSettings = {
-  IPAMConfig: null,
-  Links: null,
-  Aliases: null,
-  MacAddress: "",
-  DriverOpts: null,
-  GwPriority: 0,
-  NetworkID: "",
-  EndpointID: "",
-  Gateway: "",
-  IPAddress: "",
-  IPPrefixLen: 0,
-  IPv6Gateway: "",
-  GlobalIPv6Address: "",
-  GlobalIPv6PrefixLen: 0,
-  DNSNames: null,
-};
-
 function toEndpoint(attachment: NetworkAttachment): EndpointSettings {
   const { target, aliases, links, driverOpts, ip, ip6, linkLocalIps, macAddress, gwPriority } = attachment;
   if (target.trim() === "") throw new Error("no name set for network");
@@ -101,7 +83,7 @@ function toEndpoint(attachment: NetworkAttachment): EndpointSettings {
   if (macAddress !== "" && !isMacAddress(macAddress)) throw new Error(`${macAddress} is not a valid mac address`);
   const hasIpam = ip !== "" || ip6 !== "" || linkLocalIps.length > 0;
   return {
-    ...plainEndpoint,
+    ...emptyEndpoint,
     IPAMConfig: hasIpam
       ? {
           ...(ip === "" ? {} : { IPv4Address: ip }),

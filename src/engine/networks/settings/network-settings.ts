@@ -1,7 +1,7 @@
 /** `NetworkSettings` as `docker inspect` shows it, from an endpoint or from a container that has none. Pure. */
 import type { PortMap } from "../../../api/container-config.ts";
 import type { NetworkSettings } from "../../../api/containers.ts";
-import type { EndpointSettings } from "../../../api/networks.ts";
+import { type EndpointSettings, emptyEndpoint } from "../../../api/networks.ts";
 import type { EndpointRecord } from "../network-store.ts";
 
 /** No network at all: a container that joined another's, or has not been started. */
@@ -31,6 +31,7 @@ export function emptySettings(networks: Record<string, EndpointSettings> = {}): 
 /** An entry of `Networks` without addresses: `networkId` is empty until the first start. */
 export function idleEndpoint(user: EndpointSettings, networkId: string): EndpointSettings {
   return {
+    ...emptyEndpoint,
     IPAMConfig: user.IPAMConfig ?? null,
     Links: user.Links ?? null,
     Aliases: user.Aliases ?? null,
@@ -38,14 +39,6 @@ export function idleEndpoint(user: EndpointSettings, networkId: string): Endpoin
     DriverOpts: user.DriverOpts ?? null,
     GwPriority: user.GwPriority ?? 0,
     NetworkID: networkId,
-    EndpointID: "",
-    Gateway: "",
-    IPAddress: "",
-    IPPrefixLen: 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
   };
 }
 
@@ -62,17 +55,7 @@ export function runningSettings(endpoints: readonly EndpointRecord[]): NetworkSe
   // The old top-level fields speak of the default bridge only.
   const endpoint = endpoints.find(({ networkName }) => networkName === "bridge");
   if (!endpoint) return settings;
-  return {
-    ...settings,
-    EndpointID: endpoint.endpointId,
-    Gateway: endpoint.gateway,
-    IPAddress: endpoint.ip,
-    IPPrefixLen: endpoint.prefix,
-    GlobalIPv6Address: endpoint.ip6 ?? "",
-    GlobalIPv6PrefixLen: endpoint.prefix6 ?? 0,
-    IPv6Gateway: endpoint.gateway6 ?? "",
-    MacAddress: endpoint.mac,
-  };
+  return { ...settings, ...placeOf(endpoint) };
 }
 
 /** Versions 4 and 6 may lead to different endpoints. */
@@ -87,12 +70,21 @@ function joinPorts(endpoints: readonly EndpointRecord[]): PortMap {
 
 function runningEndpoint(endpoint: EndpointRecord): EndpointSettings {
   return {
-    ...idleEndpoint({}, endpoint.networkId),
+    ...emptyEndpoint,
+    NetworkID: endpoint.networkId,
     IPAMConfig: endpoint.ipamConfig,
     Links: endpoint.links,
     Aliases: endpoint.aliases,
     DriverOpts: endpoint.driverOpts,
-    MacAddress: endpoint.mac,
+    ...placeOf(endpoint),
+    GwPriority: endpoint.gwPriority ?? 0,
+    DNSNames: endpoint.dnsNames ?? null,
+  };
+}
+
+/** Where an endpoint is: the fields that a container's settings share with those of its networks. */
+function placeOf(endpoint: EndpointRecord) {
+  return {
     EndpointID: endpoint.endpointId,
     Gateway: endpoint.gateway,
     IPAddress: endpoint.ip,
@@ -100,7 +92,6 @@ function runningEndpoint(endpoint: EndpointRecord): EndpointSettings {
     GlobalIPv6Address: endpoint.ip6 ?? "",
     GlobalIPv6PrefixLen: endpoint.prefix6 ?? 0,
     IPv6Gateway: endpoint.gateway6 ?? "",
-    GwPriority: endpoint.gwPriority ?? 0,
-    DNSNames: endpoint.dnsNames ?? null,
+    MacAddress: endpoint.mac,
   };
 }
