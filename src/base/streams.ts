@@ -1,6 +1,11 @@
 /** Small helpers over byte streams. A stream here is any AsyncIterable of chunks: Node Readables and web ReadableStreams both are. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
+/** A stream of bytes that are here already; one chunk, or none. */
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
 export async function collect(source: Bytes, limit = Number.POSITIVE_INFINITY): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,26 +1,7 @@
 /** Authorization plugins: each is asked before a request is served and before its answer is sent; the first that refuses decides. */
+import type { AuthorizationRequest, AuthorizationResponse } from "../api/authorization.ts";
 import { errorMessage, forbidden, internal } from "../base/errors.ts";
 import type { Plugins } from "./plugins.ts";
-
-/** The protocol's own fields. https://docs.docker.com/engine/extend/plugins_authorization/#api-schema-and-implementation */
-export interface AuthorizationRequest {
-  User?: string;
-  UserAuthNMethod?: string;
-  RequestMethod: string;
-  RequestUri: string;
-  /** Base64. */
-  RequestBody?: string;
-  RequestHeaders: Record<string, string>;
-  /** PEM. */
-  RequestPeerCertificates?: string[];
-}
-
-export interface AuthorizationResponse extends AuthorizationRequest {
-  ResponseStatusCode: number;
-  /** Base64. */
-  ResponseBody?: string;
-  ResponseHeaders: Record<string, string>;
-}
 
 export class Authorization {
   readonly names: readonly string[];

@@ -2,36 +2,21 @@
  * Puts authorization plugins around the API. They see a request with its JSON body before it is served, and the answer before its head
  * is sent; bodies that are streams are none of theirs, as in dockerd.
  */
+import type { AuthorizationRequest, AuthorizationResponse } from "../api/authorization.ts";
 import { errorMessage, invalidArgument } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
-import { collect } from "../base/streams.ts";
+import { collect, once } from "../base/streams.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "./http/message.ts";
 import { errorResponse } from "./http-error.ts";
 
 /** Largest body of a request that is read. All of it is shown: what a plugin does not see, it cannot refuse. */
 const maxBody = 16 << 20;
 
-interface SeenRequest {
-  User?: string;
-  UserAuthNMethod?: string;
-  RequestMethod: string;
-  RequestUri: string;
-  RequestBody?: string;
-  RequestHeaders: Record<string, string>;
-  RequestPeerCertificates?: string[];
-}
-
 /** Methods reject with the error to answer. */
 export interface Authorizer {
   readonly names: readonly string[];
-  authorizeRequest(request: SeenRequest): Promise<void>;
-  authorizeResponse(
-    response: SeenRequest & {
-      ResponseStatusCode: number;
-      ResponseBody?: string;
-      ResponseHeaders: Record<string, string>;
-    },
-  ): Promise<void>;
+  authorizeRequest(request: AuthorizationRequest): Promise<void>;
+  authorizeResponse(response: AuthorizationResponse): Promise<void>;
 }
 
 export function authorized(authorizer: Authorizer, handler: HttpHandler, log: Pick<Logger, "error">): HttpHandler {
@@ -56,10 +41,10 @@ export function authorized(authorizer: Authorizer, handler: HttpHandler, log: Pi
   };
 }
 
-async function look(request: HttpRequest): Promise<{ seen: SeenRequest; whole: HttpRequest }> {
+async function look(request: HttpRequest): Promise<{ seen: AuthorizationRequest; whole: HttpRequest }> {
   const { method, headers, path } = request;
   const peer = request.peer?.();
-  const seen: SeenRequest = {
+  const seen: AuthorizationRequest = {
     ...(peer ? { User: peer.name, UserAuthNMethod: "TLS", RequestPeerCertificates: peer.certificates } : {}),
     RequestMethod: method,
     RequestUri: request.target ?? path,
@@ -103,8 +88,4 @@ function withoutSecrets(headers: readonly (readonly [string, string])[]): Record
 
 function canonical(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letters) => letters.toUpperCase());
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

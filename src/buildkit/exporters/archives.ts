@@ -1,5 +1,6 @@
 /** Results as archives that the client gets: the tree (`tar`), or the image (`oci`, `docker`). */
 import { notImplemented } from "../../base/errors.ts";
+import { once } from "../../base/streams.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { BuiltResult } from "../frontend/frontend.ts";
 import { datedConfig, epochOf } from "./dated.ts";
@@ -17,7 +18,7 @@ export async function exportTar(exporter: Exporter, result: BuiltResult, scope: 
       const sending = vertex.status("sending tarball");
       const archive =
         directory === undefined
-          ? one(emptyArchive)
+          ? once(emptyArchive)
           : await deps.exportTree(directory, signal, { always: epochOf(exporter, result) });
       await sendBytes(await scope.session(), index, archive, signal);
       sending.complete();
@@ -51,8 +52,4 @@ export async function exportArchive(
     }
     return { "containerimage.config.digest": id, "containerimage.digest": id };
   });
-}
-
-async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

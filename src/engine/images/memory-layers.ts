@@ -1,6 +1,6 @@
 /** A layer store in memory, for tests of what stands on layers: it keeps the archives and unpacks nothing. */
 import { invalidArgument, notFound } from "../../base/errors.ts";
-import { collect } from "../../base/streams.ts";
+import { collect, once } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
 import type { ArchiveSource, Layer, LayerStore, UnpackedLayer, UnpackOptions } from "../../snapshots/layer-store.ts";
 import { TarStream } from "./archive/tar-stream.ts";
@@ -40,10 +40,7 @@ export class MemoryLayers implements LayerStore {
   }
 
   openTar(diffId: string): AsyncGenerator<Uint8Array> {
-    const { tar } = this.entry(diffId);
-    return (async function* () {
-      yield tar;
-    })();
+    return once(this.entry(diffId).tar);
   }
 
   async tarTo(diffId: string, descriptor: number): Promise<void> {

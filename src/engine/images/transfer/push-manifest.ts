@@ -3,7 +3,7 @@
  * that manifest byte for byte; otherwise one that names what was sent instead, in the same dialect.
  */
 import { shortId } from "../../../base/ids.ts";
-import type { Bytes } from "../../../base/streams.ts";
+import { once } from "../../../base/streams.ts";
 import { digestOf } from "../../../oci/digest.ts";
 import { type Descriptor, type Manifest, mediaTypes } from "../../../oci/manifest.ts";
 import type { NamedBlob } from "../archive/archived-image.ts";
@@ -64,10 +64,6 @@ async function pushLayers(
     failed.abort();
     throw error;
   }
-}
-
-async function* once(bytes: Uint8Array): Bytes & AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
 }
 
 /** As Go's `json.MarshalIndent(manifest, "", "   ")`, so that dockerd would give the same digest. */

@@ -5,6 +5,7 @@
 import type { ProgressMessage } from "../../../api/system.ts";
 import type { Volume } from "../../../api/volumes.ts";
 import { errorKind, internal, invalidArgument, unavailable } from "../../../base/errors.ts";
+import { once } from "../../../base/streams.ts";
 import { algorithmOf, type Digest, Digester, digestOf } from "../../../oci/digest.ts";
 import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "../../../oci/manifest.ts";
 import { parseReference, type Reference, withDefaultTag } from "../../../oci/reference.ts";
@@ -149,10 +150,6 @@ async function send(
   signal: AbortSignal,
 ): Promise<void> {
   if (!(await repository.hasBlob(blob.digest, signal))) await repository.upload(blob, signal);
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 async function* counted(
