@@ -7,6 +7,7 @@ import type { Logger } from "../../base/log.ts";
 import { type Digest, digestOf, isDigest } from "../../oci/digest.ts";
 import { RegistryError as RemoteError } from "../../remote/registry-error.ts";
 import { isTransient, Repository } from "../../remote/repository.ts";
+import { openResuming, type RemoteBlob } from "../../remote/resuming.ts";
 import { RegistryError } from "../api/http-error.ts";
 import { readManifest } from "../api/parse-manifest.ts";
 import type { Uploads } from "../content/uploads.ts";
@@ -15,7 +16,6 @@ import type { ManifestIndex, StoredManifest } from "../metadata/manifest-index.t
 import type { Tag, TagIndex } from "../metadata/tag-index.ts";
 import type { MirrorOutcome } from "../metrics.ts";
 import { Fan } from "./fan.ts";
-import { openResuming, type RemoteBlob } from "./resuming.ts";
 import type { Mirror } from "./upstreams.ts";
 
 export interface PullThroughParts {

@@ -4,15 +4,16 @@
  */
 import type { ProgressMessage } from "../../../api/system.ts";
 import type { Volume } from "../../../api/volumes.ts";
-import { errorKind, internal, invalidArgument, unavailable } from "../../../base/errors.ts";
+import { internal, invalidArgument } from "../../../base/errors.ts";
 import { once } from "../../../base/streams.ts";
-import { algorithmOf, type Digest, Digester, digestOf } from "../../../oci/digest.ts";
+import { algorithmOf, Digester, digestOf } from "../../../oci/digest.ts";
 import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "../../../oci/manifest.ts";
 import { parseReference, type Reference, withDefaultTag } from "../../../oci/reference.ts";
 import type { Credentials } from "../../../remote/auth.ts";
 import type { Registries } from "../../../remote/registries.ts";
 import { RegistryError } from "../../../remote/registry-error.ts";
-import { isTransient, type Repository } from "../../../remote/repository.ts";
+import type { Repository } from "../../../remote/repository.ts";
+import { resumingBlob } from "../../../remote/resuming.ts";
 import type { PlaceOptions, VolumeData } from "../data.ts";
 import type { GzippedArchive, VolumeArchives } from "./archives.ts";
 
@@ -21,7 +22,6 @@ export const volumeArtifactType = "application/vnd.gantry.volume.v1";
 const emptyConfig = Buffer.from("{}");
 const emptyConfigType = "application/vnd.oci.empty.v1+json";
 const labelsAnnotation = "dev.gantry.volume.labels";
-const downloadAttempts = 5;
 
 export interface TransferOptions {
   credentials: Credentials;
@@ -203,41 +203,15 @@ class RemoteBlob {
     const digester = new Digester(algorithmOf(digest));
     const id = digest.slice(7, 19);
     let done = 0;
-    for (let failures = 0; done < size; ) {
-      const before = done;
-      try {
-        for await (const chunk of blobFrom(this.repository, digest, done, this.signal)) {
-          digester.update(chunk);
-          done += chunk.length;
-          this.progress({ status: "Downloading", id, progressDetail: { current: done, total: size } });
-          yield chunk;
-        }
-        if (done < size) throw unavailable("the registry ended the blob early");
-      } catch (error) {
-        failures = done > before ? 1 : failures + 1;
-        const retry = isTransient(error) || errorKind(error) === "unavailable";
-        if (this.signal.aborted || failures >= downloadAttempts || !retry) throw error;
-        await Bun.sleep(100 * 2 ** failures);
-      }
+    for await (const chunk of resumingBlob(this.repository, this.descriptor, this.signal)) {
+      digester.update(chunk);
+      done += chunk.length;
+      this.progress({ status: "Downloading", id, progressDetail: { current: done, total: size } });
+      yield chunk;
     }
     if (done !== size || digester.digest() !== digest) {
       throw internal(`volume verification failed for digest ${digest}`);
     }
     this.progress({ status: "Download complete", id, progressDetail: {} });
-  }
-}
-
-async function* blobFrom(
-  repository: Pick<Repository, "openBlob">,
-  digest: Digest,
-  offset: number,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const { start, body } = await repository.openBlob(digest, offset, signal);
-  let skip = offset - start;
-  for await (const chunk of body) {
-    const rest = chunk.subarray(Math.min(skip, chunk.length));
-    skip -= chunk.length - rest.length;
-    if (rest.length > 0) yield rest;
   }
 }
