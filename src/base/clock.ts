@@ -20,6 +20,11 @@ export function toRfc3339Nano(nanos: bigint): string {
   return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
 }
 
+/** `20261124T181500Z`: for names that are to sort by time. */
+export function timeStamp(date: Date): string {
+  return `${date.toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
+}
+
 /** RFC 3339 with any fraction and offset → nanoseconds since 1970. Returns undefined for what is not a time. */
 export function fromRfc3339(text: string): bigint | undefined {
   const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text);

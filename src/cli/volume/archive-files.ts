@@ -1,6 +1,7 @@
 /** Names of volumes' archives in a directory: `<volume>-<time>.tar`, as `volume export` and scheduled backups write them. */
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { timeStamp } from "../../base/clock.ts";
 import { CliError } from "../command.ts";
 
 export function isDirectory(path: string): boolean {
@@ -8,7 +9,7 @@ export function isDirectory(path: string): boolean {
 }
 
 export function archiveName(volume: string, at: Date): string {
-  return `${volume}-${at.toISOString().slice(0, 19).replace(/[-:]/g, "")}Z.tar`;
+  return `${volume}-${timeStamp(at)}.tar`;
 }
 
 /** The newest archive of a volume in a directory. */

@@ -2,8 +2,9 @@
 import { existsSync, statSync } from "node:fs";
 import { copyFile, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { timeStamp } from "../../../base/clock.ts";
 import { errorMessage, internal, invalidArgument, isNotFound } from "../../../base/errors.ts";
-import { timeStamp, type VolumeSnapshots } from "../snapshots/snapshots.ts";
+import type { VolumeSnapshots } from "../snapshots/snapshots.ts";
 import type { VolumeArchives } from "../transfer/archives.ts";
 import type { BackupRecord } from "./backup-store.ts";
 

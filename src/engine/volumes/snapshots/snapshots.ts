@@ -1,8 +1,8 @@
 /** Snapshots of volumes: taken while the containers stand still, put back, cloned. Beyond Docker: docs/volumes.md. */
-
 import { labelsMatch } from "../../../api/filters.ts";
 import type { Filters } from "../../../api/system.ts";
 import type { Volume, VolumeSnapshot, VolumeSnapshotRequest } from "../../../api/volumes.ts";
+import { timeStamp } from "../../../base/clock.ts";
 import { conflict, invalidArgument } from "../../../base/errors.ts";
 import { KeyLocks } from "../../../base/key-locks.ts";
 import { copyTree } from "../copy-tree.ts";
@@ -121,11 +121,6 @@ function freeName(volume: string, taken: (name: string) => boolean): string {
   let name = base;
   for (let number = 2; taken(name); number++) name = `${base}-${number}`;
   return name;
-}
-
-/** `20261124T181500Z`: sorts by time, and is part of no path's syntax. */
-export function timeStamp(date: Date): string {
-  return `${date.toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
 }
 
 export function checkName(name: string): void {
