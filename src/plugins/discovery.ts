@@ -2,7 +2,7 @@
  * Where legacy plugins are found: sockets in one directory, addresses in files of two others, all Docker's own.
  * https://docs.docker.com/engine/extend/plugin_api/#plugin-discovery
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { errorCode, errorMessage, internal } from "../base/errors.ts";
 
@@ -54,27 +54,18 @@ function candidates(directory: string, name: string, ending: string): string[] {
 }
 
 function entries(directory: string, endings: string[]): string[] {
-  let files: { name: string; isDirectory(): boolean }[];
+  let names: string[];
   try {
-    files = readdirSync(directory, { withFileTypes: true });
+    names = readdirSync(directory);
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return [];
     throw error;
   }
-  return files.flatMap((file) => {
-    const ending = endings.find((one) => file.name.endsWith(one));
-    if (ending !== undefined) return [basename(file.name, ending)];
-    const inside = endings.some((one) => readdirIfThere(join(directory, file.name)).includes(`${file.name}${one}`));
-    return file.isDirectory() && inside ? [file.name] : [];
+  return names.flatMap((name) => {
+    const ending = endings.find((one) => name.endsWith(one));
+    if (ending !== undefined) return [basename(name, ending)];
+    return endings.some((one) => existsSync(join(directory, name, `${name}${one}`))) ? [name] : [];
   });
-}
-
-function readdirIfThere(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
 }
 
 function isSocket(path: string): boolean {

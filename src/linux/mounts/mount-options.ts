@@ -1,7 +1,7 @@
 /** Mount options as mount(8) takes them, told apart into the kernel's flags and the file system's own. */
 import { mount, mountFlags } from "./mount.ts";
 
-/** Option → flag; a `!` takes it away. */
+/** Whether an option sets a flag or takes it away, and which. */
 const known: Record<string, readonly [boolean, number]> = {
   defaults: [true, 0],
   ro: [true, 1],

@@ -1,7 +1,7 @@
 /** Options of the driver `local`: what they must be, and the mount that they ask for. Words and rules are Docker's. */
 import { lookup } from "node:dns/promises";
 import { isIP, isIPv4 } from "node:net";
-import { errorMessage, internal, invalidArgument } from "../../../base/errors.ts";
+import { internal, invalidArgument } from "../../../base/errors.ts";
 import { parseSize } from "../../../runtime/spec/log-config.ts";
 
 export type LocalOptions = Record<string, string>;
@@ -62,10 +62,8 @@ export async function toMount({ device = "", type = "", o = "" }: LocalOptions):
 async function resolve(host: string): Promise<string> {
   try {
     return (await lookup(host)).address;
-  } catch (error) {
-    throw internal(`error resolving passed in network volume address: lookup ${host}: no such host`, {
-      cause: errorMessage(error),
-    });
+  } catch (cause) {
+    throw internal(`error resolving passed in network volume address: lookup ${host}: no such host`, { cause });
   }
 }
 
