@@ -69,7 +69,8 @@ export class VolumeStore {
 
   /** Finishes removals and clears empty directories without a record, both left by a crash. */
   async recover(): Promise<void> {
-    for (const record of this.list()) {
+    const records = new Map(this.list().map((record) => [record.name, record]));
+    for (const record of records.values()) {
       if (record.staged === undefined) continue;
       if (existsSync(join(this.root, record.staged))) this.settle(record);
       else this.settled(record);
@@ -77,9 +78,9 @@ export class VolumeStore {
     for (const entry of readdirSync(this.root)) {
       const left = entry.startsWith(removedPrefix) || entry.startsWith(stagedPrefix);
       if (left) await rm(join(this.root, entry), { recursive: true, force: true });
-      else if (this.find(entry) === undefined) removeEmpty(join(this.root, entry));
+      else if (!records.has(entry)) removeEmpty(join(this.root, entry));
     }
-    for (const { name, driver } of this.list()) {
+    for (const { name, driver } of records.values()) {
       if (driver === localDriver) mkdirSync(this.dataPath(name), { recursive: true });
     }
   }
