@@ -6,14 +6,12 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
+import { TestRegistries } from "./lib/registries.ts";
 import { must, type Outcome, run, until } from "./lib/run.ts";
 import { gantryCommand, targetKind } from "./lib/settings.ts";
 
-let registry: Bun.Subprocess | undefined;
-afterAll(async () => {
-  registry?.kill();
-  await registry?.exited;
-});
+let registries: TestRegistries | undefined;
+afterAll(() => registries?.stop());
 
 const target = useTarget();
 const own = test.if(targetKind === "gantry");
@@ -116,28 +114,15 @@ own("archives: to a file, a directory, a pipe, and back; what is corrupt changes
 });
 
 own("an artifact in Gantry's registry, and back with its labels", async () => {
-  const { root, host } = target();
-  const argv = [
-    ...gantryCommand(),
-    "registry",
-    "serve",
-    "--root",
-    join(root, "registry"),
-    "--listen",
-    "127.0.0.1:5983",
-  ];
-  registry = Bun.spawn(host.command(argv), { stdout: "ignore", stderr: "inherit" });
-  await until(
-    "the registry to answer",
-    async () => (await host.run("curl", "-sf", `http://${registryAddress}/v2/`)).code === 0,
-  );
+  registries = new TestRegistries(target());
+  await registries.start("gantry registry", registryAddress);
   await target().must("volume", "create", "--label", "team=blue", "sent");
   await sh("sent", makeTree);
   const before = await sh("sent", describeTree);
   const pushed = await ok("volume", "push", "sent", `${registryAddress}/volumes/sent:1`);
   const digest = /1: digest: (sha256:[0-9a-f]{64})/.exec(pushed)?.[1];
   const manifest = JSON.parse(
-    (await host.run("curl", "-s", `http://${registryAddress}/v2/volumes/sent/manifests/1`)).stdout,
+    (await target().host.run("curl", "-s", `http://${registryAddress}/v2/volumes/sent/manifests/1`)).stdout,
   );
   expect(manifest.artifactType).toBe("application/vnd.gantry.volume.v1");
   await ok("volume", "pull", `${registryAddress}/volumes/sent@${digest}`, "received");
@@ -186,6 +171,15 @@ own("scheduled backups are taken and the oldest go, as snapshots and as archives
   expect(await refusal("volume", "backup", "create", "--keep", "0", "kept")).toContain("at least 1");
 });
 
+/** The daemon is killed in the middle of what a command asks for, and starts again. */
+async function cut(argv: readonly string[], millis: number): Promise<void> {
+  const running = gantry(...argv);
+  await Bun.sleep(millis);
+  await target().stopDaemon("SIGKILL");
+  await running;
+  await target().startDaemon();
+}
+
 own("kill -9 in the middle of each leaves nothing half done", async () => {
   await sh("big", "for i in 1 2 3 4 5 6 7 8; do head -c 20000000 /dev/urandom >/v/$i; done; sync");
   const sums = "cd /v && md5sum * | sort";
@@ -214,16 +208,8 @@ own("kill -9 in the middle of each leaves nothing half done", async () => {
     ["volume", "import", file, "cut-import"],
     ["volume", "export", "-o", "/dev/null", "big"],
   ].entries()) {
-    const child = Bun.spawn([...gantryCommand(), ...argv], {
-      env: target().cliEnvironment,
-      stdout: "ignore",
-      stderr: "ignore",
-    });
     // Each a little later than the one before: in the copy, in the archive, near the end.
-    await Bun.sleep(60 + index * 25);
-    await target().stopDaemon("SIGKILL");
-    await child.exited;
-    await target().startDaemon();
+    await cut(argv, 60 + index * 25);
     expect(readdirSync(snapshots)).toHaveLength((await ok("volume", "snapshot", "ls", "-q")).split("\n").length);
     const names = (await target().must("volume", "ls", "-q")).split("\n").sort();
     expect(readdirSync(volumes).sort()).toEqual(names);
@@ -266,15 +252,7 @@ own("kill -9 while data is replaced or backed up: it is the old or the new, and 
     ["volume", "restore", "first-data"],
     ["volume", "backup", "run", "cut-backup"],
   ].entries()) {
-    const child = Bun.spawn([...gantryCommand(), ...argv], {
-      env: target().cliEnvironment,
-      stdout: "ignore",
-      stderr: "ignore",
-    });
-    await Bun.sleep(80 + index * 60);
-    await target().stopDaemon("SIGKILL");
-    await child.exited;
-    await target().startDaemon();
+    await cut(argv, 80 + index * 60);
     expect([first, second]).toContain(await sh("swap", sums));
     expect(readdirSync(join(target().dataRoot, "volumes")).filter((name) => name.startsWith("."))).toEqual([]);
   }

@@ -4,14 +4,12 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { servicesArchive } from "./lib/debian.ts";
 import { useTarget } from "./lib/journey.ts";
+import { TestRegistries } from "./lib/registries.ts";
 import { must, run, until } from "./lib/run.ts";
 import { dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
 
-let registry: Bun.Subprocess | undefined;
-afterAll(async () => {
-  registry?.kill();
-  await registry?.exited;
-});
+let registries: TestRegistries | undefined;
+afterAll(() => registries?.stop());
 
 const target = useTarget({ busybox: false });
 const own = targetKind === "gantry";
@@ -29,24 +27,15 @@ beforeAll(async () => {
   await must(["sh", "-c", `exec docker import - services <${archive}`], { env: target().cliEnvironment });
 }, 300_000);
 
+/** A script beside PostgreSQL's files on a volume, as its user. */
+const runOn = (volume: string, script: string, ...options: string[]) =>
+  docker("run", ...options, "-u", "postgres", "-v", `${volume}:${home}`, "services", "bash", "-c", script);
+
 /** A server on a volume, whose directory the image's own gives its owner. */
 async function serve(volume: string): Promise<string> {
   const name = `server-${volume}`;
   const script = `PATH=$(echo /usr/lib/postgresql/*/bin):$PATH; cd; [ -d db ] || initdb -k -N -D db >/dev/null; exec postgres -D db -k /tmp`;
-  await docker(
-    "run",
-    "-d",
-    "--name",
-    name,
-    "-u",
-    "postgres",
-    "-v",
-    `${volume}:${home}`,
-    "services",
-    "bash",
-    "-c",
-    script,
-  );
+  await runOn(volume, script, "-d", "--name", name);
   await until(
     `${name} to answer`,
     async () =>
@@ -70,18 +59,7 @@ async function expectConsistent(volume: string): Promise<number> {
   );
   await docker("stop", name);
   await docker("rm", name);
-  await docker(
-    "run",
-    "--rm",
-    "-u",
-    "postgres",
-    "-v",
-    `${volume}:${home}`,
-    "services",
-    "bash",
-    "-c",
-    "/usr/lib/postgresql/*/bin/pg_checksums --check -D ~/db",
-  );
+  await runOn(volume, "/usr/lib/postgresql/*/bin/pg_checksums --check -D ~/db", "--rm");
   return count as number;
 }
 
@@ -101,18 +79,8 @@ test.if(own)("snapshots under load, an archive in a directory, an artifact in a 
   mkdirSync(directory);
   await gantry("volume", "export", "-o", directory, "pg");
   await more(await transactions());
-  const { root, host } = target();
-  const argv = [
-    ...gantryCommand(),
-    "registry",
-    "serve",
-    "--root",
-    join(root, "registry"),
-    "--listen",
-    "127.0.0.1:5984",
-  ];
-  registry = Bun.spawn(host.command(argv), { stdout: "ignore", stderr: "ignore" });
-  await until("the registry", async () => (await host.run("curl", "-sf", `http://${registryAddress}/v2/`)).code === 0);
+  registries = new TestRegistries(target());
+  await registries.start("gantry registry", registryAddress);
   await gantry("volume", "push", "pg", `${registryAddress}/pg:1`);
   await more(await transactions());
   const end = await transactions();
