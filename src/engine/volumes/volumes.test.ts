@@ -44,6 +44,13 @@ test("a volume is made once, shown as dockerd shows it, and removed with its dat
   expect(events.map(({ action, id }) => `${action} ${id}`)).toEqual(["create data", "destroy data"]);
 });
 
+test("of two that remove a volume at once, one finds none any more", async () => {
+  await volumes.create({ Name: "data" });
+  const remove = () => message(volumes.remove("data", { force: false }));
+  expect(await Promise.all([remove(), remove()])).toEqual([undefined, ["not-found", "get data: no such volume"]]);
+  expect(events.map(({ action }) => action)).toEqual(["create", "destroy"]);
+});
+
 test("messages are dockerd's", async () => {
   await volumes.create({ Name: "used" });
   users.set("used", ["c1", "c2"]);

@@ -130,9 +130,11 @@ export class Volumes {
   }
 
   async remove(name: string, { force }: { force: boolean }): Promise<void> {
-    const record = await this.find(name);
-    if (force && record === undefined) return;
-    await this.locks.run(name, () => this.removeLocked(record ?? this.store.get(name)));
+    await this.locks.run(name, async () => {
+      const record = await this.find(name);
+      if (force && record === undefined) return;
+      await this.removeLocked(record ?? this.store.get(name));
+    });
   }
 
   private async removeLocked(record: VolumeRecord): Promise<void> {

@@ -153,7 +153,7 @@ export class ContainerMounts {
   async release(plans: readonly MountPlan[], containerId: string): Promise<void> {
     this.pins.release(byDepth(plans), containerId);
     await this.letGo(plans, containerId);
-    for (const { name, driver = "local" } of plans) {
+    for (const { name, driver = localDriver } of plans) {
       if (name !== undefined) this.deps.volumes.publish("unmount", name, { container: containerId, driver });
     }
   }
@@ -221,7 +221,7 @@ export class ContainerMounts {
     this.deps.volumes.publish("mount", plan.name ?? "", {
       container: containerId,
       destination: plan.destination,
-      driver: plan.driver ?? "local",
+      driver: plan.driver ?? localDriver,
       propagation: plan.propagation,
       "read/write": String(plan.rw),
     });
