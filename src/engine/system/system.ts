@@ -32,9 +32,9 @@ export interface SystemOptions {
     sharedSize: boolean;
     filters: Filters;
   }) => Promise<ImageSummary[]>;
-  /** Names of plugins in use. */
   /** Names of devices that containers can ask for. */
-  cdiDevices(): readonly string[];
+  cdiDevices: () => readonly string[];
+  /** Names of plugins in use. */
   plugins: () => { volume: string[]; authorization: string[] };
   /** Volumes with their UsageData. */
   volumesWithUsage: () => Promise<Volume[]>;
