@@ -91,6 +91,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   process.on("unhandledRejection", (error) => log.error("unhandled rejection", { error }));
   process.on("uncaughtException", (error) => log.error("uncaught exception", { error }));
   await engine.startByPolicy();
+  // Not before: a copy keeps the containers of its volume from being started.
+  engine.volumeCopies.backups.start();
   log.info("Daemon has completed initialization", { version });
   const signal = await endSignal();
   log.info("Processing signal", { signal });

@@ -174,7 +174,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   await engine.reconcileNetworks(live);
   await images.reconcile();
   builder.reconcile();
-  volumeCopies.backups.start();
   return {
     ...engine.parts,
     builder,

@@ -28,7 +28,7 @@ export interface CopiesDependencies {
   log: Pick<Logger, "error">;
 }
 
-/** Resolves when what a crash left is cleared. Backups begin with `backups.start()`. */
+/** Resolves when what a crash left is cleared. Backups begin with `backups.start()`, when containers have started. */
 export async function openVolumeCopies(deps: CopiesDependencies): Promise<VolumeCopies> {
   const { volumes, holder, database, directory, registries, log } = deps;
   const data = new VolumeData(volumes, holder);
