@@ -2,32 +2,28 @@
  * Feeds an archive of any compression to a child process that reads plain tar:
  *
  *   plain:       source ─→ reader
- *   compressed:  source ─→ `pass` (digest of the blob) ─→ decompressor ─→ reader
+ *   compressed:  source ─→ decompressor ─→ reader
+ *   in a file:   `pass` (the range of it) ─→ decompressor ─→ reader
  */
+import { closeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { canceled, errorMessage } from "../base/errors.ts";
 import { type Bytes, collectText } from "../base/streams.ts";
 import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
 import { giveWay } from "./give-way.ts";
 import type { FileRange } from "./layers/layer-jobs.ts";
-import { type ChildInput, makePipe, startChild } from "./processes/run-child.ts";
+import { type ChildInput, feed, makePipe, startChild } from "./processes/run-child.ts";
 
 /** Starts the process that reads the archive from `stdin`; resolves with its result. */
 export type StartReader = (stdin: ChildInput, signal: AbortSignal) => Promise<unknown>;
 
-export interface ArchiveRead {
-  result: unknown;
-  /** Of a compressed archive, as it came. */
-  blob?: { digest: string; size: number };
-}
-
-/** Rejects `invalid-argument` for corrupt input, `canceled` after an abort; no process outlives the promise. */
-export function readArchive(source: Bytes, reader: StartReader, signal?: AbortSignal): Promise<ArchiveRead> {
+/** Resolves with the reader's result. Rejects `invalid-argument` for corrupt input, `canceled` after an abort; no process outlives the promise. */
+export function readArchive(source: Bytes, reader: StartReader, signal?: AbortSignal): Promise<unknown> {
   return endingAll(signal, async (either) => {
     const { head, whole } = await peek(source);
     const kind = detectCompression(head);
-    if (kind === "none") return { result: await reader(whole, either) };
-    return readCompressed(kind, { stdin: whole }, reader, either);
+    if (kind === "none") return reader(whole, either);
+    return readCompressed(kind, whole, reader, either);
   });
 }
 
@@ -37,11 +33,11 @@ export function readFile(
   reader: StartReader,
   direct: StartReader,
   signal?: AbortSignal,
-): Promise<ArchiveRead> {
+): Promise<unknown> {
   return endingAll(signal, async (either) => {
     const kind = detectCompression(await readHead(source));
-    if (kind === "none") return { result: await direct(undefined, either) };
-    return readCompressed(kind, { source }, reader, either);
+    if (kind === "none") return direct(undefined, either);
+    return readCompressed(kind, source, reader, either);
   });
 }
 
@@ -92,28 +88,60 @@ export async function peek(source: Bytes, wanted = magicSize): Promise<{ head: U
 
 async function readCompressed(
   kind: Exclude<Compression, "none">,
-  { source, stdin }: { source?: FileRange; stdin?: Bytes },
+  source: Bytes | FileRange,
   reader: StartReader,
   signal: AbortSignal,
-): Promise<ArchiveRead> {
-  const argv = decompressor(kind);
-  using packed = makePipe();
+): Promise<unknown> {
+  signal.throwIfAborted();
   using plain = makePipe();
-  const passing = startChild("__archive", { verb: "pass", source }, { stdin, stdout: packed.writeEnd, signal });
-  const filter = Bun.spawn(argv, { detached: true, stdin: packed.readEnd, stdout: plain.writeEnd, stderr: "pipe" });
-  giveWay(filter);
+  const { filter, input } = startFilter(decompressor(kind), plain.writeEnd);
   signal.addEventListener("abort", () => filter.kill("SIGKILL"), { once: true });
-  const reading = reader(plain.readEnd, signal);
-  packed[Symbol.dispose]();
+  const reading = Promise.try(reader, plain.readEnd, signal);
   plain[Symbol.dispose]();
-  const [read, passed, said] = await Promise.allSettled([reading, passing.result, collectText(filter.stderr)]);
+  let broken: unknown;
+  const fail = (error: unknown) => {
+    broken = error;
+    filter.kill("SIGKILL");
+  };
+  const succeeded = reading.then(
+    () => true,
+    () => false,
+  );
+  const sending = "path" in source ? passRange(source, input, signal) : feed(source, input, { fail, succeeded });
+  const [read, said] = await Promise.allSettled([reading, collectText(filter.stderr)]);
   const exit = await filter.exited;
   signal.throwIfAborted();
+  if (broken !== undefined) throw broken;
   if (read.status === "rejected" && errorMessage(read.reason).includes("unexpected EOF") === false) throw read.reason;
   // gzip's 2 is a warning: garbage after the end. A filter that nobody reads from is ended by a signal.
   const corrupt = exit !== 0 && !(kind === "gzip" && exit === 2) && filter.signalCode === null;
   if (corrupt) throw decompressionError(kind, said.status === "fulfilled" ? said.value : "");
   if (read.status === "rejected") throw read.reason;
-  if (passed.status === "rejected") throw passed.reason;
-  return { result: read.value, blob: passed.value as { digest: string; size: number } };
+  await sending;
+  if (broken !== undefined) throw broken;
+  return read.value;
+}
+
+/** The filter, and the descriptor that it is fed by, which is the caller's to close. */
+function startFilter(argv: string[], stdout: number) {
+  const { readEnd, writeEnd } = makePipe();
+  try {
+    const filter = Bun.spawn(argv, { detached: true, stdin: readEnd, stdout, stderr: "pipe" });
+    giveWay(filter);
+    return { filter, input: writeEnd };
+  } catch (error) {
+    closeSync(writeEnd);
+    throw error;
+  } finally {
+    closeSync(readEnd);
+  }
+}
+
+/** Sends a stretch of a file to a descriptor, which it closes. */
+function passRange(source: FileRange, stdout: number, signal: AbortSignal): Promise<unknown> {
+  try {
+    return startChild("__archive", { verb: "pass", source }, { stdout, signal }).result;
+  } finally {
+    closeSync(stdout);
+  }
 }

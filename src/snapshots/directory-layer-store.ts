@@ -20,7 +20,7 @@ import { newId } from "../base/ids.ts";
 import type { Bytes } from "../base/streams.ts";
 import { spreadDirectories } from "../linux/spread.ts";
 import type { Database } from "../metadata/database.ts";
-import type { ArchiveSource, Layer, LayerStore, UnpackedLayer, UnpackOptions } from "./layer-store.ts";
+import type { ArchiveSource, Layer, LayerStore, UnpackOptions } from "./layer-store.ts";
 import type { Trash } from "./trash.ts";
 
 export class DirectoryLayerStore implements LayerStore {
@@ -37,15 +37,15 @@ export class DirectoryLayerStore implements LayerStore {
     spreadDirectories(join(this.directory, ".new"));
   }
 
-  async unpack(source: ArchiveSource, { expected, signal }: UnpackOptions = {}): Promise<UnpackedLayer> {
-    if (expected !== undefined && this.has(expected)) return { ...this.get(expected), blobDigest: "", blobSize: 0 };
+  async unpack(source: ArchiveSource, { expected, signal }: UnpackOptions = {}): Promise<Layer> {
+    if (expected !== undefined && this.has(expected)) return this.get(expected);
     using place = this.newDirectory();
     const range = "path" in source ? { ...source, offset: source.offset ?? 0 } : source;
-    const { diffId, size, blobDigest, blobSize } = await unpackLayerArchive(range, place.path, signal);
+    const { diffId, size } = await unpackLayerArchive(range, place.path, signal);
     if (expected !== undefined && expected !== diffId) {
       throw invalidArgument(`layer has diffID ${diffId}, expected ${expected}`);
     }
-    return { ...this.adopt(place.path, { diffId, size }), blobDigest, blobSize };
+    return this.adopt(place.path, { diffId, size });
   }
 
   /** The layer that `fill` makes in an empty directory. */

@@ -20,12 +20,6 @@ export interface Layer {
   size: number;
 }
 
-export interface UnpackedLayer extends Layer {
-  /** Digest and size of the archive as it was given, still compressed. */
-  blobDigest: string;
-  blobSize: number;
-}
-
 /** A tar archive, plain or compressed by gzip, zstd, xz or bzip2 (told by its first bytes); a file may hold it in a range. */
 export type ArchiveSource = Bytes | { path: string; offset?: number; size?: number };
 
@@ -38,10 +32,10 @@ export interface UnpackOptions {
 export interface LayerStore {
   /**
    * Stores the archive as a layer; idempotent: an existing layer of the same diffID is kept and returned. With `expected` of an
-   * existing layer the source is not read at all and `blobDigest` is empty. Rejects `invalid-argument` for what is not a sound
+   * existing layer the source is not read at all. Rejects `invalid-argument` for what is not a sound
    * archive, `canceled` after an abort.
    */
-  unpack(source: ArchiveSource, options?: UnpackOptions): Promise<UnpackedLayer>;
+  unpack(source: ArchiveSource, options?: UnpackOptions): Promise<Layer>;
   has(diffId: string): boolean;
   /** Throws `not-found`. */
   get(diffId: string): Layer;

@@ -5,11 +5,6 @@ import { readArchive, readFile } from "../read-archive.ts";
 import type { UnpackLayerResult } from "./layer-files.ts";
 import type { FileRange } from "./layer-jobs.ts";
 
-export interface UnpackedArchive extends UnpackLayerResult {
-  blobDigest: string;
-  blobSize: number;
-}
-
 /**
  * Fills the empty `directory` (layer-jobs.ts says with what). Rejects `invalid-argument` for a corrupt archive, `canceled` after an
  * abort; the directory is the caller's to remove. No process outlives the promise.
@@ -18,12 +13,10 @@ export async function unpackLayerArchive(
   source: Bytes | FileRange,
   directory: string,
   signal?: AbortSignal,
-): Promise<UnpackedArchive> {
+): Promise<UnpackLayerResult> {
   const read = (job: object) => (stdin: ChildInput, either: AbortSignal) =>
     startChild("__archive", { verb: "unpack-layer", directory, ...job }, { stdin, signal: either }).result;
   const reading =
     "path" in source ? readFile(source, read({}), read({ source }), signal) : readArchive(source, read({}), signal);
-  const { result, blob } = await reading;
-  const layer = result as UnpackLayerResult;
-  return { ...layer, blobDigest: blob?.digest ?? layer.diffId, blobSize: blob?.size ?? layer.tarSize };
+  return (await reading) as UnpackLayerResult;
 }

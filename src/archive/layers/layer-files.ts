@@ -5,9 +5,8 @@ import { TarSplitWriter } from "../tar/tar-split.ts";
 import type { UnpackTarget } from "../tar/unpack.ts";
 
 export interface UnpackLayerResult {
-  /** Digest and length of the archive. */
+  /** Digest of the archive. */
   diffId: string;
-  tarSize: number;
   /** As Layer.size. */
   size: number;
 }

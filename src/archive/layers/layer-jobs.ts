@@ -1,9 +1,9 @@
-/** The child's side of unpacking a layer, putting its archive together again, and hashing what passes by. */
+/** The child's side of unpacking a layer, putting its archive together again, and passing on a part of a file. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { internal } from "../../base/errors.ts";
 import * as files from "../../linux/files.ts";
 import { ByteSink, writeAll } from "../byte-sink.ts";
-import { ByteSource } from "../byte-source.ts";
+import { ByteSource, type ByteSourceOptions } from "../byte-source.ts";
 import { enterRoot } from "../processes/confine.ts";
 import { TarReader } from "../tar/tar-reader.ts";
 import { assemble } from "../tar/tar-split.ts";
@@ -28,7 +28,7 @@ export function unpackLayer({ directory, source }: UnpackLayerJob): UnpackLayerR
   using parts = startLayer(directory);
   const { split, target } = parts;
   const hasher = new Bun.CryptoHasher("sha256");
-  const input = openSource(source, (chunk) => hasher.update(chunk));
+  const input = openSource(source, { onRead: (chunk) => hasher.update(chunk) });
   enterRoot(`${directory}/diff`);
   const reader = new TarReader(input, (bytes) => split.bytes(bytes));
   const unpacker = new Unpacker({
@@ -37,14 +37,14 @@ export function unpackLayer({ directory, source }: UnpackLayerJob): UnpackLayerR
   });
   unpacker.run(reader);
   reader.drain();
-  const tarSize = split.finish();
+  split.finish();
   const size = unpacker.displaced ? contentSize("/") : unpacker.size;
-  return { diffId: `sha256:${hasher.digest("hex")}`, tarSize, size };
+  return { diffId: `sha256:${hasher.digest("hex")}`, size };
 }
 
-function openSource(source: FileRange | undefined, onRead: (chunk: Buffer) => void): ByteSource {
-  if (!source) return new ByteSource(0, { onRead });
-  return new ByteSource(openSync(source.path, "r"), { range: source, onRead });
+function openSource(source: FileRange | undefined, options: ByteSourceOptions = {}): ByteSource {
+  if (!source) return new ByteSource(0, options);
+  return new ByteSource(openSync(source.path, "r"), { ...options, range: source });
 }
 
 export interface AssembleJob {
@@ -79,17 +79,11 @@ function copyFile(path: string, offset: number, length: number, sink: ByteSink):
 
 export interface PassJob {
   verb: "pass";
-  source?: FileRange | undefined;
+  source: FileRange;
 }
 
-/** Copies the source to stdout and tells its digest. */
-export function pass({ source }: PassJob): { digest: string; size: number } {
-  const hasher = new Bun.CryptoHasher("sha256");
-  const input = openSource(source, (chunk) => hasher.update(chunk));
-  let size = 0;
-  for (let chunk = input.some(1 << 20); chunk; chunk = input.some(1 << 20)) {
-    writeAll(1, chunk);
-    size += chunk.length;
-  }
-  return { digest: `sha256:${hasher.digest("hex")}`, size };
+/** Copies the source to stdout. */
+export function pass({ source }: PassJob): void {
+  const input = openSource(source);
+  for (let chunk = input.some(1 << 20); chunk; chunk = input.some(1 << 20)) writeAll(1, chunk);
 }

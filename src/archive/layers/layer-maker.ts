@@ -52,7 +52,7 @@ export class LayerMaker implements EntrySink, Disposable {
   result(): UnpackLayerResult {
     const { unpacker } = this.copier;
     const size = unpacker.displaced ? this.copier.inTarget(() => contentSize("/")) : unpacker.size;
-    return { ...this.recorder.finish(), size };
+    return { diffId: this.recorder.finish(), size };
   }
 
   [Symbol.dispose](): void {
@@ -93,7 +93,7 @@ export class LayerKeeper implements EntrySink, Disposable {
 
   /** After `end`. */
   result(): UnpackLayerResult {
-    return { ...this.recorder.finish(), size: this.size };
+    return { diffId: this.recorder.finish(), size: this.size };
   }
 
   [Symbol.dispose](): void {

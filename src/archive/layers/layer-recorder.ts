@@ -50,10 +50,11 @@ export class LayerRecorder implements TarSink {
     this.used = this.noted = 0;
   }
 
-  /** The archive's digest and length. */
-  finish(): { diffId: string; tarSize: number } {
+  /** The archive's digest. */
+  finish(): string {
     this.flush();
-    return { diffId: `sha256:${this.hasher.digest("hex")}`, tarSize: this.split.finish() };
+    this.split.finish();
+    return `sha256:${this.hasher.digest("hex")}`;
   }
 
   private note(): void {

@@ -104,12 +104,12 @@ async function readOutcome(stderr: Bytes, onHead: (head: unknown) => void): Prom
 const gatherLimit = 1 << 20;
 
 /**
- * Passes a stream on to a child through the writing end of a pipe, which it closes. The writing is done by the thread pool, which
+ * Passes a stream on to a process through the writing end of a pipe, which it closes. The writing is done by the thread pool, which
  * waits for the child, while the next bytes are fetched. A child that stops reading ends it silently: its own result tells why; if
  * that is success, what still comes (an archive goes on behind its end) is taken and forgotten, as senders expect.
  * An error of the stream itself goes to `fail`, which ends the child.
  */
-async function feed(
+export async function feed(
   source: Bytes,
   descriptor: number,
   { fail, succeeded }: { fail: (error: unknown) => void; succeeded: Promise<boolean> },

@@ -74,8 +74,8 @@ export class TarSplitWriter implements Disposable {
     }
   }
 
-  /** Ends the file. Returns the archive's length in bytes. */
-  finish(): number {
+  /** Ends the file. */
+  finish(): void {
     this.flush();
     const final = this.written;
     for (const [index, path] of this.moved) {
@@ -88,7 +88,6 @@ export class TarSplitWriter implements Disposable {
     trailer.writeBigUInt64LE(BigInt(final), 0);
     trailer.writeBigUInt64LE(BigInt(this.tarSize), 8);
     this.append(trailer);
-    return this.tarSize;
   }
 
   [Symbol.dispose](): void {

@@ -16,7 +16,7 @@ export async function packDirectoryTo(directory: string, descriptor: number, sig
 /** Fills a directory from an archive of any compression, whose `./` gives it owner and mode. Returns the bytes of its files. */
 export async function unpackDirectory(directory: string, archive: Bytes, signal: AbortSignal): Promise<number> {
   const job = { verb: "directory-unpack", directory };
-  const { result } = await readArchive(
+  const result = await readArchive(
     archive,
     (stdin, either) => startChild("__archive", job, { stdin, signal: either }).result,
     signal,

@@ -44,7 +44,7 @@ export async function receiveContext(body: Bytes, options: ContextOptions): Prom
     typeof stdin === "object"
       ? options.workers.run(job, { input: stdin, signal })
       : startChild("__archive", job, { stdin, signal }).result;
-  const { result } = await readArchive(body, unpack, options.signal);
+  const result = await readArchive(body, unpack, options.signal);
   if ((result as { spilled: boolean }).spilled) {
     memory[Symbol.dispose]();
     return contextIn(disk, options.dockerfile, stack.move());

@@ -2,13 +2,13 @@
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import { collect, once } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
-import type { ArchiveSource, Layer, LayerStore, UnpackedLayer, UnpackOptions } from "../../snapshots/layer-store.ts";
+import type { ArchiveSource, Layer, LayerStore, UnpackOptions } from "../../snapshots/layer-store.ts";
 import { TarStream } from "./archive/tar-stream.ts";
 
 export class MemoryLayers implements LayerStore {
   private readonly stored = new Map<string, { layer: Layer; tar: Uint8Array }>();
 
-  async unpack(source: ArchiveSource, options: UnpackOptions = {}): Promise<UnpackedLayer> {
+  async unpack(source: ArchiveSource, options: UnpackOptions = {}): Promise<Layer> {
     const blob = "path" in source ? await readRange(source) : await collect(source);
     const tar = blob[0] === 0x1f ? Bun.gunzipSync(new Uint8Array(blob)) : blob;
     const diffId = digestOf(tar);
@@ -16,7 +16,7 @@ export class MemoryLayers implements LayerStore {
       throw invalidArgument(`unexpected diffID ${diffId}`);
     const layer = { diffId, size: await contentSize(tar) };
     this.stored.set(diffId, { layer, tar });
-    return { ...layer, blobDigest: digestOf(blob), blobSize: blob.length };
+    return layer;
   }
 
   has(diffId: string): boolean {
