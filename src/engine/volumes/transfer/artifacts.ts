@@ -49,7 +49,7 @@ export class VolumeArtifacts {
     const { labels } = await this.data.volumes.get(volume);
     await using archive = await this.archives.gzip(volume, signal);
     const manifest = encodeManifest(volume, labels, archive);
-    await this.visit(reference, "push", credentials, signal, async (repository) => {
+    const pushing = this.registries.visit(reference, "push", credentials, signal, async (repository) => {
       await send(
         repository,
         { digest: digestOf(emptyConfig), size: emptyConfig.length, open: () => once(emptyConfig) },
@@ -58,6 +58,7 @@ export class VolumeArtifacts {
       await send(repository, { ...archive, open: (offset) => counted(archive, offset, progress) }, signal);
       await repository.putManifest(reference.tag as string, mediaTypes.ociManifest, manifest, signal);
     });
+    await pushing.catch(refused);
     const digest = digestOf(manifest);
     progress({ status: `${reference.tag}: digest: ${digest} size: ${manifest.length}` });
     return digest;
@@ -67,33 +68,21 @@ export class VolumeArtifacts {
   async pull(volume: string, name: string, place: PlaceOptions, options: TransferOptions): Promise<Volume> {
     const reference = toReference(name);
     const { signal, credentials, progress } = options;
-    return this.visit(reference, "pull", credentials, signal, async (repository) => {
+    const pulling = this.registries.visit(reference, "pull", credentials, signal, async (repository) => {
       const { bytes, digest } = await repository.manifest(reference.digest ?? reference.tag ?? "", signal);
       const { layer, labels } = readManifest(bytes, name);
-      const blob = new RemoteBlob(repository, layer, progress, signal);
-      const placing = { ...place, labels: place.labels ?? labels };
-      const made = await this.archives.import(volume, blob.read(), placing, signal).catch((error: unknown) => {
-        // A decompressor that sees the end too early has words of its own for what is wrong.
-        throw blob.failure ?? error;
-      });
+      const blob = verifiedBlob(repository, layer, progress, signal);
+      const made = await this.archives.import(volume, blob, { ...place, labels: place.labels ?? labels }, signal);
       progress({ status: `Digest: ${digest}` });
       return made;
     });
+    return pulling.catch(refused);
   }
+}
 
-  private async visit<T>(
-    reference: Reference,
-    purpose: "pull" | "push",
-    credentials: Credentials,
-    signal: AbortSignal,
-    work: (repository: Repository) => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await this.registries.visit(reference, purpose, credentials, signal, work);
-    } catch (error) {
-      throw error instanceof RegistryError ? internal(error.message, { cause: error }) : error;
-    }
-  }
+/** The registry's own words, as an error of ours. */
+function refused(error: unknown): never {
+  throw error instanceof RegistryError ? internal(error.message, { cause: error }) : error;
 }
 
 function toReference(name: string): Reference {
@@ -167,51 +156,24 @@ async function* counted(
   progress({ status: "Pushed", id, progressDetail: {} });
 }
 
-/** A blob of a registry as a stream. */
-class RemoteBlob {
-  /** Why the stream broke off. */
-  failure: unknown;
-  private readonly repository: Pick<Repository, "openBlob">;
-  private readonly descriptor: Descriptor;
-  private readonly progress: TransferOptions["progress"];
-  private readonly signal: AbortSignal;
-
-  constructor(
-    repository: Pick<Repository, "openBlob">,
-    descriptor: Descriptor,
-    progress: TransferOptions["progress"],
-    signal: AbortSignal,
-  ) {
-    this.repository = repository;
-    this.descriptor = descriptor;
-    this.progress = progress;
-    this.signal = signal;
+/** A blob of a registry, or an error at the latest behind its last byte: it goes on where a broken connection ended. */
+async function* verifiedBlob(
+  repository: Repository,
+  { digest, size }: Descriptor,
+  progress: TransferOptions["progress"],
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const digester = new Digester(algorithmOf(digest));
+  const id = digest.slice(7, 19);
+  let current = 0;
+  for await (const chunk of resumingBlob(repository, { digest, size }, signal)) {
+    digester.update(chunk);
+    current += chunk.length;
+    progress({ status: "Downloading", id, progressDetail: { current, total: size } });
+    yield chunk;
   }
-
-  /** The whole of it, or an error at the latest behind its last byte: it goes on where a broken connection ended. */
-  async *read(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* this.verified();
-    } catch (error) {
-      this.failure = error;
-      throw error;
-    }
+  if (current !== size || digester.digest() !== digest) {
+    throw internal(`volume verification failed for digest ${digest}`);
   }
-
-  private async *verified(): AsyncGenerator<Uint8Array> {
-    const { digest, size } = this.descriptor;
-    const digester = new Digester(algorithmOf(digest));
-    const id = digest.slice(7, 19);
-    let done = 0;
-    for await (const chunk of resumingBlob(this.repository, this.descriptor, this.signal)) {
-      digester.update(chunk);
-      done += chunk.length;
-      this.progress({ status: "Downloading", id, progressDetail: { current: done, total: size } });
-      yield chunk;
-    }
-    if (done !== size || digester.digest() !== digest) {
-      throw internal(`volume verification failed for digest ${digest}`);
-    }
-    this.progress({ status: "Download complete", id, progressDetail: {} });
-  }
+  progress({ status: "Download complete", id, progressDetail: {} });
 }
