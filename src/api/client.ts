@@ -3,6 +3,7 @@
  * It speaks the newest API version and steps down when the daemon says that this is too new, so the usual call costs no `_ping`.
  */
 import { errorMessage } from "../base/errors.ts";
+import { bodyOf } from "../base/streams.ts";
 import { ApiError, ConnectionError, toApiError } from "./client-error.ts";
 import type { HijackedStream } from "./client-hijack.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -95,7 +96,7 @@ export class ApiClient {
   /** One call whose answer is a stream of bytes. */
   async stream(method: Method, path: string, options: RequestOptions = {}): Promise<ReadableStream<Uint8Array>> {
     const response = await this.request(method, path, options);
-    return response.body ?? new Blob([]).stream();
+    return bodyOf(response);
   }
 
   /** Takes over the connection of a POST (attach, exec start, session). Throws ApiError when the daemon refuses. */

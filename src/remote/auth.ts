@@ -3,7 +3,7 @@
  * names a realm, which gives a token for a scope, for a password or for an identity token.
  */
 import { goComplaint } from "../base/go-json-complaint.ts";
-import { type Bytes, collectText } from "../base/streams.ts";
+import { bodyOf, collectText } from "../base/streams.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { RegistryError, toRegistryError } from "./registry-error.ts";
 import type { RequestOptions, Transport } from "./transport.ts";
@@ -118,7 +118,7 @@ function realmUrl(realm: string): URL {
 }
 
 async function tokenAnswer(response: Response): Promise<Record<string, unknown>> {
-  const text = await collectText(response.body as unknown as Bytes, maxTokenAnswer).catch((error: unknown) => {
+  const text = await collectText(bodyOf(response), maxTokenAnswer).catch((error: unknown) => {
     if (!(error instanceof RangeError)) throw error;
     throw new RegistryError("the authorization server's answer is too long", { status: 401 });
   });

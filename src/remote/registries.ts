@@ -2,7 +2,7 @@
 
 import type { SearchResult } from "../api/images.ts";
 import { EngineError, errorKind, errorMessage, internal, invalidArgument, unauthorized } from "../base/errors.ts";
-import { type Bytes, collect } from "../base/streams.ts";
+import { bodyOf, collect } from "../base/streams.ts";
 import { asObject, asString, optional, parseJson } from "../oci/json.ts";
 import { type Descriptor, parseManifest } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -153,7 +153,7 @@ export class Registries {
           signal,
         });
         if (response.status !== 200) throw internal(`Unexpected status code ${response.status}`);
-        const body = await collect(response.body as unknown as Bytes, maxSearchAnswer);
+        const body = await collect(bodyOf(response), maxSearchAnswer);
         return (asObject(parseJson(body, "search answer", maxSearchAnswer), "search answer")["results"] ??
           []) as SearchResult[];
       } catch (error) {

@@ -1,6 +1,6 @@
 /** What a registry answers when it refuses, in the words of distribution's client, which dockerd prints. */
 import { EngineError, type ErrorKind } from "../base/errors.ts";
-import { type Bytes, collectText } from "../base/streams.ts";
+import { bodyOf, collectText } from "../base/streams.ts";
 import { parseChallenges } from "./challenge.ts";
 
 export interface RefusalDetails {
@@ -108,8 +108,7 @@ function words(code: string): string {
 
 /** Of an answer that is too long for a reason, nothing. */
 async function readText(response: Response): Promise<string> {
-  if (!response.body) return "";
-  return collectText(response.body as unknown as Bytes, maxBody).catch(() => "");
+  return collectText(bodyOf(response), maxBody).catch(() => "");
 }
 
 function fromBody(body: string): { code: string; message: string; bare: boolean } | undefined {

@@ -1,6 +1,6 @@
 /** One repository of one registry: manifests, blobs, uploads. https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 import { canceled, EngineError, invalidArgument } from "../base/errors.ts";
-import { type Bytes, collect } from "../base/streams.ts";
+import { type Bytes, bodyOf, collect } from "../base/streams.ts";
 import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { asObject, asStrings, optional, parseJson } from "../oci/json.ts";
 import { maxManifestSize, mediaTypes } from "../oci/manifest.ts";
@@ -91,7 +91,7 @@ export class Repository {
 
   private async manifestOnce(reference: string, signal: AbortSignal): Promise<RemoteManifest> {
     const response = await this.good(`/manifests/${reference}`, { headers: { Accept: accepted }, signal });
-    const bytes = await collect(response.body as unknown as Bytes, maxManifestSize).catch((error: unknown) => {
+    const bytes = await collect(bodyOf(response), maxManifestSize).catch((error: unknown) => {
       if (error instanceof RangeError) throw invalidArgument(`manifest is larger than ${maxManifestSize} bytes`);
       throw error;
     });
@@ -128,7 +128,7 @@ export class Repository {
     let next: string | undefined = "/tags/list";
     while (next !== undefined) {
       const response: Response = await this.good(next, { signal });
-      const page = await collect(response.body as unknown as Bytes, maxManifestSize);
+      const page = await collect(bodyOf(response), maxManifestSize);
       const answer = asObject(parseJson(page, "list of tags", maxManifestSize), "list of tags");
       tags.push(...(optional(answer["tags"], "tags", asStrings) ?? []));
       if (tags.length > maxTags) throw invalidArgument(`the registry lists more than ${maxTags} tags`);
@@ -151,7 +151,7 @@ export class Repository {
   async blob(digest: Digest, limit: number, signal: AbortSignal): Promise<Uint8Array> {
     const bytes = await persist(signal, async () => {
       const response = await this.blobResponse(digest, { signal });
-      return collect(response.body as unknown as Bytes, limit);
+      return collect(bodyOf(response), limit);
     });
     if (digestOf(bytes) !== digest) throw invalidArgument(`image config verification failed for digest ${digest}`);
     return bytes;
@@ -168,7 +168,7 @@ export class Repository {
     const start = response.status === 206 ? rangeStart(response, offset) : 0;
     const length = response.headers.get("Content-Length");
     const size = length === null ? undefined : start + Number(length);
-    return { start, size, body: (response.body ?? new ReadableStream()) as unknown as Bytes };
+    return { start, size, body: bodyOf(response) };
   }
 
   private async blobResponse(digest: Digest, options: RequestOptions): Promise<Response> {

@@ -4,7 +4,7 @@ import { runChild } from "../../archive/processes/run-child.ts";
 import { peek } from "../../archive/read-archive.ts";
 import { blockSize } from "../../archive/tar/tar-entry.ts";
 import { invalidArgument } from "../../base/errors.ts";
-import { type Bytes, collect } from "../../base/streams.ts";
+import { type Bytes, bodyOf, collect } from "../../base/streams.ts";
 import { connectionProblem } from "../../remote/connection-problem.ts";
 import { type BuildContext, type ContextOptions, makeContext, readDockerfile, receiveContext } from "./context.ts";
 import { checkOut, type GitSource, parseGitUrl } from "./git.ts";
@@ -21,7 +21,7 @@ export async function remoteContext(
   if (!/^https?:\/\//.test(url)) throw invalidArgument(`remoteURL (${url}) could not be recognized as URL`);
   options.progress(`Downloading build context from remote url: ${url}\n`);
   const response = await download(url, options.signal);
-  const { head, whole } = await peek((response.body ?? new ReadableStream()) as Bytes, blockSize);
+  const { head, whole } = await peek(bodyOf(response), blockSize);
   const problem = `error detecting content type for remote ${url}: `;
   if (head.length === 0) throw invalidArgument(`${problem}empty response`);
   const given = response.headers.get("content-type") ?? "";

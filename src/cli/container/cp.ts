@@ -4,7 +4,7 @@ import { posix, resolve } from "node:path";
 import type { ContainerPathStat } from "../../api/containers.ts";
 import { errorCode } from "../../base/errors.ts";
 import { goQuote } from "../../base/go-quote.ts";
-import type { Bytes } from "../../base/streams.ts";
+import { type Bytes, bodyOf } from "../../base/streams.ts";
 import { CliError, defineCommand } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { flag } from "../flag-kinds.ts";
@@ -71,7 +71,7 @@ async function copyOut(
   const response = await context.client.request("GET", `${containerPath(container)}/archive`, {
     query: { path: source.path },
   });
-  const body: Bytes = response.body ?? new Blob([]).stream();
+  const body = bodyOf(response);
   if (destination === "-") {
     for await (const chunk of body) await context.stdout.send(chunk);
     return 0;

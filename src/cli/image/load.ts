@@ -1,4 +1,5 @@
 /** `load`, `image load`: an archive in docker's or OCI's layout. */
+import { bodyOf } from "../../base/streams.ts";
 import { CliError, defineCommand } from "../command.ts";
 import { flag } from "../flag-kinds.ts";
 import { showProgress } from "../terminal/progress.ts";
@@ -23,7 +24,7 @@ export const command = defineCommand({
       headers: { "Content-Type": "application/x-tar" },
       stream: input === "" ? context.stdin.stream() : openInput(input),
     });
-    const body = response.body ?? new Blob([]).stream();
+    const body = bodyOf(response);
     if ((response.headers.get("content-type") ?? "").startsWith("application/json")) {
       await showProgress(body, {
         write: (text) => context.stdout.write(text),

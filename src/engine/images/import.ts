@@ -2,7 +2,7 @@
 import type { ProgressMessage } from "../../api/system.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
 import { internal, invalidArgument } from "../../base/errors.ts";
-import type { Bytes } from "../../base/streams.ts";
+import { type Bytes, bodyOf } from "../../base/streams.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
@@ -83,5 +83,5 @@ async function download(source: string, options: ImportOptions): Promise<Bytes> 
   }
   if (!response.ok) throw internal(`Got HTTP status code >= 400: ${response.status} ${response.statusText}`.trim());
   options.progress({ status: `Downloading from ${url}` });
-  return (response.body ?? new ReadableStream()) as Bytes;
+  return bodyOf(response);
 }

@@ -131,6 +131,13 @@ function endless(): Response {
   });
 }
 
+test("an answer without a body is an empty one", async () => {
+  registry.addImage("1", ["a"]);
+  const layer = [...registry.blobs.keys()][0] ?? "";
+  registry.intercept = (_, path) => (path.endsWith(layer) ? new Response(null, { status: 204 }) : undefined);
+  await expect(pull()).rejects.toThrow("unexpected EOF");
+});
+
 test("endless answers have an end", async () => {
   registry.addImage("1", ["a"]);
   registry.intercept = (request, path) =>
