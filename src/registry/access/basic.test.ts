@@ -85,4 +85,9 @@ test("the catalogue shows what may be pulled from", async () => {
   const list = await r.request("GET", "_catalog");
   expect(await list.json()).toEqual({ repositories: ["public/x", "public/y"] });
   expect((await r.request("GET", "a/x/manifests/t")).status).toBe(403);
+  await using some = await testRegistry(
+    { "access.rules": [{ users: ["anonymous"], repositories: ["a/**"], actions: ["pull"] }] },
+    open.root,
+  );
+  expect(await (await some.request("GET", "_catalog")).json()).toEqual({ repositories: ["a/x"] });
 });
