@@ -1,6 +1,6 @@
 /** Manifests with their bytes, and what refers to what. */
 import type { Digest } from "../../oci/digest.ts";
-import { type Awaitable, all, change, type Database, get, inGroups, type Work } from "./database.ts";
+import { type Awaitable, all, change, type Database, get, inGroups, type Value, type Work } from "./database.ts";
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -150,7 +150,7 @@ export class ManifestIndex {
   delete(repository: string, digest: Digest): Awaitable<boolean> {
     return this.database.durable(function* () {
       yield* change("DELETE FROM tags WHERE repository = ? AND digest = ?", repository, digest);
-      return yield* removeManifest(repository, digest, "");
+      return yield* removeManifest(repository, digest);
     });
   }
 
@@ -207,8 +207,10 @@ export class ManifestIndex {
         ),
       );
       for (const { repository, digest } of rows.filter((row) => isMeant(row.repository))) {
-        const condition = `AND lease < ${Math.floor(now)} AND ${isLoose}`;
-        if (await this.database.transaction(() => removeManifest(repository, digest, condition))) removed++;
+        if (
+          await this.database.transaction(() => removeManifest(repository, digest, `AND lease < ? AND ${isLoose}`, now))
+        )
+          removed++;
       }
       after = rows.at(-1);
       await Bun.sleep(0);
@@ -242,9 +244,9 @@ function* addReferences(repository: string, manifest: Digest, children: readonly
 }
 
 /** Whether it was there and met the condition. */
-function* removeManifest(repository: string, digest: Digest, condition: string): Work<boolean> {
+function* removeManifest(repository: string, digest: Digest, condition = "", ...values: Value[]): Work<boolean> {
   const sql = `DELETE FROM manifests WHERE repository = ? AND digest = ? ${condition}`;
-  if ((yield* change(sql, repository, digest)) === 0) return false;
+  if ((yield* change(sql, repository, digest, ...values)) === 0) return false;
   yield* change("DELETE FROM refs WHERE repository = ? AND manifest = ?", repository, digest);
   return true;
 }
