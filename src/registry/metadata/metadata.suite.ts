@@ -190,6 +190,8 @@ export function metadataSuite(name: string, open: () => Promise<Database>): void
       expect(await two.claim("upload", "x")).toBe("held");
       expect(await two.stale(later())).toEqual([]);
       await one.release("upload");
+      // A renewal that was on its way.
+      await one.touch("upload");
       expect(await two.stale(later())).toEqual(["upload"]);
       expect(await two.claim("upload", "x")).toBe("other");
       await two.remove("upload");

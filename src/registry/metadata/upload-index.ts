@@ -66,13 +66,13 @@ export class UploadIndex {
     );
   }
 
-  /** Tells that the upload is in use. */
+  /** Tells that the upload is in use; renews this instance's claim, if it has one. */
   touch(id: string): Awaitable<unknown> {
     const now = Date.now();
     if (!this.database.shared) return this.database.run(change("UPDATE uploads SET touched = ? WHERE id = ?", now, id));
-    return this.database.run(
-      change("UPDATE uploads SET touched = ?, held_until = ? WHERE id = ?", ...[now, now + holdMillis, id]),
-    );
+    // One that comes behind `release`, by another connection, must not take the upload again.
+    const sql = "UPDATE uploads SET touched = ?, held_until = ? WHERE id = ? AND holder = ? AND held_until > 0";
+    return this.database.run(change(sql, now, now + holdMillis, id, this.instance));
   }
 
   remove(id: string): Awaitable<unknown> {
