@@ -16,13 +16,11 @@ export async function listRepositories({ tags, maxPage }: RegistryParts, { url, 
   const list = async ({ limit, after }: Page): Promise<string[]> => {
     if (grant.everything) return tags.repositories({ limit, after });
     const found: string[] = [];
-    let last: string | undefined = after;
-    while (found.length < limit && last !== undefined) {
-      const some = await tags.repositories({ limit: maxPage, after: last });
-      found.push(...some.filter((repository) => grant.allows(repository, "pull")));
-      last = some.at(-1);
+    for await (const repository of tags.allRepositories(after)) {
+      if (grant.allows(repository, "pull")) found.push(repository);
+      if (found.length >= limit) break;
     }
-    return found.slice(0, limit);
+    return found;
   };
   const { entries, link } = await paginate(url, maxPage, list);
   return jsonResponse({ repositories: entries }, link);

@@ -10,6 +10,8 @@ export interface Tag {
   readonly updated: number;
 }
 
+const pageSize = 500;
+
 export class TagIndex {
   private readonly database: Database;
 
@@ -28,7 +30,7 @@ export class TagIndex {
     return this.database.run(change(sql, Date.now(), repository, tag));
   }
 
-  /** Removes a tag only; false when there is none, or when it is not as old as `unless` says. On disk when it is over. */
+  /** Removes a tag only; false when there is none, or when it was set after `notAfter`. On disk when it is over. */
   delete(repository: string, tag: string, notAfter = Number.MAX_SAFE_INTEGER): Awaitable<boolean> {
     return this.database.durable(function* () {
       const sql = "DELETE FROM tags WHERE repository = ? AND name = ? AND updated <= ?";
@@ -57,6 +59,15 @@ export class TagIndex {
       ),
     );
     return rows.map((row) => row.repository);
+  }
+
+  /** All of them behind `after`, page by page. */
+  async *allRepositories(after = ""): AsyncGenerator<string> {
+    for (let last: string | undefined = after; last !== undefined; ) {
+      const page: string[] = await this.repositories({ limit: pageSize, after: last });
+      yield* page;
+      last = page.at(-1);
+    }
   }
 
   /** Whether anything was ever pushed to the repository and is still there. */

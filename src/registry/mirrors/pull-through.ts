@@ -128,16 +128,13 @@ export class PullThrough {
   }
 
   private async expireOf(prefix: string, before: number): Promise<number> {
+    const { tags } = this.parts;
     let removed = 0;
-    let last: string | undefined = `${prefix}/`;
-    while (last?.startsWith(`${prefix}/`)) {
-      const page: string[] = await this.parts.tags.repositories({ limit: 500, after: last });
-      for (const repository of page.filter((name) => name.startsWith(`${prefix}/`))) {
-        for (const tag of await this.parts.tags.newest(repository)) {
-          if (tag.updated < before && (await this.parts.tags.delete(repository, tag.name, tag.updated))) removed++;
-        }
+    for await (const repository of tags.allRepositories(`${prefix}/`)) {
+      if (!repository.startsWith(`${prefix}/`)) break;
+      for (const tag of await tags.newest(repository)) {
+        if (tag.updated < before && (await tags.delete(repository, tag.name, tag.updated))) removed++;
       }
-      last = page.at(-1);
     }
     return removed;
   }

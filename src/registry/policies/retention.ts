@@ -15,7 +15,6 @@ export interface RetentionRule {
   readonly days: number;
 }
 
-const pageSize = 500;
 const dayMillis = 24 * 60 * 60 * 1000;
 
 export class Retention {
@@ -47,15 +46,11 @@ export class Retention {
   async run(now: number): Promise<number> {
     if (this.rules.length === 0) return 0;
     let removed = 0;
-    let last: string | undefined = "";
-    while (last !== undefined) {
-      const repositories: string[] = await this.tags.repositories({ limit: pageSize, after: last });
-      for (const repository of repositories.filter((name) => this.concerns(name))) {
-        for (const tag of this.expired(repository, await this.tags.newest(repository), now)) {
-          if (await this.tags.delete(repository, tag.name, tag.updated)) removed++;
-        }
+    for await (const repository of this.tags.allRepositories()) {
+      if (!this.concerns(repository)) continue;
+      for (const tag of this.expired(repository, await this.tags.newest(repository), now)) {
+        if (await this.tags.delete(repository, tag.name, tag.updated)) removed++;
       }
-      last = repositories.at(-1);
     }
     return removed;
   }
