@@ -35,8 +35,9 @@ export function isSha256(text: string): boolean {
   return /^sha256:[a-f0-9]{64}$/.test(text);
 }
 
-export function digestOf(content: Uint8Array | string): Digest {
-  return `sha256:${new Bun.CryptoHasher("sha256").update(content).digest("hex")}`;
+export function digestOf(content: Uint8Array | string, algorithm = "sha256"): Digest {
+  const hasher = new Bun.CryptoHasher(algorithm as Bun.SupportedCryptoAlgorithms);
+  return `${algorithm}:${hasher.update(content).digest("hex")}`;
 }
 
 export function algorithmOf(digest: Digest): string {

@@ -1,7 +1,7 @@
 /** One repository of one registry: manifests, blobs, uploads. https://github.com/opencontainers/distribution-spec/blob/main/spec.md */
 import { canceled, EngineError, invalidArgument } from "../base/errors.ts";
 import { type Bytes, bodyOf, collect } from "../base/streams.ts";
-import { type Digest, digestOf, isDigest } from "../oci/digest.ts";
+import { algorithmOf, type Digest, digestOf, isDigest } from "../oci/digest.ts";
 import { asObject, asStrings, optional, parseJson } from "../oci/json.ts";
 import { maxManifestSize, mediaTypes } from "../oci/manifest.ts";
 import { Authenticator, type Credentials } from "./auth.ts";
@@ -97,7 +97,8 @@ export class Repository {
     });
     const digest = digestOf(bytes);
     const wanted = isDigest(reference) ? reference : response.headers.get("Docker-Content-Digest");
-    if (wanted?.startsWith("sha256:") && wanted !== digest) {
+    const algorithm = algorithmOf(wanted ?? "");
+    if (/^sha(256|384|512)$/.test(algorithm) && wanted !== digestOf(bytes, algorithm)) {
       throw invalidArgument(`manifest verification failed for digest ${wanted}`);
     }
     return { digest, mediaType: response.headers.get("Content-Type")?.split(";")[0]?.trim() ?? "", bytes };

@@ -3,6 +3,7 @@
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
  */
 
+import { algorithmOf } from "../../oci/digest.ts";
 import { formatRange } from "../content/uploads.ts";
 import type { Change } from "../notifications/notifier.ts";
 import { blobKey } from "../storage/driver.ts";
@@ -91,7 +92,7 @@ export async function startUpload(parts: RegistryParts, call: Call): Promise<Res
   if (mount !== null || digestText === null)
     return uploadStatus(name, await parts.uploads.start(name, algorithm), 0, 202);
   const digest = checkDigest(digestText);
-  const id = await parts.uploads.start(name, digest.slice(0, digest.indexOf(":")));
+  const id = await parts.uploads.start(name, algorithmOf(digest));
   const size = await parts.uploads.finish(name, id, digest, request.body);
   notify(parts, call, pushed(name, digest, size));
   return created(name, digest);

@@ -1,5 +1,5 @@
 /** Manifests and referrers: end-3, end-7, end-9, end-12a/b. */
-import { algorithmOf } from "../../oci/digest.ts";
+import { algorithmOf, digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/manifest.ts";
 import { ImmutableTagError, type NewManifest, type StoredManifest } from "../metadata/manifest-index.ts";
 import { type Call, headResponse, jsonResponse, notify, type RegistryParts } from "./call.ts";
@@ -47,7 +47,7 @@ export async function putManifest(parts: RegistryParts, call: Call): Promise<Res
   const tags = tagsOf(reference, url);
   const content = await readBody(request, parts.maxManifestBytes);
   const manifest = readManifest(content, request.headers.get("content-type"));
-  const digest = isTag(reference) ? manifest.digest : digestAs(reference, content);
+  const digest = isTag(reference) ? manifest.digest : digestOf(content, algorithmOf(reference));
   if (!isTag(reference) && digest !== reference) {
     throw new RegistryError("DIGEST_INVALID", undefined, { detail: { expected: reference, actual: digest } });
   }
@@ -90,11 +90,6 @@ async function store(
     if (error instanceof ImmutableTagError) throw new RegistryError("DENIED", error.message);
     throw error;
   }
-}
-
-function digestAs(reference: string, content: Uint8Array): string {
-  const algorithm = algorithmOf(reference) as "sha256" | "sha512";
-  return `${algorithm}:${new Bun.CryptoHasher(algorithm).update(content).digest("hex")}`;
 }
 
 async function readBody(request: Request, limit: number): Promise<Uint8Array> {

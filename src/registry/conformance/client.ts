@@ -1,5 +1,6 @@
 /** For the conformance tests: content with its digest, and the ways in which clients push it. */
 import { expect } from "bun:test";
+import { digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/manifest.ts";
 import { errorCodes, type TestRegistry } from "../testing.ts";
 
@@ -18,7 +19,7 @@ export function random(size: number): Uint8Array<ArrayBuffer> {
 
 function contentOf(content: string | Uint8Array<ArrayBuffer>, mediaType: string, algorithm: DigestAlgorithm): Content {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  const digest = `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest("hex")}`;
+  const digest = digestOf(bytes, algorithm);
   return { bytes, digest, mediaType, descriptor: { mediaType, digest, size: bytes.length } };
 }
 

@@ -7,7 +7,7 @@
  */
 
 import { KeyLocks } from "../../base/key-locks.ts";
-import { type Digest, Digester } from "../../oci/digest.ts";
+import { algorithmOf, type Digest, Digester } from "../../oci/digest.ts";
 import { RegistryError } from "../api/http-error.ts";
 import { type ByteRange, checkUploadId } from "../api/names.ts";
 import type { BlobIndex } from "../metadata/blob-index.ts";
@@ -172,7 +172,7 @@ export class Uploads {
 
   private async digestOf(id: string, size: number, expected: Digest): Promise<Digest> {
     const progress = this.progress.get(id);
-    const algorithm = expected.slice(0, expected.indexOf(":"));
+    const algorithm = algorithmOf(expected);
     if (progress?.bytes === size && progress.algorithm === algorithm) {
       this.progress.delete(id);
       return progress.digester.digest();

@@ -1,6 +1,7 @@
 /** The cache before a registry of ours, which counts what it is asked for. */
 import { expect, test } from "bun:test";
 import { digestOf } from "../../oci/digest.ts";
+import { mediaTypes } from "../../oci/manifest.ts";
 import { cuttingProxy } from "../faults/cutting-proxy.ts";
 import { imageManifest, type TestRegistry, testRegistry } from "../testing.ts";
 import { parseMirrors } from "./upstreams.ts";
@@ -68,6 +69,20 @@ test("fetched once, by prefix, by ns= and by default; then served alone", async 
   expect(metrics).toContain('mirror_requests_total{outcome="fetched"} 3\n');
   const push = await cache.request("POST", "hub/library/app/blobs/uploads/");
   expect(push.status).toBe(405);
+});
+
+test("a manifest that is not what its digest says is not kept, whatever the algorithm", async () => {
+  await using upstream = await origin();
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url) });
+  for (const algorithm of ["sha256", "sha512"]) {
+    const path = `hub/app/manifests/${digestOf(imageManifest("right"), algorithm)}`;
+    const send = (layer: string) =>
+      new Response(imageManifest(layer), { headers: { "content-type": mediaTypes.ociManifest } });
+    upstream.answer = () => send("wrong");
+    expect((await cache.request("GET", path)).status).toBe(502);
+    upstream.answer = () => send("right");
+    expect(await (await cache.request("GET", path)).text()).toBe(imageManifest("right"));
+  }
 });
 
 test("what is ours goes before the default mirror", async () => {

@@ -4,7 +4,7 @@
  * however old.
  */
 import type { Logger } from "../../base/log.ts";
-import { type Digest, digestOf, isDigest } from "../../oci/digest.ts";
+import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
 import { RegistryError as RemoteError } from "../../remote/registry-error.ts";
 import { isTransient, Repository } from "../../remote/repository.ts";
 import { openResuming, type RemoteBlob } from "../../remote/resuming.ts";
@@ -200,8 +200,6 @@ export class PullThrough {
     try {
       const found = await this.upstream(mirror, name).manifest(reference, AbortSignal.timeout(fetchMillis));
       const manifest = readManifest(found.bytes, found.mediaType || null);
-      if (wanted?.startsWith("sha256:") && digestOf(found.bytes) !== wanted)
-        throw new RegistryError("MANIFEST_INVALID");
       const stored = { ...manifest, digest: wanted ?? manifest.digest };
       await manifests.put(name, stored, {
         tags: wanted === undefined ? [reference] : [],
@@ -229,7 +227,7 @@ export class PullThrough {
     }
     fan.open(found.size);
     this.parts.count("fetched");
-    const id = await uploads.start(name, digest.slice(0, digest.indexOf(":")));
+    const id = await uploads.start(name, algorithmOf(digest));
     try {
       return await uploads.finish(name, id, digest, fan.through(found.body));
     } catch (error) {
