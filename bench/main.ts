@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { availableEngines, type Engine, gantryProgram, podman, startEngine } from "./lib/engine.ts";
 import { type Benchmark, docker, report, run, timed, timedShell } from "./lib/measure.ts";
 import { networkBenchmarks, networkFloor } from "./networks.ts";
-import { registryBenchmarks } from "./registries.ts";
+import { registryBenchmarks, stopRegistries } from "./registries.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "gantry-bench-files-"));
 const image = "bench/busybox";
@@ -351,6 +351,7 @@ async function main(): Promise<void> {
   const engines: Engine[] = [];
   const removeEngines = async () => {
     for (const engine of engines) await removeAll(engine).catch(() => undefined);
+    await stopRegistries();
     for (const engine of engines) await engine.stop();
     rmSync(scratch, { recursive: true, force: true });
   };

@@ -60,12 +60,18 @@ async function start(sources: Sources, kind: Kind, engine: Engine): Promise<void
   );
 }
 
-async function stop(sources: Sources, kind: Kind, engine: Engine): Promise<void> {
-  const root = contentOf(sources, kind, engine);
+const stop = (sources: Sources, kind: Kind, engine: Engine) => stopAt(contentOf(sources, kind, engine));
+
+async function stopAt(root: string): Promise<void> {
   const child = running.get(root);
   child?.kill();
   await child?.exited;
   running.delete(root);
+}
+
+/** Of all engines: what an interrupted benchmark has not cleaned up. */
+export async function stopRegistries(): Promise<void> {
+  for (const root of [...running.keys()]) await stopAt(root);
 }
 
 /** The first engine builds and pushes; the others' registries get a copy of what its registry then has. */

@@ -20,8 +20,9 @@ type Send = (request: LoadRequest) => Promise<LoadResponse>;
 interface Server {
   readonly name: string;
   readonly port: number;
-  readonly process: Bun.Subprocess;
 }
+
+const children: Bun.Subprocess[] = [];
 
 interface Measure {
   readonly name: string;
@@ -149,11 +150,12 @@ const measures: Measure[] = [
 ];
 
 async function start(name: string, argv: string[], port: number): Promise<Server> {
-  const process = Bun.spawn(argv, { stdout: Bun.file("/dev/null"), stderr: Bun.file(join(scratch, `${name}.log`)) });
+  const child = Bun.spawn(argv, { stdout: Bun.file("/dev/null"), stderr: Bun.file(join(scratch, `${name}.log`)) });
+  children.push(child);
   for (let wait = 0; ; wait++) {
     const answer = await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined);
-    if (answer?.ok) return { name, port, process };
-    if (wait > 200 || process.exitCode !== null) throw new Error(`${name} did not start`);
+    if (answer?.ok) return { name, port };
+    if (wait > 200 || child.exitCode !== null) throw new Error(`${name} did not start`);
     await Bun.sleep(50);
   }
 }
@@ -195,20 +197,22 @@ async function report(measure: Measure, servers: Server[]): Promise<string> {
 
 async function main(): Promise<void> {
   const only = process.env["ONLY"]?.split(",");
-  const servers: Server[] = [];
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => end().finally(() => process.exit(1)));
   try {
-    servers.push(...(await startAll()));
+    const servers = await startAll();
     for (const server of servers) await prepare(server);
     for (const measure of measures) {
       if (!only || only.some((word) => measure.name.includes(word))) console.log(await report(measure, servers));
     }
   } finally {
-    for (const { process: child } of servers) {
-      child.kill();
-      await child.exited;
-    }
-    rmSync(scratch, { recursive: true, force: true });
+    await end();
   }
+}
+
+async function end(): Promise<void> {
+  for (const child of children) child.kill();
+  await Promise.all(children.map((child) => child.exited));
+  rmSync(scratch, { recursive: true, force: true });
 }
 
 await main();
