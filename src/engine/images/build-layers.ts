@@ -1,11 +1,9 @@
 /** What builds leave whose steps are layers, not images: records that keep layers for the cache alone, and the image in the end. */
 import { nowRfc3339Nano } from "../../base/clock.ts";
-import { internal } from "../../base/errors.ts";
-import { type Digest, digestOf } from "../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig } from "../../oci/image-config.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { ImageConfig } from "../../oci/image-config.ts";
 import { hostPlatform } from "../../oci/platform.ts";
-import { type ImageContext, publishImageEvent } from "./context.ts";
-import { toRecord } from "./image-record.ts";
+import { createImage, type ImageContext, publishImageEvent } from "./context.ts";
 
 /** An image that no listing shows and no name leads to: layers that a later build may find in its cache. Returns its id. */
 export function createCacheStep(context: ImageContext, layers: readonly Digest[]): Promise<Digest> {
@@ -33,13 +31,7 @@ export async function createBuilt(
 }
 
 async function create(context: ImageContext, config: ImageConfig, hidden: boolean): Promise<Digest> {
-  const layers = config.rootfs.diff_ids;
-  if (!layers.every((diffId) => context.layers.has(diffId))) throw internal("layer does not exist");
-  const bytes = encodeImageConfig(config);
-  const id = digestOf(bytes);
-  const size = layers.reduce((sum, diffId) => sum + context.layers.get(diffId).size, 0);
-  const record = toRecord(id, config, size);
-  await context.store.create(hidden ? { ...record, hidden: true } : record, bytes);
-  context.collector.release(layers.slice(-1));
+  const id = await createImage(context, config, hidden ? { hidden } : {});
+  context.collector.release(config.rootfs.diff_ids.slice(-1));
   return id;
 }

@@ -1,14 +1,13 @@
 /** A step of a build: an image on top of another one, with a layer or without. Its record keeps the parent, as the classic builder's. */
 import type { ContainerConfig } from "../../api/container-config.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
-import { internal, notFound } from "../../base/errors.ts";
-import { type Digest, digestOf } from "../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, type ImageHistory, toDockerRunConfig } from "../../oci/image-config.ts";
+import { notFound } from "../../base/errors.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { type ImageConfig, type ImageHistory, toDockerRunConfig } from "../../oci/image-config.ts";
 import type { Platform } from "../../oci/platform.ts";
 import type { Layer } from "../../snapshots/layer-store.ts";
 import { emptyLayer } from "./commit.ts";
-import { type ImageContext, publishImageEvent } from "./context.ts";
-import { toRecord } from "./image-record.ts";
+import { createImage, type ImageContext, publishImageEvent } from "./context.ts";
 
 export interface BuildStepRequest {
   /** Undefined: the first step after `FROM scratch`. */
@@ -30,11 +29,7 @@ export async function createBuildStep(context: ImageContext, request: BuildStepR
   if (parent !== undefined && !context.store.find(parent)) throw notFound(`No such image: ${parent}`);
   const base = parent === undefined ? undefined : context.store.config(parent);
   const image = stepConfig(base, request);
-  if (!image.rootfs.diff_ids.every((diffId) => context.layers.has(diffId))) throw internal("layer does not exist");
-  const bytes = encodeImageConfig(image);
-  const id = digestOf(bytes);
-  const size = image.rootfs.diff_ids.reduce((sum, diffId) => sum + context.layers.get(diffId).size, 0);
-  await context.store.create(toRecord(id, image, size, parent), bytes);
+  const id = await createImage(context, image, { parent });
   if (layer) context.collector.release([layer.diffId]);
   if (isCommit(request)) publishImageEvent(context, "create", id);
   return id;

@@ -1,13 +1,12 @@
 /** `docker commit`: a container's layer on top of its image's becomes a new image. */
 import type { ContainerConfig } from "../../api/container-config.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
-import { internal, notFound } from "../../base/errors.ts";
-import { type Digest, digestOf } from "../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
+import { notFound } from "../../base/errors.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import type { Layer } from "../../snapshots/layer-store.ts";
 import { applyChanges } from "./changes.ts";
-import { type ImageContext, publishImageEvent, tagImage } from "./context.ts";
-import { toRecord } from "./image-record.ts";
+import { createImage, type ImageContext, publishImageEvent, tagImage } from "./context.ts";
 import { targetReference } from "./import.ts";
 import { mergeRunConfig } from "./merge-run-config.ts";
 
@@ -46,11 +45,7 @@ export async function commitImage(context: ImageContext, request: CommitRequest)
   if (!parent) throw notFound(`No such image: ${request.parentImageId}`);
   const base = context.store.config(parent.id);
   const image = childConfig(base, config, request, context.version);
-  const bytes = encodeImageConfig(image);
-  const id = digestOf(bytes);
-  if (!image.rootfs.diff_ids.every((diffId) => context.layers.has(diffId))) throw internal("layer does not exist");
-  const size = image.rootfs.diff_ids.reduce((sum, diffId) => sum + context.layers.get(diffId).size, 0);
-  await context.store.create(toRecord(id, image, size, parent.id), bytes);
+  const id = await createImage(context, image, { parent: parent.id });
   publishImageEvent(context, "create", id);
   if (reference) tagImage(context, reference, id, nowRfc3339Nano());
   context.collector.release([request.layer.diffId]);

@@ -1,9 +1,12 @@
 /** What the image operations share. Built once by `Images`; each operation is a function over it in a file of its own. */
+import { internal } from "../../base/errors.ts";
 import type { ContentStore } from "../../content/content.ts";
-import type { Digest } from "../../oci/digest.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
+import { encodeImageConfig, type ImageConfig } from "../../oci/image-config.ts";
 import { familiarString, type Reference } from "../../oci/reference.ts";
 import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
+import { type ImageRecord, toRecord } from "./image-record.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { LayerCollector } from "./layer-collector.ts";
 import type { Downloads } from "./transfer/downloads.ts";
@@ -39,6 +42,21 @@ export interface ImageContext {
   readonly spoolDirectory: string;
   /** `docker_version` of the configs that are written. */
   readonly version: string;
+}
+
+/** A config becomes an image of layers that are here, under a hold; its id. The same config again is the same image. */
+export async function createImage(
+  { layers, store }: ImageContext,
+  config: ImageConfig,
+  more: Pick<ImageRecord, "parent" | "hidden"> = {},
+): Promise<Digest> {
+  const diffIds = config.rootfs.diff_ids;
+  if (!diffIds.every((diffId) => layers.has(diffId))) throw internal("layer does not exist");
+  const bytes = encodeImageConfig(config);
+  const id = digestOf(bytes);
+  const size = diffIds.reduce((sum, diffId) => sum + layers.get(diffId).size, 0);
+  await store.create({ ...toRecord(id, config, size), ...more }, bytes);
+  return id;
 }
 
 /** An event of an image, with its labels as attributes. `name` is what dockerd puts there: mostly the id again. */

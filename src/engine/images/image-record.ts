@@ -21,10 +21,8 @@ export interface ImageRecord {
   lastTagged?: string | undefined;
 }
 
-export function toRecord(id: Digest, config: ImageConfig, size: number, parent?: Digest): ImageRecord {
-  const record: ImageRecord = { id, layers: config.rootfs.diff_ids, size, created: config.created || zeroTime };
-  if (parent !== undefined) record.parent = parent;
-  return record;
+export function toRecord(id: Digest, config: ImageConfig, size: number): ImageRecord {
+  return { id, layers: config.rootfs.diff_ids, size, created: config.created || zeroTime };
 }
 
 /** Nanoseconds since 1970; a config without a time counts as the year 1. */

@@ -3,14 +3,12 @@ import type { ProgressMessage } from "../../api/system.ts";
 import { nowRfc3339Nano } from "../../base/clock.ts";
 import { internal, invalidArgument } from "../../base/errors.ts";
 import { type Bytes, bodyOf } from "../../base/streams.ts";
-import { digestOf } from "../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
+import { type ImageConfig, toDockerRunConfig } from "../../oci/image-config.ts";
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { familiarName, parseReference, type Reference, withDefaultTag, withTag } from "../../oci/reference.ts";
 import { connectionProblem } from "../../remote/connection-problem.ts";
 import { applyChanges } from "./changes.ts";
-import { type ImageContext, publishImageEvent, tagImage } from "./context.ts";
-import { toRecord } from "./image-record.ts";
+import { createImage, type ImageContext, publishImageEvent, tagImage } from "./context.ts";
 
 export interface ImportOptions {
   repo?: string | undefined;
@@ -51,9 +49,7 @@ export async function importImage(
       rootfs: { type: "layers", diff_ids: [layer.diffId] },
       ...(platform.variant ? { variant: platform.variant } : {}),
     };
-    const bytes = encodeImageConfig(image);
-    const id = digestOf(bytes);
-    await context.store.create(toRecord(id, image, layer.size), bytes);
+    const id = await createImage(context, image);
     if (reference) tagImage(context, reference, id, nowRfc3339Nano());
     publishImageEvent(context, "import", id);
     options.progress({ status: id });

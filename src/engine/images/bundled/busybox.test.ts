@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { TestImages } from "../testing.ts";
-import { isStatic } from "./busybox.ts";
+import { isStatic } from "./elf.ts";
 
 const present = existsSync("/bin/busybox") && isStatic(readFileSync("/bin/busybox"));
 

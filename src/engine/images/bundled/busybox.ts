@@ -7,13 +7,14 @@ import { posix } from "node:path";
 import type { ProgressMessage } from "../../../api/system.ts";
 import { nowRfc3339Nano } from "../../../base/clock.ts";
 import { errorCode, unavailable } from "../../../base/errors.ts";
-import { type Digest, digestOf } from "../../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
 import { hostPlatform } from "../../../oci/platform.ts";
 import { parseReference } from "../../../oci/reference.ts";
-import { type ImageContext, publishImageEvent, tagImage } from "../context.ts";
-import { toRecord } from "../image-record.ts";
-import { end, entry } from "./tar.ts";
+import { tarEnd } from "../archive/tar-write.ts";
+import { createImage, type ImageContext, publishImageEvent, tagImage } from "../context.ts";
+import { isStatic } from "./elf.ts";
+import { entry } from "./tar.ts";
 
 export const bundledBusybox = "gantry/busybox";
 
@@ -80,10 +81,7 @@ export async function ensureBundled(context: ImageContext, busybox = "/bin/busyb
   using _hold = context.collector.hold();
   const layer = await context.layers.unpack(rootTar(program, await applets(busybox), mtime));
   try {
-    const config = bundledConfig(layer.diffId, mtime);
-    const bytes = encodeImageConfig(config);
-    const id = digestOf(bytes);
-    await context.store.create(toRecord(id, config, layer.size), bytes);
+    const id = await createImage(context, bundledConfig(layer.diffId, mtime));
     tagImage(context, reference, id, nowRfc3339Nano());
     return id;
   } finally {
@@ -116,19 +114,6 @@ async function readBusybox(file: string): Promise<{ program: Buffer; mtime: numb
   }
 }
 
-/** An ELF program without interpreter. Source: elf(5), program headers of type PT_INTERP. */
-export function isStatic(program: Buffer): boolean {
-  if (program.toString("latin1", 0, 4) !== "\x7fELF" || program[5] !== 1) return false;
-  const wide = program[4] === 2;
-  const start = wide ? Number(program.readBigUInt64LE(32)) : program.readUInt32LE(28);
-  const entrySize = program.readUInt16LE(wide ? 54 : 42);
-  const count = program.readUInt16LE(wide ? 56 : 44);
-  for (let at = start; at < start + count * entrySize; at += entrySize) {
-    if (program.readUInt32LE(at) === 3) return false;
-  }
-  return true;
-}
-
 /** Paths of the links that this busybox wants, relative to the root. */
 async function applets(file: string): Promise<string[]> {
   const child = Bun.spawn([file, "--list-full"], { stdout: "pipe", stderr: "ignore" });
@@ -146,5 +131,5 @@ async function* rootTar(program: Buffer, links: string[], mtime: number): AsyncG
   }
   yield* entry({ name: "etc/group", mode: 0o644, mtime, content: Buffer.from(`${group.join("\n")}\n`) });
   yield* entry({ name: "etc/passwd", mode: 0o644, mtime, content: Buffer.from(`${passwd.join("\n")}\n`) });
-  yield end;
+  yield tarEnd();
 }

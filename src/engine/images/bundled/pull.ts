@@ -23,7 +23,7 @@ export function bundledPull(
   reference: string,
   tag: string | undefined,
 ): ((context: ImageContext, options: BundledOptions) => Promise<void>) | undefined {
-  const [name] = Object.keys(makers).filter((candidate) =>
+  const name = Object.keys(makers).find((candidate) =>
     [candidate, `docker.io/${candidate}`].some(
       (known) => (reference === known && (!tag || tag === "latest")) || (reference === `${known}:latest` && !tag),
     ),

@@ -9,14 +9,15 @@ import type { ProgressMessage } from "../../../api/system.ts";
 import { nowRfc3339Nano } from "../../../base/clock.ts";
 import { unavailable } from "../../../base/errors.ts";
 import { isCompiled } from "../../../base/self.ts";
-import { type Digest, digestOf } from "../../../oci/digest.ts";
-import { encodeImageConfig, type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { type ImageConfig, toDockerRunConfig } from "../../../oci/image-config.ts";
 import { hostPlatform } from "../../../oci/platform.ts";
 import { familiarString, parseReference } from "../../../oci/reference.ts";
-import { type ImageContext, publishImageEvent, tagImage } from "../context.ts";
-import { toRecord } from "../image-record.ts";
+import { tarEnd } from "../archive/tar-write.ts";
+import { createImage, type ImageContext, publishImageEvent, tagImage } from "../context.ts";
 import { ensureBundled } from "./busybox.ts";
-import { end, entry } from "./tar.ts";
+import { interpreterOf } from "./elf.ts";
+import { entry } from "./tar.ts";
 
 export const bundledRegistry = "gantry/registry";
 const program = "usr/bin/gantry";
@@ -32,26 +33,12 @@ export async function makeRegistry(context: ImageContext, progress: (message: Pr
   const base = context.store.config(await ensureBundled(context));
   const layer = await context.layers.unpack(registryTar(process.execPath));
   try {
-    const config = registryConfig(base, layer.diffId, context.version);
-    const bytes = encodeImageConfig(config);
-    const id = digestOf(bytes);
-    const isNew = context.store.find(id) === undefined;
-    if (isNew) {
-      const sizes = base.rootfs.diff_ids.map((diffId) => context.layers.get(diffId).size);
-      await context.store.create(
-        toRecord(
-          id,
-          config,
-          sizes.reduce((sum, size) => sum + size, layer.size),
-        ),
-        bytes,
-      );
-    }
+    const before = context.store.findByReference(reference);
+    const id = await createImage(context, registryConfig(base, layer.diffId, context.version));
     tagImage(context, reference, id, nowRfc3339Nano());
     publishImageEvent(context, "pull", id, familiarString(reference));
-    progress({
-      status: `Status: ${isNew ? "Downloaded newer image" : "Image is up to date"} for ${familiarString(reference)}`,
-    });
+    const status = before === id ? "Image is up to date" : "Downloaded newer image";
+    progress({ status: `Status: ${status} for ${familiarString(reference)}` });
   } finally {
     context.collector.release([layer.diffId]);
   }
@@ -96,7 +83,7 @@ async function* registryTar(executable: string): AsyncGenerator<Uint8Array> {
   for (const directory of parents(`${data.slice(1)}/x`).filter((each) => !made.has(each))) {
     yield* entry({ name: `${directory}/`, flag: "5", mode: 0o755, mtime });
   }
-  yield end;
+  yield tarEnd();
 }
 
 /** `a/b/c` → `a`, `a/b` */
@@ -110,16 +97,4 @@ function sharedLibraries(): string[] {
   const maps = readFileSync("/proc/self/maps", "utf8");
   const paths = maps.matchAll(/ (\/\S+\/(?:lib[^/\s]*|ld-[^/\s]*)\.so[^/\s]*)$/gm);
   return [...new Set([...paths].map((match) => match[1] ?? ""))].sort();
-}
-
-/** The path by which an ELF program asks for its dynamic linker. Source: elf(5), PT_INTERP; 64 bits, little endian. */
-function interpreterOf(content: Buffer): string | undefined {
-  const start = Number(content.readBigUInt64LE(32));
-  const count = content.readUInt16LE(56);
-  for (let at = start; at < start + count * content.readUInt16LE(54); at += content.readUInt16LE(54)) {
-    if (content.readUInt32LE(at) !== 3) continue;
-    const offset = Number(content.readBigUInt64LE(at + 8));
-    return content.toString("latin1", offset, content.indexOf(0, offset));
-  }
-  return undefined;
 }

@@ -1,7 +1,5 @@
 /** The few entries of tar archives that bundled images consist of. */
-import { writeHeader } from "../../../archive/tar/tar-header.ts";
-
-const block = 512;
+import { entryHeader, tarPadding } from "../archive/tar-write.ts";
 
 export interface Entry {
   readonly name: string;
@@ -14,17 +12,8 @@ export interface Entry {
   readonly content?: Buffer;
 }
 
-/** Root's. */
-export function* entry({ name, flag = "0", mode, mtime, linkName = "", content }: Entry): Generator<Uint8Array> {
+export function* entry({ name, flag = "0", mode, mtime, linkName, content }: Entry): Generator<Uint8Array> {
   const size = content?.length ?? 0;
-  const header = Buffer.alloc(block);
-  const owner = { uid: 0, gid: 0, deviceMajor: 0, deviceMinor: 0 };
-  writeHeader(header, 0, { ...owner, name, linkName, flag, mode, mtime, size });
-  yield header;
-  if (!content) return;
-  yield content;
-  yield Buffer.alloc((block - (size % block)) % block);
+  yield entryHeader(name, size, mtime, flag, mode, linkName);
+  if (content) yield* [content, tarPadding(size)];
 }
-
-/** What an archive ends with. */
-export const end: Uint8Array = Buffer.alloc(2 * block);
