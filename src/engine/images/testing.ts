@@ -9,6 +9,7 @@ import { Registries } from "../../remote/registries.ts";
 import { tarEnd, tarHeader, tarPadding } from "./archive/tar-write.ts";
 import { Images, type ImagesDependencies } from "./images.ts";
 import { MemoryLayers } from "./memory-layers.ts";
+import type { PullOptions } from "./transfer/pull.ts";
 
 export interface TestContainer {
   id: string;
@@ -80,6 +81,18 @@ export class TestImages implements Disposable {
       signal: new AbortController().signal,
     });
     return lines;
+  }
+
+  /** Pulls; returns what it said. */
+  async pull(name: string, more: Partial<PullOptions> = {}): Promise<string[]> {
+    const said: string[] = [];
+    await this.images.pull(name, {
+      credentials: {},
+      signal: new AbortController().signal,
+      progress: ({ id, status = "" }) => said.push(id === undefined ? status : `${id}: ${status}`),
+      ...more,
+    });
+    return said;
   }
 
   async save(...names: string[]): Promise<Uint8Array> {

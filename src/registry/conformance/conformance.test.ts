@@ -1,10 +1,8 @@
-import { afterAll, beforeAll } from "bun:test";
 import { Logger } from "../../base/log.ts";
 import { loadConfig } from "../config/config.ts";
-import { type PostgresServer, startPostgres } from "../metadata/postgres-server.ts";
 import { serveRegistry } from "../server.ts";
-import { type S3Server, startS3 } from "../storage/s3-server.ts";
 import { type TestRegistry, testRegistry } from "../testing.ts";
+import { testServices } from "../testing-services.ts";
 import { conformanceSuite } from "./conformance.suite.ts";
 
 conformanceSuite("SQLite and a directory", () => testRegistry());
@@ -28,16 +26,6 @@ conformanceSuite("on a socket", async () => {
   };
 });
 
-let postgres: PostgresServer;
-let s3: S3Server;
-beforeAll(async () => {
-  [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
-}, 30_000);
-afterAll(async () => {
-  await postgres[Symbol.asyncDispose]();
-  await s3[Symbol.asyncDispose]();
-});
+const services = testServices();
 
-conformanceSuite("PostgreSQL and S3", async () =>
-  testRegistry({ ...s3.config("conformance/"), database: await postgres.newDatabase() }),
-);
+conformanceSuite("PostgreSQL and S3", async () => testRegistry(await services.config()));

@@ -1,30 +1,21 @@
 /** `REGISTRY_STRESS_SECONDS` says how long each of these goes on. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/manifest.ts";
-import { type PostgresServer, startPostgres } from "../metadata/postgres-server.ts";
-import { type S3Server, startS3 } from "../storage/s3-server.ts";
 import { imageManifest, testRegistry } from "../testing.ts";
+import { testServices } from "../testing-services.ts";
 import { expired, quick, stress, unhurried } from "./stress.ts";
 
 const seconds = Number(process.env["REGISTRY_STRESS_SECONDS"] ?? 4);
 const timeout = seconds * 1000 + 30_000;
 
-let postgres: PostgresServer;
-let s3: S3Server;
-beforeAll(async () => {
-  [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
-}, 30_000);
-afterAll(async () => {
-  await postgres[Symbol.asyncDispose]();
-  await s3[Symbol.asyncDispose]();
-});
+const services = testServices();
 
 /** Two instances over one database and one bucket. */
 async function pair(change: object = {}) {
-  const config = { ...s3.config(`${crypto.randomUUID()}/`), database: await postgres.newDatabase(), ...change };
+  const config = { ...(await services.config()), ...change };
   return [await testRegistry(config), await testRegistry(config)] as const;
 }
 
@@ -85,7 +76,7 @@ test("a database that ends is 503 for as long as it is gone, and nothing that wa
   const begun = await one.request("POST", "x/blobs/uploads/");
   const at = begun.headers.get("location") ?? "";
   await one.request("PATCH", at, "before, ");
-  await postgres.crash();
+  await services.postgres.crash();
   for (const [r, path] of [
     [one, "x/manifests/t"],
     [two, `x/blobs/${digestOf("layer")}`],
@@ -97,7 +88,7 @@ test("a database that ends is 503 for as long as it is gone, and nothing that wa
     "content-type": mediaTypes.ociManifest,
   });
   expect(put.status).toBe(503);
-  await postgres.start();
+  await services.postgres.start();
   for (const r of [one, two])
     expect(await (await r.request("GET", "x/manifests/t")).text()).toBe(imageManifest("layer"));
   expect((await two.request("GET", "x/manifests/u")).status).toBe(404);

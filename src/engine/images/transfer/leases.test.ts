@@ -13,16 +13,14 @@ async function broken(fixture: TestImages, registry: FakeRegistry): Promise<void
     stop.abort();
     return new Response("", { status: 500 });
   };
-  const options = { credentials: {}, progress: () => {}, signal: stop.signal };
-  await expect(fixture.images.pull(`${registry.host}/x:1`, options)).rejects.toThrow("context canceled");
+  await expect(fixture.pull(`${registry.host}/x:1`, { signal: stop.signal })).rejects.toThrow("context canceled");
   expect(registry.asked.some(({ path }) => path.endsWith(first))).toBe(true);
   registry.intercept = () => undefined;
   registry.asked.length = 0;
 }
 
 const pulled = async (fixture: TestImages, registry: FakeRegistry) => {
-  const options = { credentials: {}, progress: () => {}, signal: new AbortController().signal };
-  await fixture.images.pull(`${registry.host}/x:1`, options);
+  await fixture.pull(`${registry.host}/x:1`);
   return registry.asked.filter(({ method, path }) => method === "GET" && path.includes("/blobs/")).length;
 };
 

@@ -27,7 +27,7 @@ afterEach(async () => {
 const quiet = () => ({ credentials: {}, progress: () => {}, signal: new AbortController().signal });
 
 async function pullBoth(): Promise<void> {
-  for (const platform of [arm, amd]) await fixture.images.pull(name, { ...quiet(), platform });
+  for (const platform of [arm, amd]) await fixture.pull(name, { platform });
 }
 
 const architecture = async (of: string, platform?: string) =>
@@ -170,17 +170,17 @@ test("elsewhere a new index of what is here", async () => {
   const entries = "index" in parsed ? parsed.index.manifests : [];
   expect(entries.map(({ platform }) => platform?.architecture)).toEqual(["amd64", "arm64"]);
   using other = new TestImages();
-  await other.images.pull(`${to.host}/x:1`, { ...quiet(), platform: arm });
+  await other.pull(`${to.host}/x:1`, { platform: arm });
   expect((await other.images.inspect(`${to.host}/x:1`, {})).Architecture).toBe("arm64");
 });
 
 test("one platform goes as a single image, and the client is told", async () => {
-  await fixture.images.pull(name, { ...quiet(), platform: arm });
+  await fixture.pull(name, { platform: arm });
   await using to = new FakeRegistry();
   const { aux } = await push(to);
   expect(to.manifests.get("1")?.type).toBe(mediaTypes.dockerManifest);
   expect(aux.at(-1)).toMatchObject({ manifestPushedInsteadOfIndex: true, originalIndex: { digest: index } });
-  await fixture.images.pull(name, { ...quiet(), platform: amd });
+  await fixture.pull(name, { platform: amd });
   await using second = new FakeRegistry();
   await push(second, arm);
   expect(second.manifests.get("1")).toEqual(to.manifests.get("1"));

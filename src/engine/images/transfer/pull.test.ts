@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mediaTypes } from "../../../oci/manifest.ts";
-import type { Credentials } from "../../../remote/auth.ts";
 import { TestImages } from "../testing.ts";
 import { FakeRegistry, refuse } from "./fake-registry.ts";
+import type { PullOptions } from "./pull.ts";
 
 let registry: FakeRegistry;
 let fixture: TestImages;
@@ -24,16 +24,7 @@ afterEach(async () => {
   fixture[Symbol.dispose]();
 });
 
-async function pull(name: string, more: { platform?: string; credentials?: Credentials; signal?: AbortSignal } = {}) {
-  const said: string[] = [];
-  await fixture.images.pull(`${registry.host}/${name}`, {
-    credentials: {},
-    signal: new AbortController().signal,
-    progress: ({ id, status }) => said.push(id === undefined ? (status ?? "") : `${id}: ${status}`),
-    ...more,
-  });
-  return said;
-}
+const pull = (name: string, more: Partial<PullOptions> = {}) => fixture.pull(`${registry.host}/${name}`, more);
 
 test("an image of several layers, its messages, and again", async () => {
   const digest = registry.addImage("1", ["a", "b"]);

@@ -20,15 +20,8 @@ afterEach(async () => {
   fixture[Symbol.dispose]();
 });
 
-async function pull(name = "x:1", credentials: Credentials = {}): Promise<string[]> {
-  const said: string[] = [];
-  await fixture.images.pull(name.includes("/") ? name : `${registry.host}/${name}`, {
-    credentials,
-    signal: new AbortController().signal,
-    progress: ({ id, status }) => said.push(id === undefined ? (status ?? "") : `${id}: ${status}`),
-  });
-  return said;
-}
+const pull = (name = "x:1", credentials: Credentials = {}) =>
+  fixture.pull(name.includes("/") ? name : `${registry.host}/${name}`, { credentials });
 
 const challenge = (realm: string) => ({ "WWW-Authenticate": `Bearer realm="${realm}",service="s"` });
 
@@ -85,11 +78,7 @@ test("a mirror serves what is the hub's, without the user's credentials", async 
   using mirrored = new TestImages({
     registries: new Registries({ mirrors: [`http://${registry.host}`], insecure: [] }),
   });
-  await mirrored.images.pull("x:1", {
-    credentials: { username: "ann", password: "secret" },
-    signal: new AbortController().signal,
-    progress: () => {},
-  });
+  await mirrored.pull("x:1", { credentials: { username: "ann", password: "secret" } });
   expect((await mirrored.images.inspect("x:1", {})).RepoDigests[0]).toStartWith("x@sha256:");
   expect(registry.asked.length).toBeGreaterThan(3);
   expect(registry.asked.every(({ authorization }) => authorization === null)).toBe(true);
