@@ -60,7 +60,7 @@ export class Authenticator {
     if (!this.challenges.some(({ scheme }) => scheme === "basic")) return {};
     const { username, password } = this.credentials;
     if (!username || !password) throw new RegistryError("no basic auth credentials", { status: 401 });
-    return basic(username, password);
+    return basicHeader(this.credentials);
   }
 
   private async token(challenge: Challenge, scopes: readonly string[], signal: AbortSignal, offline: boolean) {
@@ -83,7 +83,7 @@ export class Authenticator {
   }
 
   private tokenRequest(realm: URL, service: string, scopes: readonly string[], offline: boolean) {
-    const { username, password, identityToken } = this.credentials;
+    const { username, identityToken } = this.credentials;
     if (identityToken) {
       const form = new URLSearchParams({
         grant_type: "refresh_token",
@@ -104,8 +104,7 @@ export class Authenticator {
     if (offline) realm.searchParams.set("client_id", clientId);
     if (username) realm.searchParams.set("account", username);
     realm.searchParams.sort();
-    const headers = username && password ? basic(username, password) : {};
-    return { url: realm.href, options: { headers } satisfies Partial<RequestOptions> };
+    return { url: realm.href, options: { headers: basicHeader(this.credentials) } satisfies Partial<RequestOptions> };
   }
 }
 
@@ -130,6 +129,8 @@ async function tokenAnswer(response: Response): Promise<Record<string, unknown>>
   }
 }
 
-function basic(username: string, password: string): Record<string, string> {
+/** None without a name or a password. */
+export function basicHeader({ username, password }: Credentials): Record<string, string> {
+  if (!username || !password) return {};
   return { Authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` };
 }

@@ -7,8 +7,8 @@ import { asObject, asString, optional, parseJson } from "../oci/json.ts";
 import { type Descriptor, parseManifest } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
 import { parseAnyReference, type Reference, withDefaultTag } from "../oci/reference.ts";
-import { Authenticator, type Credentials } from "./auth.ts";
-import { endpointsOf, hostOf, type RegistryConfig } from "./endpoints.ts";
+import { Authenticator, basicHeader, type Credentials } from "./auth.ts";
+import { type Endpoint, endpointsOf, hostOf, type RegistryConfig } from "./endpoints.ts";
 import { RegistryError, statusLine } from "./registry-error.ts";
 import { Repository } from "./repository.ts";
 import { Transport } from "./transport.ts";
@@ -66,10 +66,17 @@ export class Registries {
     signal: AbortSignal,
   ): Promise<{ status: string; token: string }> {
     const domain = address.replace(/^https?:\/\//, "").split("/")[0] || hubAddress;
+    return this.askFirst(domain, (endpoint) =>
+      this.loginAt(new Transport(endpoint, this.certificates), credentials, signal),
+    );
+  }
+
+  /** The first endpoint that answers at all. */
+  private async askFirst<T>(domain: string, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
     let failure: unknown;
     for (const endpoint of endpointsOf(domain, this.config, "push")) {
       try {
-        return await this.loginAt(new Transport(endpoint, this.certificates), credentials, signal);
+        return await ask(endpoint);
       } catch (error) {
         failure = error;
         if (!(error instanceof RegistryError) || error.status !== 0) throw error;
@@ -111,10 +118,7 @@ export class Registries {
       if ("index" in parsed) {
         return { Descriptor: descriptor, Platforms: parsed.index.manifests.flatMap(({ platform }) => platform ?? []) };
       }
-      const config = asObject(
-        parseJson(await repository.blob(parsed.manifest.config.digest, maxConfig, signal), "config", maxConfig),
-        "config",
-      );
+      const config = await repository.config(parsed.manifest.config.digest, maxConfig, signal);
       const os = optional(config["os"], "os", asString) ?? "";
       const architecture = optional(config["architecture"], "architecture", asString) ?? "";
       const variant = optional(config["variant"], "variant", asString);
@@ -139,28 +143,14 @@ export class Registries {
     const host = term.slice(0, Math.max(slash, 0));
     const own = /[.:]|^localhost$/.test(host);
     const query = new URLSearchParams({ q: own ? term.slice(slash + 1) : term, n: String(limit ?? 25) });
-    let failure: unknown;
-    for (const endpoint of endpointsOf(own ? host : hubAddress, this.config, "push")) {
+    return this.askFirst(own ? host : hubAddress, async (endpoint) => {
       const at = own ? endpoint : { ...endpoint, url: endpoint.url.replace(hostOf(hubAddress), hubAddress) };
-      const { username, password } = credentials;
-      const headers: Record<string, string> =
-        username && password
-          ? { Authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` }
-          : {};
-      try {
-        const response = await new Transport(at, this.certificates).fetch(`${at.url}/v1/search?${query}`, {
-          headers,
-          signal,
-        });
-        if (response.status !== 200) throw internal(`Unexpected status code ${response.status}`);
-        const body = await collect(bodyOf(response), maxSearchAnswer);
-        return (asObject(parseJson(body, "search answer", maxSearchAnswer), "search answer")["results"] ??
-          []) as SearchResult[];
-      } catch (error) {
-        failure = error;
-        if (!(error instanceof RegistryError) || error.status !== 0) throw error;
-      }
-    }
-    throw failure;
+      const options = { headers: basicHeader(credentials), signal };
+      const response = await new Transport(at, this.certificates).fetch(`${at.url}/v1/search?${query}`, options);
+      if (response.status !== 200) throw internal(`Unexpected status code ${response.status}`);
+      const body = await collect(bodyOf(response), maxSearchAnswer);
+      const answer = asObject(parseJson(body, "search answer", maxSearchAnswer), "search answer");
+      return (answer["results"] ?? []) as SearchResult[];
+    });
   }
 }

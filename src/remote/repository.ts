@@ -2,7 +2,7 @@
 import { canceled, EngineError, invalidArgument } from "../base/errors.ts";
 import { type Bytes, bodyOf, collect } from "../base/streams.ts";
 import { algorithmOf, type Digest, digestOf, isDigest } from "../oci/digest.ts";
-import { asObject, asStrings, optional, parseJson } from "../oci/json.ts";
+import { asObject, asStrings, type JsonObject, optional, parseJson } from "../oci/json.ts";
 import { maxManifestSize, mediaTypes } from "../oci/manifest.ts";
 import { Authenticator, type Credentials } from "./auth.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -156,6 +156,11 @@ export class Repository {
     });
     if (digestOf(bytes) !== digest) throw invalidArgument(`image config verification failed for digest ${digest}`);
     return bytes;
+  }
+
+  /** As `blob`, of JSON: an image's config. */
+  async config(digest: Digest, limit: number, signal: AbortSignal): Promise<JsonObject> {
+    return asObject(parseJson(await this.blob(digest, limit, signal), "config", limit), "config");
   }
 
   /** A blob from `offset` on, or, where the registry knows no ranges, from 0: `start` says which. Not verified. */
@@ -324,8 +329,8 @@ async function persist<T>(signal: AbortSignal, work: (attempt: number) => Promis
     try {
       return await work(attempt);
     } catch (error) {
-      const broken = error instanceof RegistryError ? error.status === 0 : !(error instanceof EngineError);
-      if (!broken || error instanceof RangeError || signal.aborted || attempt >= connectionAttempts) throw error;
+      if (!isBroken(error) || error instanceof RangeError || signal.aborted || attempt >= connectionAttempts)
+        throw error;
       await sleep(50 * 2 ** attempt, signal);
     }
   }
@@ -353,6 +358,11 @@ function rangeStart(response: Response, wanted: number): number {
 
 /** True for what may go away by itself: no answer, a server's own error, too many requests. */
 export function isTransient(error: unknown): boolean {
-  if (!(error instanceof RegistryError)) return !(error instanceof Error && error.name === "EngineError");
-  return error.status === 0 || error.status >= 500 || error.status === 429 || error.status === 408;
+  if (!(error instanceof RegistryError)) return isBroken(error);
+  return isBroken(error) || error.status >= 500 || error.status === 429 || error.status === 408;
+}
+
+/** No answer, or one that broke off. */
+function isBroken(error: unknown): boolean {
+  return error instanceof RegistryError ? error.status === 0 : !(error instanceof EngineError);
 }

@@ -1,5 +1,5 @@
 /** Registries, spoken to by the CLI itself: the manifest commands need no daemon. */
-import { asObject, asStrings, optional, parseJson } from "../../oci/json.ts";
+import { asStrings, optional } from "../../oci/json.ts";
 import { type Descriptor, type Manifest, parseManifest } from "../../oci/manifest.ts";
 import { familiarString, formatReference, type Reference } from "../../oci/reference.ts";
 import { Registries } from "../../remote/registries.ts";
@@ -11,7 +11,8 @@ import { credentialsFor } from "../image/registry-auth.ts";
 import { type LocalManifest, type ManifestPlatform, newLocalManifest, ordered } from "./local-manifest.ts";
 
 const maxConfig = 8 << 20;
-const signal = new AbortController().signal;
+/** Ends with the program. */
+export const signal = new AbortController().signal;
 
 /** Throws in docker's words. `insecure`: unknown certificates and http are fine. */
 export async function withRepository<T>(
@@ -62,10 +63,7 @@ function toPlatform({ architecture, os, variant, ...rest }: NonNullable<Descript
 }
 
 async function platformOf(repository: Repository, { config }: Manifest): Promise<ManifestPlatform> {
-  const object = asObject(
-    parseJson(await repository.blob(config.digest, maxConfig, signal), "config", maxConfig),
-    "config",
-  );
+  const object = await repository.config(config.digest, maxConfig, signal);
   const text = (name: string) => (typeof object[name] === "string" ? (object[name] as string) : "");
   return ordered({
     architecture: text("architecture"),
@@ -75,5 +73,3 @@ async function platformOf(repository: Repository, { config }: Manifest): Promise
     variant: text("variant"),
   });
 }
-
-export { signal };

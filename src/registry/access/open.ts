@@ -14,7 +14,7 @@ export interface OpenAccess {
 }
 
 /** `anonymous`, `basic` or `token`. */
-export function accessMode(config: RegistryConfig): string {
+function accessMode(config: RegistryConfig): string {
   return config["access.mode"] || (config["access.htpasswd"] === "" ? "anonymous" : "basic");
 }
 

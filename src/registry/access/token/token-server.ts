@@ -4,7 +4,7 @@
  */
 import { SignJWT } from "jose";
 import type { KeyIndex } from "../../metadata/key-index.ts";
-import type { Action, Rules } from "../grant.ts";
+import { type Action, actions as everyAction, type Rules } from "../grant.ts";
 import { basicCredentials, type Htpasswd, isAnonymous } from "../htpasswd.ts";
 import type { SigningKeys } from "./keys.ts";
 import { type AccessEntry, formatScope, parseScopes } from "./scopes.ts";
@@ -128,7 +128,7 @@ export class TokenServer {
         return name === "catalog" && this.rules.grant(user).everything ? [{ type, name, actions: ["*"] }] : [];
       }
       if (type !== "repository") return [];
-      const wanted = actions.includes("*") ? ["pull", "push", "delete"] : actions;
+      const wanted = actions.includes("*") ? everyAction : actions;
       const granted = wanted.filter((action) => this.rules.allows(user, name, action as Action));
       return granted.length > 0 ? [{ type, name, actions: granted }] : [];
     });
