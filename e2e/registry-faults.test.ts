@@ -7,7 +7,7 @@ import { createHash, randomBytes, randomInt } from "node:crypto";
 import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeArchive } from "../src/archive/tar/test-archive.ts";
-import { CuttingProxy } from "./lib/cutting-proxy.ts";
+import { CuttingProxy } from "../src/registry/faults/cutting-proxy.ts";
 import { useTarget } from "./lib/journey.ts";
 import { busyboxLayer, type LayoutImage, layerOf, writeLayout } from "./lib/oci-layout.ts";
 import { TestRegistries } from "./lib/registries.ts";
@@ -41,7 +41,7 @@ beforeAll(async () => {
   registries = new TestRegistries(target());
   direct = `${host.address}:${registryPort}`;
   await registries.start("docker-registry", direct);
-  proxy = new CuttingProxy({ host: host.gateway, port: proxyPort }, { host: host.address, port: registryPort });
+  proxy = await CuttingProxy.open({ host: host.address, port: registryPort }, { host: host.gateway, port: proxyPort });
   name = `${host.gateway}:${proxyPort}`;
   bigLayers = [await busyboxLayer(), ...(await noiseLayers(4))];
   await publish("big", [{ architecture: "amd64", layers: bigLayers }]);

@@ -9,7 +9,7 @@ import { mediaTypes } from "../../oci/manifest.ts";
 import { loadConfig } from "../config/config.ts";
 import { serveRegistry } from "../server.ts";
 import { imageManifest, type TestRegistry, testRegistry } from "../testing.ts";
-import { type CuttingProxy, cuttingProxy } from "./cutting-proxy.ts";
+import { CuttingProxy } from "./cutting-proxy.ts";
 
 const cuts = Number(process.env["REGISTRY_CUTS"] ?? 100);
 let seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
@@ -27,10 +27,10 @@ beforeAll(async () => {
     { ...loadConfig([], {}), root: r.root, listen: "127.0.0.1:0" },
     new Logger("error", () => undefined),
   );
-  proxy = cuttingProxy(Number(new URL(server.url).port));
+  proxy = await CuttingProxy.open({ host: "127.0.0.1", port: Number(new URL(server.url).port) });
 });
 afterAll(async () => {
-  proxy.stop();
+  await proxy[Symbol.asyncDispose]();
   await server.stop();
   await r[Symbol.asyncDispose]();
 });
@@ -73,19 +73,21 @@ test("pushes: what arrived stays, the rest follows, and nothing half is ever ser
     const at = begun.headers.get("location") ?? "";
     let offset = 0;
     for (let attempt = 0; offset < size; attempt++) {
-      proxy.budget = attempt > 4 ? Number.POSITIVE_INFINITY : Math.floor(random() * (size - offset) * 1.1);
+      const budget = attempt > 4 ? Number.POSITIVE_INFINITY : Math.floor(random() * (size - offset) * 1.1);
+      proxy.budget = () => budget;
       const headers = { "content-range": `${offset}-${size - 1}`, "content-type": "application/octet-stream" };
       await ask(at, { method: "PATCH", body: content.subarray(offset), headers });
       expect(await expectWholeOrNothing(content)).toBe(false);
       const now = await standing(at);
       expect(now).toBeGreaterThanOrEqual(offset);
-      carried += Math.min(proxy.budget, size - offset);
+      carried += Math.min(budget, size - offset);
       kept += now - offset;
       offset = now;
     }
-    proxy.budget = Math.floor(random() * 500);
+    const last = Math.floor(random() * 500);
+    proxy.budget = () => last;
     let put = await ask(`${at}?digest=${digest}`, { method: "PUT" });
-    proxy.budget = Number.POSITIVE_INFINITY;
+    proxy.budget = () => undefined;
     // Cut before the answer: the upload may have ended or not. If not, it can.
     if (put === undefined && (await standing(at)) >= 0) put = await ask(`${at}?digest=${digest}`, { method: "PUT" });
     if (put !== undefined) expect(put.status).toBe(201);
@@ -104,7 +106,8 @@ test("pulls: a connection that is cut is gone on with by Range, and the whole is
     const parts: Uint8Array[] = [];
     let offset = 0;
     for (let attempt = 0; offset < size; attempt++) {
-      proxy.budget = attempt > 4 ? Number.POSITIVE_INFINITY : Math.floor(random() * (size - offset) * 1.1);
+      const budget = attempt > 4 ? Number.POSITIVE_INFINITY : Math.floor(random() * (size - offset) * 1.1);
+      proxy.budget = () => budget;
       const range = { range: `bytes=${offset}-` };
       const response = await ask(`/v2/x/blobs/${digestOf(content)}`, { headers: range });
       if (!response) continue;
@@ -127,12 +130,13 @@ test("pulls: a connection that is cut is gone on with by Range, and the whole is
 }, 120_000);
 
 test("manifests: a tag points at a whole manifest, the old or the new", async () => {
-  proxy.budget = Number.POSITIVE_INFINITY;
+  proxy.budget = () => undefined;
   const layers = ["one", "two"];
   for (const layer of layers) await r.pushImage("m", layer, layer);
   for (let round = 0; round < cuts; round++) {
     const layer = layers[round % 2] as string;
-    proxy.budget = Math.floor(random() * 1200);
+    const budget = Math.floor(random() * 1200);
+    proxy.budget = () => budget;
     const headers = { "content-type": mediaTypes.ociManifest };
     const put = await ask("/v2/m/manifests/t", { method: "PUT", body: imageManifest(layer), headers });
     const got = await r.request("GET", "m/manifests/t");

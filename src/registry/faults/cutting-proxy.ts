@@ -1,74 +1,84 @@
-/** For tests: a proxy that cuts a connection, both ends of it, after a number of bytes in either direction. */
+/** For tests: a TCP proxy that counts, slows down and cuts what passes. */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-export interface CuttingProxy {
-  readonly url: string;
-  /** How many bytes the next connections may carry each; Infinity: all. */
-  budget: number;
-  readonly cuts: number;
-  stop(): void;
+export interface Place {
+  readonly host: string;
+  readonly port: number;
 }
 
-interface Pipe {
-  other: Bun.Socket<Pipe> | undefined;
-  /** Not sent yet, for the other end does not take more. */
-  waiting: Uint8Array[];
-  left: { bytes: number };
-  /** What came before there was another end. */
-  early: Uint8Array[];
-}
+export class CuttingProxy implements AsyncDisposable {
+  /** Bytes that came from the server, and from clients. */
+  received = 0;
+  sent = 0;
+  /** Connections that were cut. */
+  cuts = 0;
+  /** After how many bytes, both ways, the next connection is cut; undefined: not at all. */
+  budget: () => number | undefined = () => undefined;
+  /** Called as bytes come from the server; what it returns is waited for. */
+  onReceive: () => Promise<void> | undefined = () => undefined;
+  private readonly server: Server;
+  private readonly open = new Set<Socket>();
 
-export function cuttingProxy(port: number): CuttingProxy {
-  const state = { budget: Number.POSITIVE_INFINITY, cuts: 0 };
-  const cut = (socket: Bun.Socket<Pipe>) => {
-    state.cuts++;
-    socket.data.other?.terminate();
-    socket.terminate();
-  };
-  const flush = (socket: Bun.Socket<Pipe>) => {
-    const { waiting } = socket.data;
-    for (let chunk = waiting[0]; chunk; chunk = waiting[0]) {
-      const written = socket.write(chunk);
-      if (written < chunk.length) {
-        waiting[0] = chunk.subarray(Math.max(0, written));
-        return;
+  private constructor(to: Place) {
+    this.server = createServer((client) => this.serve(client, connect(to)));
+  }
+
+  /** Without `listen` at any port of this host. */
+  static async open(to: Place, listen: Place = { host: "127.0.0.1", port: 0 }): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(to);
+    proxy.server.listen(listen.port, listen.host);
+    await once(proxy.server, "listening");
+    return proxy;
+  }
+
+  get url(): string {
+    const { address, port } = this.server.address() as AddressInfo;
+    return `http://${address}:${port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.open) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private serve(client: Socket, upstream: Socket): void {
+    let left = this.budget();
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) {
+      this.open.add(socket);
+      socket.on("error", end);
+      socket.on("close", () => {
+        this.open.delete(socket);
+        end();
+      });
+    }
+    const pass = async (from: Socket, to: Socket, count: (size: number) => Promise<void> | undefined) => {
+      for await (const chunk of from as AsyncIterable<Buffer>) {
+        const part = left === undefined ? chunk : chunk.subarray(0, left);
+        const waiting = count(part.length);
+        if (waiting) await waiting;
+        if (!to.write(part)) await new Promise((resolve) => to.once("drain", resolve).once("close", resolve));
+        if (left === undefined) continue;
+        left -= part.length;
+        if (left > 0) continue;
+        this.cuts++;
+        return end();
       }
-      waiting.shift();
-    }
-  };
-  const forward = (socket: Bun.Socket<Pipe>, chunk: Uint8Array) => {
-    const { left, other, early } = socket.data;
-    if (!other) {
-      early.push(chunk.slice());
-      return;
-    }
-    const part = chunk.subarray(0, Math.max(0, left.bytes)).slice();
-    left.bytes -= chunk.length;
-    other.data.waiting.push(part);
-    flush(other);
-    if (left.bytes < 0) cut(socket);
-  };
-  const handlers = {
-    data: forward,
-    drain: flush,
-    close: (socket: Bun.Socket<Pipe>) => void socket.data.other?.end(),
-    error: () => undefined,
-  };
-  const server = Bun.listen<Pipe>({
-    ...{ hostname: "127.0.0.1", port: 0 },
-    socket: {
-      ...handlers,
-      open: async (client) => {
-        const left = { bytes: state.budget };
-        client.data = { other: undefined, waiting: [], left, early: [] };
-        const upstream = await Bun.connect<Pipe>({
-          ...{ hostname: "127.0.0.1", port },
-          data: { other: client, waiting: [], left, early: [] },
-          socket: handlers,
-        });
-        client.data.other = upstream;
-        for (const chunk of client.data.early.splice(0)) forward(client, chunk);
-      },
-    },
-  });
-  return Object.assign(state, { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) });
+      to.end();
+    };
+    const down = (size: number) => {
+      this.received += size;
+      return this.onReceive();
+    };
+    const up = (size: number) => {
+      this.sent += size;
+      return undefined;
+    };
+    pass(upstream, client, down).catch(end);
+    pass(client, upstream, up).catch(end);
+  }
 }
