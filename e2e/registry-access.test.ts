@@ -1,12 +1,13 @@
 /** Our registry with clients of every kind: the engine under test, Debian's dockerd beside it, and skopeo. Tokens, rules, a mirror. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxArchive } from "./lib/images.ts";
 import { useTarget } from "./lib/journey.ts";
 import { Peer } from "./lib/peer.ts";
-import { type Outcome, run, until } from "./lib/run.ts";
-import { dockerCli, gantryCommand } from "./lib/settings.ts";
+import { TestRegistries } from "./lib/registries.ts";
+import { type Outcome, run } from "./lib/run.ts";
+import { dockerCli } from "./lib/settings.ts";
 
 const locked = "localhost:5971";
 const mirror = "localhost:5972";
@@ -14,39 +15,19 @@ const open = "localhost:5973";
 const basic = "localhost:5974";
 const mirrors = { "registry-mirrors": [`http://${mirror}`] };
 
-const registries: Bun.Subprocess[] = [];
+let registries: TestRegistries;
 let peer: Peer | undefined;
 
 // Before the target is looked after, which must find nothing left on its network.
 afterAll(async () => {
   await peer?.remove();
-  for (const registry of registries) {
-    registry.kill();
-    await registry.exited;
-  }
+  await registries?.stop();
 }, 60_000);
 
 const target = useTarget({ config: mirrors });
 
 /** `ann` and `bob`, both `secret`. */
 const hash = "$2b$05$B0SuLP/TlUTSgW4WtrpixOqUQrr6njco0ESvQgFtj9znGvtPcTFKq";
-
-async function startRegistry(address: string, config: Record<string, unknown>): Promise<void> {
-  const { root, host } = target();
-  const directory = join(root, address.replace(":", "-"));
-  mkdirSync(directory);
-  const path = join(directory, "registry.yaml");
-  writeFileSync(
-    path,
-    JSON.stringify({ root: directory, listen: address.replace("localhost", "127.0.0.1"), ...config }),
-  );
-  const argv = [...gantryCommand(), "registry", "serve", "--config", path];
-  registries.push(Bun.spawn(host.command(argv), { stdout: "ignore", stderr: "ignore" }));
-  await until("the registry to answer", async () => {
-    const { stdout } = await host.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", `http://${address}/v2/`);
-    return stdout === "200" || stdout === "401";
-  });
-}
 
 beforeAll(async () => {
   const { root } = target();
@@ -56,10 +37,13 @@ beforeAll(async () => {
     { users: ["bob"], repositories: ["team/*"], actions: ["pull", "push"] },
     { users: ["anonymous"], repositories: ["public/*"], actions: ["pull"] },
   ];
-  await startRegistry(locked, { access: { mode: "token", htpasswd: join(root, "users"), rules } });
-  await startRegistry(basic, { access: { mode: "basic", htpasswd: join(root, "users"), rules } });
-  await startRegistry(open, { tags: { immutable: ["frozen/**:v*"] } });
-  await startRegistry(mirror, { mirrors: [{ prefix: "docker.io", url: `http://${open}`, default: true }] });
+  registries = new TestRegistries(target());
+  const start = (address: string, config: Record<string, unknown>) =>
+    registries.start("gantry registry", address, config);
+  await start(locked, { access: { mode: "token", htpasswd: join(root, "users"), rules } });
+  await start(basic, { access: { mode: "basic", htpasswd: join(root, "users"), rules } });
+  await start(open, { tags: { immutable: ["frozen/**:v*"] } });
+  await start(mirror, { mirrors: [{ prefix: "docker.io", url: `http://${open}`, default: true }] });
   peer = new Peer(target(), mirrors);
   await peer.start();
   await peer.must("import", "-c", 'CMD ["sh"]', await busyboxArchive(), "busybox:latest");
