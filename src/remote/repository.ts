@@ -29,6 +29,8 @@ export interface RepositoryOptions {
   credentials: Credentials;
   purpose: "pull" | "push";
   certificates?: string[] | undefined;
+  /** Seconds of a `Retry-After` that are waited for; a minute unless given. */
+  patience?: number;
 }
 
 const accepted = [
@@ -283,7 +285,8 @@ export class Repository {
     for (let waits = 0; ; waits++) {
       const response = await this.askOnce(url, options);
       const seconds = [429, 503].includes(response.status) ? retryAfterOf(response) : undefined;
-      if (seconds === undefined || seconds > maxPatience || waits >= maxWaits) return response;
+      const { patience = maxPatience } = this.options;
+      if (seconds === undefined || seconds > patience || waits >= maxWaits) return response;
       await response.body?.cancel();
       await sleep(seconds * 1000, options.signal);
     }

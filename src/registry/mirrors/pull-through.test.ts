@@ -129,6 +129,18 @@ test("tags are asked for again when they are old; a failing upstream is made up 
   upstream.answer = undefined;
 });
 
+test.each([429, 503])("an upstream that asks for patience with %d keeps nobody waiting", async (status) => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("app", "t", "one");
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url, { ttl: 0 }) });
+  await pull(cache, "hub/app", "one");
+  upstream.answer = () => new Response("{}", { status, headers: { "retry-after": "50" } });
+  await pull(cache, "hub/app", "one");
+  expect(cache.log.some((line) => line.includes("upstream fails: serving what is here"))).toBe(true);
+  const other = await cache.request("GET", "hub/app/manifests/other");
+  expect([other.status, other.headers.get("retry-after")]).toEqual([status, "50"]);
+});
+
 test("a tag that is gone upstream is gone here", async () => {
   await using upstream = await origin();
   await upstream.registry.pushImage("app", "t", "one");

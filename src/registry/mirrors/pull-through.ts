@@ -168,7 +168,8 @@ export class PullThrough {
       const remote = mirror.url === "https://registry-1.docker.io" && !path.includes("/") ? `library/${path}` : path;
       const endpoint = { url: mirror.url, secure, mirror: true };
       const { credentials } = mirror;
-      found = new Repository({ endpoint, name: remote, credentials, purpose: "pull" });
+      // Who asks us may wait as it likes: what is here can be served at once.
+      found = new Repository({ endpoint, name: remote, credentials, purpose: "pull", patience: 0 });
       if (this.repositories.size > 1000) this.repositories.clear();
       this.repositories.set(name, found);
     }
@@ -245,14 +246,16 @@ function isAbsent(error: unknown): boolean {
 function upstreamFailure(mirror: Mirror, error: unknown): RegistryError {
   if (error instanceof RegistryError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  const retryAfter = error instanceof RemoteError ? error.retryAfter : undefined;
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { "retry-after": String(retryAfter) };
   if (error instanceof RemoteError && error.status === 429)
-    return new RegistryError("TOOMANYREQUESTS", message, { cause: error });
+    return new RegistryError("TOOMANYREQUESTS", message, { cause: error, headers });
   if (error instanceof RemoteError && (error.status === 401 || error.status === 403)) {
     return new RegistryError("DENIED", `${mirror.url} refuses: ${message}`, { cause: error });
   }
   const passing = isTransient(error);
   return new RegistryError(passing ? "UNAVAILABLE" : "UNKNOWN", `${mirror.url} fails: ${message}`, {
-    cause: error,
+    ...{ cause: error, headers },
     status: passing ? 503 : 502,
   });
 }
