@@ -1,8 +1,9 @@
 /**
  * Work that fills processors goes behind what somebody waits for: the daemon that started it answers requests meanwhile. Its processes
- * have sessions of their own (`detached`), so that where the kernel shares out processors by session, what they take is not counted
- * against the daemon, and lower priority, which matters where it does not.
+ * have sessions of their own (`detached`): where the kernel shares out processors by session (autogroup), the session's share is
+ * lowered, elsewhere that of the process itself (sched(7)).
  */
+import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
 const niceness = 10;
@@ -11,7 +12,8 @@ const niceness = 10;
 export function giveWay({ pid }: { pid: number }): void {
   try {
     setPriority(pid, niceness);
+    writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`);
   } catch {
-    // It has ended already.
+    // It has ended already, or the kernel has no such groups.
   }
 }
