@@ -168,7 +168,6 @@ class LocalIngest implements Ingest {
   private readonly key: string;
   private readonly file: FileHandle;
   private open = true;
-  private digester: Digester | undefined;
   offset: number;
 
   constructor(store: LocalContentStore, key: string, file: FileHandle, offset: number) {
@@ -176,8 +175,6 @@ class LocalIngest implements Ingest {
     this.key = key;
     this.file = file;
     this.offset = offset;
-    // What an earlier writer left is digested at commit, when the whole file is read once.
-    if (offset === 0) this.digester = new Digester();
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -192,7 +189,6 @@ class LocalIngest implements Ingest {
       await this.file.truncate(this.offset);
       throw error;
     }
-    this.digester?.update(chunk);
     this.offset += chunk.length;
   }
 
@@ -205,7 +201,6 @@ class LocalIngest implements Ingest {
   async truncate(): Promise<void> {
     await this.file.truncate(0);
     this.offset = 0;
-    this.digester = new Digester();
   }
 
   async commit(expected: { digest: Digest; size?: number | undefined; mediaType: string }): Promise<BlobInfo> {
@@ -244,18 +239,17 @@ class LocalIngest implements Ingest {
     if (expected.size !== undefined && expected.size !== this.offset) {
       return `unexpected size ${this.offset} of ${expected.digest}, expected ${expected.size}`;
     }
-    const algorithm = algorithmOf(parseDigest(expected.digest));
-    const digester = algorithm === "sha256" && this.digester ? this.digester : await this.digestFile(algorithm);
-    const actual = digester.digest();
+    const actual = await this.digest(algorithmOf(parseDigest(expected.digest)));
     return actual === expected.digest ? undefined : `unexpected digest ${actual}, expected ${expected.digest}`;
   }
 
-  private async digestFile(algorithm: string): Promise<Digester> {
+  /** Of the file: whoever writes to an ingest to read it there, and never commits it, does not pay for it. */
+  private async digest(algorithm: string): Promise<Digest> {
     const digester = new Digester(algorithm);
     const buffer = new Uint8Array(1 << 20);
     for (let position = 0; ; ) {
       const { bytesRead } = await this.file.read(buffer, 0, buffer.length, position);
-      if (bytesRead === 0) return digester;
+      if (bytesRead === 0) return digester.digest();
       digester.update(buffer.subarray(0, bytesRead));
       position += bytesRead;
     }
