@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { errorCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
+import { giveWay, idle } from "../linux/give-way.ts";
 
 /** How long a daemon that ends goes on deleting; the next one does the rest. */
 const closingMillis = 5000;
@@ -92,9 +93,11 @@ export class Trash {
     const paths = readdirSync(this.directory).map((name) => join(this.directory, name));
     for (let at = 0; at < paths.length && !this.closed; at += 500) {
       const child = Bun.spawn([...this.options.command, ...paths.slice(at, at + 500)], {
+        detached: true,
         stderr: "pipe",
         stdout: "ignore",
       });
+      giveWay(child, idle);
       this.deleting = child;
       const message = await new Response(child.stderr).text();
       const code = await child.exited;

@@ -6,10 +6,13 @@
 import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
-const niceness = 10;
+/** Behind the daemon, before what nobody waits for. */
+const working = 10;
+/** What nobody waits for. */
+export const idle = 19;
 
 /** Of a process that was just started. */
-export function giveWay({ pid }: { pid: number }): void {
+export function giveWay({ pid }: { pid: number }, niceness = working): void {
   try {
     setPriority(pid, niceness);
     writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`);
