@@ -59,6 +59,11 @@ export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const;
 const drivers = ["overlay2", "overlayfs"];
 
 const built: Option[] = [
+  option(
+    "allow-direct-routing",
+    toggle,
+    "Allow remote access to published ports on container IP addresses (default false)",
+  ),
   option("add-runtime", runtimes, "Register an additional OCI compatible runtime (NAME=PATH)", { key: "runtimes" }),
   option("bip", text(ipv4Cidr), "IPv4 address for the default bridge"),
   option("bip6", text(ipv6Cidr), "IPv6 address for the default bridge"),
@@ -79,6 +84,8 @@ const built: Option[] = [
     text(oneOf(["host", "private"], (value) => `invalid default cgroup namespace (${value}): use "host" or "private"`)),
     'Default mode for containers cgroup namespace ("host" | "private")',
   ),
+  option("default-gateway", text(ipAddress), "Default gateway IPv4 address for the default bridge network"),
+  option("default-gateway-v6", text(ipAddress), "Default gateway IPv6 address for the default bridge network"),
   option(
     "default-ipc-mode",
     text(
@@ -190,7 +197,6 @@ const built: Option[] = [
 ];
 
 const unbuilt: Option[] = [
-  notBuilt("allow-direct-routing", toggle, { only: [false] }),
   notBuilt("api-cors-header", text(), { why: "has been removed: accessing the API through a browser is insecure" }),
   notBuilt("containerd", text(), { why: "has no meaning here: there is no containerd" }),
   notBuilt("containerd-namespace", text(), { why: "has no meaning here: there is no containerd" }),
@@ -198,8 +204,6 @@ const unbuilt: Option[] = [
   notBuilt("cpu-rt-period", integer, { only: [0] }),
   notBuilt("cpu-rt-runtime", integer, { only: [0] }),
   notBuilt("cri-containerd", toggle, { only: [false], why: "has no meaning here: there is no containerd" }),
-  notBuilt("default-gateway", text()),
-  notBuilt("default-gateway-v6", text()),
   notBuilt("experimental", toggle, { only: [false] }),
   notBuilt("ip-forward-no-drop", toggle, { only: [true], why: "is what this daemon always does" }),
   notBuilt("log-format", text(), { only: ["text"] }),

@@ -289,6 +289,46 @@ test("an administrator's bridge is used with its own address, and left at the en
   scratch.host.run("ip", "link", "del", "br-admin");
 });
 
+test("an administrator's bridge that is not there is not made", async () => {
+  const message = await start("absent", { bridge: "br-absent" }).then(
+    () => "",
+    (error: Error) => error.message,
+  );
+  expect(message).toBe(
+    'error creating default "bridge" network: bridge device with non default name br-absent must be created manually',
+  );
+  expect(scratch.host.run("ip", "link")).not.toContain("br-absent");
+});
+
+test("a default gateway of the administrator's is the containers' way out, and no container's address", async () => {
+  const { manager } = await start("gateway", { bip: "10.67.0.1/24", defaultGateway: "10.67.0.2" });
+  const { netns, settings } = await manager.connect(request("a"));
+  expect([settings.IPAddress, settings.Gateway]).toEqual(["10.67.0.3", "10.67.0.2"]);
+  expect(scratch.host.run("nsenter", `--net=${netns}`, "ip", "route")).toContain("default via 10.67.0.2 dev eth0");
+  const { IPAM } = await manager.catalog.inspect("bridge", { verbose: false });
+  expect(IPAM.Config).toEqual([
+    { Subnet: "10.67.0.0/24", Gateway: "10.67.0.1", AuxiliaryAddresses: { DefaultGatewayIPv4: "10.67.0.2" } },
+  ]);
+});
+
+test("with direct routing, neighbours reach published ports by the container's address, while one publishes them", async () => {
+  const { manager } = await start("direct", { allowDirectRouting: true, bip: "10.68.0.1/24" });
+  const bindings = [
+    { HostIp: "", HostPort: "8094" },
+    { HostIp: "127.0.0.1", HostPort: "8095" },
+  ];
+  const sandbox = await manager.connect(request("a", [":80/tcp"], { PortBindings: { "80/tcp": bindings } }));
+  const { neighbour } = scratch.host;
+  for (const port of [80, 81]) await scratch.host.serve(sandbox.netns ?? "", port, `port ${port}`);
+  const direct = (port: number) => scratch.host.ask(neighbour, ipOf(sandbox), port, 0.5);
+  expect([direct(80), direct(81)]).toEqual(["port 80", ""]);
+  expect(scratch.host.ask(neighbour, scratch.host.address, 8094)).toBe("port 80");
+  await manager.republish(request("a", ["8094:80/tcp"]));
+  expect(direct(80)).toBe("port 80");
+  await manager.republish(request("a", []));
+  expect(direct(80)).toBe("");
+});
+
 test("without packet filter no table is made and publishing is refused; without default bridge the mode is none", async () => {
   const { manager } = await start("plain", { iptables: false });
   expect(scratch.host.run("nft", "list", "tables")).not.toContain("gantry-plain");

@@ -349,10 +349,13 @@ export class NetworkManager {
   private async openBridges(kept: readonly EndpointRecord[]): Promise<void> {
     if (this.config.bridge !== "none") {
       const record = this.networkOf("bridge");
-      this.bridge = await this.bridges.openDefault(
-        record,
-        kept.some(({ networkId }) => networkId === record.id),
-      );
+      const inUse = kept.some(({ networkId }) => networkId === record.id);
+      try {
+        this.bridge = await this.bridges.openDefault(record, inUse);
+      } catch (error) {
+        if (error instanceof EngineError) throw withPrefix('error creating default "bridge" network: ', error);
+        throw error;
+      }
     }
     for (const record of this.networks.list()) {
       if (record.driver === "host" || record.driver === "null" || record.name === "bridge") continue;

@@ -88,12 +88,12 @@ function setIpv6(name: string, addresses: readonly LinkAddress[], adopt: boolean
 
 function settleAddresses(route: RouteSocket, { index }: Link, { addresses, adopt }: BridgeRequest): void {
   const isSame = (a: LinkAddress, b: LinkAddress) => a.ip === b.ip && a.prefix === b.prefix;
-  const present = route.listAddresses().filter(({ link, ip }) => link === index && !isLinkLocal(ip));
+  const present = route.listAddresses().filter(({ link }) => link === index);
   for (const address of addresses) {
     if (!present.some((entry) => isSame(entry, address))) route.addAddress(index, address);
   }
   if (adopt) return;
-  for (const entry of present) {
+  for (const entry of present.filter(({ ip }) => !isLinkLocal(ip))) {
     if (!addresses.some((address) => isSame(entry, address))) route.deleteAddress(index, entry);
   }
 }

@@ -6,7 +6,7 @@ import { endpointProblems } from "../endpoints/endpoint-problems.ts";
 import type { EndpointRecord, EndpointStore, IpamRecord } from "../network-store.ts";
 import { joinProblems } from "../problems.ts";
 import { lowestFreeAddress, requestedAddress } from "./addresses.ts";
-import { addressesOf, families, poolsOf, prefixLengthOf } from "./network-pools.ts";
+import { addressesOf, families, gatewayOf, poolsOf, prefixLengthOf } from "./network-pools.ts";
 
 /** An endpoint's addresses, as its row has them. */
 export type Addresses = Pick<EndpointRecord, "ip" | "prefix" | "gateway" | "ip6" | "prefix6" | "gateway6">;
@@ -70,7 +70,9 @@ export class AddressBook {
     for (const pool of pools) {
       try {
         const ip = this.chooseFrom(pool, wanted, family);
-        if (ip !== undefined) return { ip, prefix: prefixLengthOf(pool), gateway: pool.gateway };
+        if (ip !== undefined) {
+          return { ip, prefix: prefixLengthOf(pool), gateway: gatewayOf(wanted.network, pool, family) };
+        }
       } catch (error) {
         failure = error;
       }

@@ -74,7 +74,8 @@ function fromPools(elected: IpamRecord, family: Family, { withoutGateway }: Ipam
   return { ...elected, elected: true, ...(withoutGateway.includes(family) ? { gateway: "" } : {}) };
 }
 
-function checkReserved(gateway: string, subnet: Prefix, auxiliary: Record<string, string>): void {
+/** Throws `internal` in dockerd's words when the gateway or an auxiliary address is no host's, or there twice. */
+export function checkReserved(gateway: string, subnet: Prefix, auxiliary: Record<string, string>): void {
   const taken = unusableAddresses(subnet);
   if (taken.has(gateway)) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
   taken.add(gateway);

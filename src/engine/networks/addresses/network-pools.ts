@@ -24,6 +24,14 @@ export function prefixLengthOf({ subnet }: Pick<IpamRecord, "subnet">): number {
   return parsePrefix(subnet).length;
 }
 
+/** Auxiliary addresses of a bridge network that containers' default routes lead to, instead of to the bridge. */
+export const defaultGatewayKeys: Record<Family, string> = { 4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6" };
+
+/** Where the default route of containers with an address of this pool leads; empty: nowhere. */
+export function gatewayOf({ driver }: Pick<NetworkRecord, "driver">, pool: IpamRecord, family: Family): string {
+  return (driver === "bridge" && pool.auxiliary?.[defaultGatewayKeys[family]]) || pool.gateway;
+}
+
 export interface EndpointAddress {
   family: Family;
   ip: string;

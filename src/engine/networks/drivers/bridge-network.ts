@@ -13,7 +13,14 @@ import { families, poolsOf, prefixLengthOf, speaks } from "../addresses/network-
 import { type PreparedSandbox, SandboxPool } from "../endpoints/sandbox-pool.ts";
 import type { NetworkRecord } from "../network-store.ts";
 import { ForwardGuard } from "../ports/forward-guard.ts";
-import { type FamilyRules, modesOf, type PortTarget, publishElements, renderRuleset } from "../ports/ruleset.ts";
+import {
+  type FamilyRules,
+  openElements,
+  type PortTarget,
+  publishElements,
+  reachesOf,
+  renderRuleset,
+} from "../ports/ruleset.ts";
 import type { NetworkNames } from "../settings/network-names.ts";
 import { type BridgeSettings, bridgeHasAddress } from "../settings/network-options.ts";
 import type { ConnectableNetwork, SandboxPlace } from "./connectable-network.ts";
@@ -25,6 +32,8 @@ export interface BridgeOptions {
   settings: BridgeSettings;
   /** True: the daemon may write packet filter rules. */
   filters: boolean;
+  /** True: published ports are reached by containers' own addresses, too. */
+  directRouting: boolean;
   /** True: the daemon may turn forwarding on. */
   forwards: boolean;
   /** True: the administrator's own bridge, which is used but neither configured nor removed. */
@@ -160,7 +169,7 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   /** When it throws, some may be open. */
   async publishPorts(ports: readonly PortTarget[]): Promise<void> {
-    await this.publish(publishElements(ports, modesOf(this.rules())));
+    await this.publish(publishElements(ports, reachesOf(this.rules())));
     const udpPorts = ports.filter(({ protocol, hostPort }) => protocol === "udp" && hostPort !== 0);
     // A client that sent to the port before goes on being answered by whom it was then, or nobody, unless the kernel forgets.
     if (udpPorts.length > 0) {
@@ -170,7 +179,19 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   async unpublish(ports: readonly PortTarget[]): Promise<void> {
     if (ports.length === 0 || !this.options.filters) return;
-    await this.thread.call("deleteElements", this.options.names.table, publishElements(ports, modesOf(this.rules())));
+    const kept = this.openWithout(ports);
+    const elements = publishElements(ports, reachesOf(this.rules())).filter(
+      (element) => !kept.has(elementKey(element)),
+    );
+    await this.thread.call("deleteElements", this.options.names.table, elements);
+  }
+
+  /** What others of a container's published ports lead to as well, by its own address. */
+  private openWithout(ports: readonly PortTarget[]): Set<string> {
+    if (!this.options.directRouting) return new Set();
+    const gone = new Set(ports.map((port) => JSON.stringify(port)));
+    const others = this.options.publishedPorts().filter((port) => !gone.has(JSON.stringify(port)));
+    return new Set(openElements(others, reachesOf(this.rules())).map(elementKey));
   }
 
   /** Takes away everything that `open` made, and of what it adopted only what is ours. */
@@ -223,7 +244,8 @@ export class BridgeNetwork implements ConnectableNetwork {
       if (!pool) return [];
       const mode = settings.modes[family];
       const masquerade = settings.masquerade && mode !== "routed" && mode !== "isolated";
-      return [{ family, subnet: pool.subnet, mode, masquerade, source: settings.sources[family] }];
+      const { directRouting: direct } = this.options;
+      return [{ family, subnet: pool.subnet, mode, direct, masquerade, source: settings.sources[family] }];
     });
   }
 
@@ -257,4 +279,8 @@ export class BridgeNetwork implements ConnectableNetwork {
       this.logger.warn("the packet filter cannot be checked", { error });
     }
   }
+}
+
+function elementKey({ map, key }: MapElement): string {
+  return `${map} ${Buffer.from(key).toString("hex")}`;
 }

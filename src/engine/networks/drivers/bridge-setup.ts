@@ -1,18 +1,11 @@
 /** Decides the default bridge's subnets, remembers them, and makes the bridge; settles with other daemons that chose the same range. */
-import { internal } from "../../../base/errors.ts";
+import { forbidden, internal } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
-import { type Family, parsePrefix, prefixesOverlap, prefixOf, prefixText } from "../../../linux/inet.ts";
+import { type Family, findFamily, parsePrefix, prefixesOverlap, prefixOf } from "../../../linux/inet.ts";
 import type { NetworkThread } from "../../../linux/network/network-thread.ts";
+import { type BridgeWishes, givenPool, withDefaultGateway } from "../addresses/bridge-pool.ts";
 import { families, poolsOf, speaks } from "../addresses/network-pools.ts";
-import {
-  type AddressPool,
-  chosenPools,
-  dockerPools,
-  electSubnet,
-  subnetOf,
-  subnetOfBip,
-  usedPrefixes,
-} from "../addresses/subnets.ts";
+import { type AddressPool, chosenPools, dockerPools, electSubnet, usedPrefixes } from "../addresses/subnets.ts";
 import { readHostNameservers } from "../files/network-files.ts";
 import type { IpamRecord, NetworkRecord, NetworkStore } from "../network-store.ts";
 import type { ResolvedNetworkConfig } from "../settings/network-config.ts";
@@ -36,6 +29,7 @@ export interface BridgeSetup {
 export async function openBridge(setup: BridgeSetup): Promise<BridgeNetwork> {
   const { options, config, store, record, thread, reaper, logger } = setup;
   const { names, settings } = options;
+  if (config.bridge !== undefined) await refuseMissing(config.bridge, thread);
   const existing = (await thread.call("listLinks")).find(({ name }) => name === settings.name);
   const adopted = config.bridge !== undefined && existing !== undefined && existing.alias !== names.owner;
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -49,46 +43,60 @@ export async function openBridge(setup: BridgeSetup): Promise<BridgeNetwork> {
   throw internal(`no free address range for bridge ${settings.name}: other daemons keep taking the chosen one`);
 }
 
+/** A bridge that the administrator names is the administrator's to make. */
+async function refuseMissing(name: string, thread: NetworkThread): Promise<void> {
+  if ((await thread.call("listLinks")).some((link) => link.name === name)) return;
+  throw forbidden(`bridge device with non default name ${name} must be created manually`);
+}
+
 async function chooseSubnets(setup: BridgeSetup, adopted: boolean): Promise<IpamRecord[]> {
-  const { record } = setup;
+  const { record, config, inUse } = setup;
   const chosen: IpamRecord[] = [];
   for (const family of families) {
-    if (speaks(record, family)) chosen.push(await chooseSubnet(setup, family, adopted));
+    if (!speaks(record, family)) continue;
+    const [recorded] = poolsOf(record, family);
+    const pool = inUse && recorded ? recorded : await chooseSubnet(setup, family, adopted, recorded);
+    chosen.push(withDefaultGateway(pool, family, wishesOf(config, family).defaultGateway));
   }
   return chosen;
 }
 
-async function chooseSubnet(setup: BridgeSetup, family: Family, adopted: boolean): Promise<IpamRecord> {
-  const { options, record, inUse, thread, config, localPools } = setup;
+async function chooseSubnet(
+  { options, thread, config, localPools, logger }: BridgeSetup,
+  family: Family,
+  adopted: boolean,
+  recorded: IpamRecord | undefined,
+): Promise<IpamRecord> {
   const bridge = options.settings.name;
-  const [recorded] = poolsOf(record, family);
-  if (inUse && recorded) return recorded;
-  const { bip, range } = wishesOf(config, family);
-  const within = range ? { ipRange: prefixText(parsePrefix(range)) } : {};
-  if (bip) return { ...subnetOfBip(bip), ...within };
-  if (adopted) {
-    const isOwn = (ip: string) => !ip.startsWith("fe80") && prefixOf(ip, 0).family === family;
-    const own = (await thread.call("listAddresses")).find(({ linkName, ip }) => linkName === bridge && isOwn(ip));
-    if (own) return { ...subnetOfBip(`${own.ip}/${own.prefix}`), ...within };
+  const wishes = wishesOf(config, family);
+  const addresses = await thread.call("listAddresses");
+  const present = addresses.filter(({ linkName, ip }) => linkName === bridge && findFamily(ip) === family);
+  // Without wishes, the daemon's own bridge may have to give way to what is on the host by now.
+  const isGiven = adopted || wishes.range !== undefined;
+  const given = givenPool(family, wishes, { present: isGiven ? present : [], adopted });
+  if (given?.ignoredRange) {
+    const note = "fixed-cidr is outside any subnet implied by addresses on the user-managed default bridge";
+    logger.warn(`${note}: it is ignored`, { bridge, fixedCidr: wishes.range, subnet: given.pool.subnet });
   }
-  if (range) return { ...subnetOf(parsePrefix(range)), gatewayElected: true, ...within };
+  if (given) return given.pool;
   const used = usedPrefixes(await thread.call("listRoutes"), readHostNameservers(), bridge);
   if (recorded && !used.some((prefix) => prefixesOverlap(prefix, parsePrefix(recorded.subnet)))) return recorded;
   return electSubnet(used, chosenPools(family, config.defaultAddressPools, family === 4 ? dockerPools : localPools));
 }
 
-/** What the configuration says: the bridge's own address, and where containers' are from. */
-function wishesOf(
-  config: ResolvedNetworkConfig,
-  family: Family,
-): { bip: string | undefined; range: string | undefined } {
-  return family === 4 ? { bip: config.bip, range: config.fixedCidr } : { bip: config.bip6, range: config.fixedCidrV6 };
+function wishesOf(config: ResolvedNetworkConfig, family: Family): BridgeWishes {
+  const { bip, fixedCidr, defaultGateway, bip6, fixedCidrV6, defaultGatewayV6 } = config;
+  if (family === 4) return { bip, range: fixedCidr, defaultGateway };
+  return { bip: bip6, range: fixedCidrV6, defaultGateway: defaultGatewayV6 };
 }
 
 /** Two daemons started at once may choose the same range; the one whose bridge is younger looks for another. */
 async function mustGiveWay({ record, config, thread }: BridgeSetup, index: number): Promise<boolean> {
   const elected = families
-    .filter((family) => !Object.values(wishesOf(config, family)).some((wish) => wish))
+    .filter((family) => {
+      const { bip, range } = wishesOf(config, family);
+      return bip === undefined && range === undefined;
+    })
     .flatMap((family) => poolsOf(record, family))
     .map(({ subnet }) => parsePrefix(subnet));
   return (await thread.call("listRoutes")).some(({ destination, prefix, link }) => {

@@ -60,6 +60,7 @@ export class Bridges {
     return {
       settings: bridgeSettings(record, config),
       filters: config.iptables,
+      directRouting: config.allowDirectRouting === true,
       forwards: config.ipForward,
       gate,
       directory,

@@ -8,7 +8,7 @@
  *   postrouting  masquerade what leaves the bridge, what comes from the host's loopback, and what returns to its own bridge
  *
  * Published ports of version 4 stand in `published` (on every address of the host) or `published_at` (on one), those of version 6 in
- * `published6` and `published6_at`; ports that are routed to, not translated, in `open` and `open6`.
+ * `published6` and `published6_at`; ports that are reached by the container's own address in `open` and `open6`.
  */
 import { addressBytes, type Family, familyOf } from "../../../linux/inet.ts";
 import type { MapElement } from "../../../linux/nft/nftables.ts";
@@ -19,6 +19,8 @@ export interface FamilyRules {
   family: Family;
   subnet: string;
   mode: GatewayMode;
+  /** Published ports are reached by the containers' own addresses as well. */
+  direct?: boolean | undefined;
   masquerade: boolean;
   /** What leaves has this address from then on; undefined: the outgoing interface's. */
   source?: string | undefined;
@@ -47,7 +49,12 @@ const refuseLoopback6 = [
 
 /** A published port and the container's address of the same family. */
 export type PortTarget = PublishedPort & { ip: string };
-export type Modes = Partial<Record<Family, GatewayMode>>;
+/** How published ports of a version are reached: on the host's addresses, on the container's own, or both. */
+export interface Reach {
+  translated: boolean;
+  open: boolean;
+}
+export type Reaches = Partial<Record<Family, Reach>>;
 
 export const anyAddresses: Record<Family, string> = { 4: "0.0.0.0", 6: "::" };
 const protocolNumbers: Record<Protocol, number> = { tcp: 6, udp: 17, sctp: 132 };
@@ -66,7 +73,7 @@ export function renderRuleset(options: RulesetOptions, ports: readonly PortTarge
 table inet ${table} { }
 delete table inet ${table}
 table inet ${table} {
-  ${([4, 6] as const).map((family) => renderMaps(family, ports, modesOf(families))).join("\n  ")}
+  ${([4, 6] as const).map((family) => renderMaps(family, ports, reachesOf(families))).join("\n  ")}
   chain publish {
     ${lines([4, 6] as const, (family) => translations(family))}
   }
@@ -111,44 +118,71 @@ table inet ${table} {
  * The elements that publish these ports of the container; without their values they are keys to delete. Each port's host address is of
  * the container address's family.
  */
-export function publishElements(ports: readonly PortTarget[], modes: Modes): MapElement[] {
-  return ports.flatMap((port) => {
-    const { ip, hostIp, hostPort, containerPort } = port;
-    const family = familyOf(ip);
-    const protocol = padded(Buffer.from([protocolNumbers[port.protocol]]));
-    const container = Buffer.concat([addressBytes(ip), portBytes(containerPort)]);
-    const map = mapOf(port, modes);
-    if (modes[family] === "routed") return [{ map, key: Buffer.concat([protocol, container]) }];
-    const at = isAny(port) ? Buffer.alloc(0) : addressBytes(hostIp);
-    const key = Buffer.concat([protocol, at, portBytes(hostPort)]);
-    return [
-      { map, key, value: container },
-      { map: map.replace("published", "keys"), key },
-    ];
+export function publishElements(ports: readonly PortTarget[], reaches: Reaches): MapElement[] {
+  return [
+    ...ports.filter((port) => isTranslated(port, reaches)).flatMap(translationElements),
+    ...openElements(ports, reaches),
+  ];
+}
+
+/** Those by which containers' own addresses are reached: several published ports may lead to one. */
+export function openElements(ports: readonly PortTarget[], reaches: Reaches): MapElement[] {
+  const own = ports.filter((port) => isOpen(port, reaches));
+  const unique = new Map(own.map((port) => [openText(port), port]));
+  return [...unique.values()].map((port) => ({
+    map: `open${words[familyOf(port.ip)].suffix}`,
+    key: Buffer.concat([protocolBytes(port), containerBytes(port)]),
+  }));
+}
+
+function translationElements(port: PortTarget): MapElement[] {
+  const at = isAny(port) ? Buffer.alloc(0) : addressBytes(port.hostIp);
+  const key = Buffer.concat([protocolBytes(port), at, portBytes(port.hostPort)]);
+  const map = mapOf(port);
+  return [
+    { map, key, value: containerBytes(port) },
+    { map: map.replace("published", "keys"), key },
+  ];
+}
+
+export function reachesOf(families: readonly FamilyRules[]): Reaches {
+  const reach = ({ mode, direct = false }: FamilyRules): Reach => ({
+    translated: mode !== "routed",
+    open: mode === "routed" || (mode === "nat" && direct),
   });
+  return Object.fromEntries(families.map((rules) => [rules.family, reach(rules)]));
 }
 
-export function modesOf(families: readonly FamilyRules[]): Modes {
-  return Object.fromEntries(families.map(({ family, mode }) => [family, mode]));
+function isTranslated(port: PortTarget, reaches: Reaches): boolean {
+  return reaches[familyOf(port.ip)]?.translated ?? true;
 }
 
-function renderMaps(family: Family, ports: readonly PortTarget[], modes: Modes): string {
+function isOpen(port: PortTarget, reaches: Reaches): boolean {
+  return reaches[familyOf(port.ip)]?.open ?? false;
+}
+
+function renderMaps(family: Family, ports: readonly PortTarget[], reaches: Reaches): string {
   const { suffix, type } = words[family];
+  const all = ports.filter(({ ip }) => familyOf(ip) === family);
+  const translated = all.filter((port) => isTranslated(port, reaches));
   const map = (name: string, types: string) => {
-    const source = name.replace("keys", "published");
-    const own = ports.filter((port) => familyOf(port.ip) === family && mapOf(port, modes) === source);
-    const text = (port: PortTarget) => elementText(port, modes).replace(name === source ? "" : / : .*/, "");
-    return `${name.startsWith("published") ? "map" : "set"} ${name} {
+    const own = translated.filter((port) => mapOf(port) === name);
+    return `map ${name} {
     type ${types}
-    ${elementsText(own.map(text))}
+    ${elementsText(own.map((port) => `${keyText(port)} : ${port.ip} . ${port.containerPort}`))}
+  }
+  set ${name.replace("published", "keys")} {
+    type ${types.replace(/ : .*/, "")}
+    ${elementsText(own.map(keyText))}
   }`;
   };
   return [
     map(`published${suffix}`, `inet_proto . inet_service : ${type} . inet_service`),
     map(`published${suffix}_at`, `inet_proto . ${type} . inet_service : ${type} . inet_service`),
-    map(`keys${suffix}`, "inet_proto . inet_service"),
-    map(`keys${suffix}_at`, `inet_proto . ${type} . inet_service`),
-    map(`open${suffix}`, `inet_proto . ${type} . inet_service`),
+    `set open${suffix} {
+    type inet_proto . ${type} . inet_service
+    ${elementsText(all.filter((port) => isOpen(port, reaches)).map(openText))}
+  }`,
   ].join("\n  ");
 }
 
@@ -176,18 +210,17 @@ function marking({ entry, mark }: { entry: string; mark: number }): string {
   }`;
 }
 
-function mapOf(port: PortTarget, modes: Modes): string {
-  const family = familyOf(port.ip);
-  const { suffix } = words[family];
-  if (modes[family] === "routed") return `open${suffix}`;
+function mapOf(port: PortTarget): string {
+  const { suffix } = words[familyOf(port.ip)];
   return isAny(port) ? `published${suffix}` : `published${suffix}_at`;
 }
 
-function elementText(port: PortTarget, modes: Modes): string {
-  const { ip, protocol, hostIp, hostPort, containerPort } = port;
-  if (modes[familyOf(ip)] === "routed") return `${protocol} . ${ip} . ${containerPort}`;
-  const at = isAny(port) ? "" : `${hostIp} . `;
-  return `${protocol} . ${at}${hostPort} : ${ip} . ${containerPort}`;
+function keyText(port: PortTarget): string {
+  return `${port.protocol} . ${isAny(port) ? "" : `${port.hostIp} . `}${port.hostPort}`;
+}
+
+function openText({ protocol, ip, containerPort }: PortTarget): string {
+  return `${protocol} . ${ip} . ${containerPort}`;
 }
 
 function translations(family: Family): string[] {
@@ -199,14 +232,12 @@ function translations(family: Family): string[] {
 }
 
 /** What may come in without having been translated. */
-function openings({ family, mode }: FamilyRules, bridge: string): string[] {
+function openings({ family, mode, direct = false }: FamilyRules, bridge: string): string[] {
   const { suffix, ip, echo } = words[family];
   if (mode === "nat-unprotected") return [`oifname "${bridge}" meta nfproto ipv${family} accept`];
-  if (mode !== "routed") return [];
-  return [
-    `oifname "${bridge}" meta l4proto . ${ip} daddr . th dport @open${suffix} accept`,
-    `oifname "${bridge}" ${echo} accept`,
-  ];
+  const published = `oifname "${bridge}" meta l4proto . ${ip} daddr . th dport @open${suffix} accept`;
+  if (mode === "routed") return [published, `oifname "${bridge}" ${echo} accept`];
+  return mode === "nat" && direct ? [published] : [];
 }
 
 function sources({ family, subnet, masquerade, source }: FamilyRules, bridge: string): string[] {
@@ -225,6 +256,14 @@ function lines<T>(entries: readonly T[], write: (entry: T) => string[]): string 
 
 function isAny({ hostIp }: PublishedPort): boolean {
   return hostIp === anyAddresses[4] || hostIp === anyAddresses[6];
+}
+
+function protocolBytes({ protocol }: PortTarget): Buffer {
+  return padded(Buffer.from([protocolNumbers[protocol]]));
+}
+
+function containerBytes({ ip, containerPort }: PortTarget): Buffer {
+  return Buffer.concat([addressBytes(ip), portBytes(containerPort)]);
 }
 
 function portBytes(port: number): Buffer {

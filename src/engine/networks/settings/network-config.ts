@@ -1,7 +1,7 @@
 /** How the daemon's flags and daemon.json shape its network. All fields are optional; the defaults are dockerd's. */
 
 export interface NetworkConfig {
-  /** Name of the default bridge. A bridge that exists already is used and never removed; `none`: no default bridge. */
+  /** The administrator's bridge, which exists and is never removed; `none`: no default bridge. Undefined: one of the daemon's own. */
   bridge?: string | undefined;
   /** Address and prefix of the default bridge, `172.20.0.1/16`. Undefined: the first private range that nothing on the host uses. */
   bip?: string | undefined;
@@ -12,6 +12,11 @@ export interface NetworkConfig {
   /** As `bip` and `fixedCidr`. */
   bip6?: string | undefined;
   fixedCidrV6?: string | undefined;
+  /** Where containers of the default bridge have their default route, instead of at the bridge. */
+  defaultGateway?: string | undefined;
+  defaultGatewayV6?: string | undefined;
+  /** True: published ports of containers are reached from outside by the containers' own addresses, too. */
+  allowDirectRouting?: boolean | undefined;
   /** Undefined: that of the host's way to the outside. */
   mtu?: number | undefined;
   /** `input`: published ports obey the host's INPUT rules; `docker` (the default): they do not. */
