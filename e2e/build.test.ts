@@ -202,6 +202,57 @@ test("refusals", async () => {
   await session.matches("build/refusals");
 });
 
+test("no command, volumes over files, and stages that name themselves", async () => {
+  const session = await begin();
+  await session.play(`
+    df none 'FROM busybox' 'ENTRYPOINT ["echo", "of the image"]' 'CMD ["and its arguments"]' 'ARG A=1' 'RUN []'
+    build none -t none
+    df none 'FROM busybox' 'ENTRYPOINT ["echo", "of the image"]' 'CMD ["and its arguments"]' 'RUN []'
+    build none -t none
+    docker history --format '{{.CreatedBy}}' --no-trunc none | head -1
+    df over 'FROM busybox' 'RUN echo x > /f' 'VOLUME /f'
+    build over 2>&1 | sed 's/exists .*/exists/'
+    df vol 'FROM busybox' 'RUN mkdir /d' 'VOLUME /d' 'RUN echo lost > /d/f' 'RUN ls -A /d'
+    build vol
+    df self 'FROM busybox' 'COPY --from=0 /bin/sh /x'
+    build self
+    df self 'FROM busybox' 'COPY --from=1 /bin/sh /x'
+    build self
+    df self 'FROM busybox' 'COPY --from=-1 /bin/sh /x'
+    build self
+  `);
+  await session.matches("build/references");
+});
+
+test("what is wrong with a request for a build, and one by BuildKit without a session", async () => {
+  const send = async (query: string) => {
+    const answer = await target().api(`/build?${query}`, { method: "POST" });
+    const lines = (await answer.text()).trim().split("\n");
+    const last = JSON.parse(lines.at(-1) ?? "") as { id?: string; message?: string; error?: string };
+    return [answer.status, last.id ?? last.message ?? last.error];
+  };
+  expect(await send("version=3")).toEqual([400, 'invalid version "3"']);
+  expect(await send("isolation=x")).toEqual([400, 'unsupported isolation: "x"']);
+  expect(await send("version=2&outputs=x")).toEqual([
+    400,
+    "invalid outputs specified: invalid character 'x' looking for beginning of value",
+  ]);
+  expect(await send("buildargs={")).toEqual([400, "error reading build args: unexpected end of JSON input"]);
+  expect(await send("remote=client-session")).toEqual([
+    400,
+    "experimental session with v1 builder is no longer supported, use builder version v2 (BuildKit) instead",
+  ]);
+  const missing = "failed to read dockerfile: failed to load cache key: could not access local files without session";
+  expect(await send("version=2&remote=client-session")).toEqual([200, missing]);
+  await Bun.write(join(target().root, "work/sessionless/Dockerfile"), "FROM busybox\nRUN true\n");
+  const tar = Bun.spawn(["tar", "-c", "-C", join(target().root, "work/sessionless"), "."], { stdout: "pipe" });
+  const body = await new Response(tar.stdout).arrayBuffer();
+  const built = await target().api("/build?version=2&t=sessionless", { method: "POST", body });
+  expect(await built.text()).toContain("moby.image.id");
+  await target().must("run", "--rm", "sessionless", "true");
+  expect((await target().api("/build/cancel?id=x", { method: "POST" })).status).toBe(200);
+});
+
 test("beyond the classic builder: unused stages do not run, stages run at once, heredocs, mounts, modes", async () => {
   const { root } = target();
   const directory = join(root, "beyond");
@@ -333,6 +384,8 @@ test("an image that was loaded is a cache by its history", async () => {
     return stdout.match(/Using cache/g)?.length ?? 0;
   };
   expect(await build("given", lines)).toBe(0);
+  const id = await target().must("inspect", "-f", "{{.Id}}", "given");
+  expect(await build("given", lines)).toBe(4);
   const archive = join(target().root, "given.tar");
   await target().must("save", "-o", archive, "given");
   const before = await target().must("run", "--rm", "given", "od", "-tx1", "/random");
@@ -340,10 +393,14 @@ test("an image that was loaded is a cache by its history", async () => {
   await target().must("load", "-q", "-i", archive);
   expect(await build("again", lines)).toBe(4);
   expect(await target().must("run", "--rm", "again", "od", "-tx1", "/random")).toBe(before);
+  // It is the same image, and what else was built here does not count.
+  expect(await target().must("inspect", "-f", "{{.Id}}", "again")).toBe(id);
   expect(await build("other", [...lines.slice(0, 3), "RUN echo other >/random", ...lines.slice(4)])).toBe(2);
   writeFileSync(join(directory, "file"), "changed");
   expect(await build("changed", lines)).toBe(1);
-  await target().must("rmi", "given", "again", "other", "changed");
+  await target().must("rmi", "given");
+  expect(await build("elsewhere", lines)).toBe(0);
+  await target().must("rmi", "again", "other", "changed", "elsewhere");
 });
 
 const onGantry = test.if(targetKind === "gantry");

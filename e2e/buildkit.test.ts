@@ -114,6 +114,34 @@ withBuildx("errors and warnings point at the line", async () => {
   await session.matches("buildkit/errors");
 });
 
+withBuildx("stages that name themselves or later ones; volumes are files like others while a build runs", async () => {
+  const session = await begin();
+  await session.play(`
+    df ref 'FROM busybox' 'COPY --from=0 /bin/sh /x'
+    bx ref
+    df ref 'FROM busybox AS one' 'COPY --from=1 /bin/sh /x' 'FROM one'
+    bx ref
+    df ref 'FROM busybox AS one' 'COPY --from=two /bin/sh /x' 'FROM busybox AS two' 'RUN true'
+    bx --target one ref
+    df ref 'FROM busybox AS one' 'COPY --from=7 /bin/sh /x' 'FROM busybox'
+    bx ref
+    df ref 'FROM busybox AS one' 'RUN --mount=from=two,target=/m true' 'FROM busybox AS two'
+    bx --target one ref
+    df ref 'FROM busybox AS one' 'RUN --mount=from=one,target=/m true'
+    bx ref
+    df ref 'FROM busybox' 'RUN []'
+    bx ref
+    df vol 'FROM busybox' 'RUN mkdir /d' 'VOLUME /d' 'RUN echo kept > /d/f' 'RUN cat /d/f'
+    bx -t vol vol
+    df vol 'FROM vol' 'RUN echo more >> /d/f'
+    bx -t vol2 vol
+    docker run --rm vol2 cat /d/f
+    df over 'FROM busybox' 'RUN echo x > /f' 'VOLUME /f' 'RUN cat /f'
+    bx over
+  `);
+  await session.matches("buildkit/references");
+});
+
 withBuildx("outputs: directory, archive, image id, metadata; contexts by pipe", async () => {
   const session = await begin();
   await session.play(`

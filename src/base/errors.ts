@@ -47,6 +47,16 @@ export function withPrefix(prefix: string, error: EngineError): EngineError {
   return new EngineError(error.kind, prefix + error.message, { cause: error });
 }
 
+/** What fails in `work` says first what could not be done. Being canceled stays what it is. */
+export async function prefixed<T>(prefix: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.kind === "canceled") throw error;
+    throw withPrefix(prefix, error);
+  }
+}
+
 /** The kind of any thrown value; everything that is not an EngineError is `internal`. */
 export function errorKind(error: unknown): ErrorKind {
   return error instanceof EngineError ? error.kind : "internal";

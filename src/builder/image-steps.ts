@@ -3,6 +3,7 @@ import type { ContainerConfig } from "../api/container-config.ts";
 import { internal } from "../base/errors.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
 import type { BuildStepRequest } from "../engine/images/build-step.ts";
+import { findVolumeDirectory } from "../engine/volumes/mounts/copy-up.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig, ImageHistory } from "../oci/image-config.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -14,9 +15,10 @@ import type { FileStep, FileWork, StepKeeper } from "./step-keeper.ts";
 
 export class ImageSteps implements StepKeeper {
   readonly skipsRoot = false;
+  readonly mountsVolumes = true;
   private readonly images: BuilderImages;
   private readonly platform: Platform;
-  /** Names of images whose steps may serve as cache. */
+  /** Names of the images whose steps alone serve as cache; none: what was built here does. */
   private readonly cacheFrom: readonly string[];
 
   constructor(images: BuilderImages, platform: Platform, cacheFrom: readonly string[]) {
@@ -47,7 +49,10 @@ export class ImageSteps implements StepKeeper {
     const { state } = build;
     const comment = describe(instruction, state.run.config);
     const key = [comment, state.run.config, state.author];
-    return this.reach(build, key, commentConfig(state.run.config, comment), (keep) => keep(undefined));
+    return this.reach(build, key, commentConfig(state.run.config, comment), (keep) => {
+      if (instruction.kind === "volume") checkVolumes(build, instruction.paths);
+      return keep(undefined);
+    });
   }
 
   files(build: StageBuild, step: FileStep, key: unknown[], work: FileWork): Promise<void> {
@@ -63,6 +68,7 @@ export class ImageSteps implements StepKeeper {
       work: () => work((layer) => this.keep(state, config, layer)),
       ...(this.cacheFrom.length > 0 && {
         otherwise: async () => this.fromGivenImages(state, description) ?? (await this.fromHistories(state, config)),
+        onlyOtherwise: true,
       }),
     });
   }
@@ -87,7 +93,7 @@ export class ImageSteps implements StepKeeper {
 
   /**
    * `--cache-from` an image that came from elsewhere and has no parents here: where its history goes on from this build's with the same
-   * step, that step is taken over, with its layer. moby: image/cache/cache.go
+   * step, that step is taken over, with its layer; its last one is the image itself. moby: image/cache/cache.go
    */
   private async fromHistories(state: StageState, containerConfig: ContainerConfig): Promise<Digest | undefined> {
     const { images } = this;
@@ -101,6 +107,10 @@ export class ImageSteps implements StepKeeper {
       if (!next) continue;
       const { image: parent, author, run } = state;
       const { platform } = this;
+      if (next.isLast) {
+        if (parent !== undefined && found.parent === undefined) images.adopt(found.id, parent);
+        return found.id;
+      }
       return images.createBuildStep({ parent, config: run.config, containerConfig, author, platform, ...next });
     }
     return undefined;
@@ -119,20 +129,28 @@ export class ImageSteps implements StepKeeper {
   }
 }
 
+/** dockerd makes a container of every step, and in it the volumes. */
+function checkVolumes({ state: { image }, scope }: StageBuild, paths: readonly string[]): void {
+  if (image === undefined) return;
+  const root = scope.sources.root(image);
+  for (const path of paths) findVolumeDirectory(root, path);
+}
+
 /** The step after `here` in the other image's history, if all before it is the same. */
 function nextStep(
   here: ImageConfig | undefined,
   other: ImageConfig,
   createdBy: string,
-): Pick<BuildStepRequest, "history" | "layer"> | undefined {
+): (Pick<BuildStepRequest, "history" | "layer"> & { isLast: boolean }) | undefined {
   const [past, below] = [here?.history ?? [], here?.rootfs.diff_ids ?? []];
   const history = other.history?.[past.length];
   if (!history || history.created_by !== createdBy) return undefined;
   const isSame = (step: ImageHistory, at: number) => Bun.deepEquals(step, other.history?.[at]);
   if (!past.every(isSame) || !below.every((diffId, at) => diffId === other.rootfs.diff_ids[at])) return undefined;
-  if (history.empty_layer) return { history };
+  const isLast = other.history?.length === past.length + 1;
+  if (history.empty_layer) return { history, isLast };
   const diffId = other.rootfs.diff_ids[below.length];
-  return diffId === undefined ? undefined : { history, layer: { diffId } };
+  return diffId === undefined ? undefined : { history, layer: { diffId }, isLast };
 }
 
 /** The config as the step's container would have had it: `docker history` shows its command. */

@@ -18,6 +18,7 @@ const comment = "buildkit.dockerfile.v0";
 
 export class LayerSteps implements StepKeeper {
   readonly skipsRoot = true;
+  readonly mountsVolumes = false;
   /** Those that changed files, of all stages. */
   readonly reached: ReachedStep[] = [];
   private readonly images: BuilderImages;

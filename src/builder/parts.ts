@@ -30,6 +30,8 @@ export interface BuilderImages {
   children(id: Digest): Digest[];
   hold(): Disposable;
   createBuildStep(request: BuildStepRequest): Promise<Digest>;
+  /** An image that came from elsewhere is known from now on to be the step after `parent`. */
+  adopt(id: Digest, parent: Digest): void;
   /** Keeps layers for the cache alone. */
   createCacheStep(layers: readonly Digest[]): Promise<Digest>;
   forgetCacheStep(id: Digest): Promise<void>;
@@ -53,7 +55,7 @@ export interface BuilderImages {
 export interface BuilderContainers {
   create(
     request: ContainerCreateRequest,
-    options: { platform?: string | undefined },
+    options: { imageVolumes: boolean },
   ): Promise<{ Id: string; Warnings: string[] }>;
   attach(
     id: string,

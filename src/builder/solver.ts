@@ -13,7 +13,7 @@ import { type BuildScope, StageBuild, type StageState } from "./stage-build.ts";
 import { baseStage, checkStageNames, neededStages, stageIndex, targetStage } from "./stages.ts";
 
 export interface Solve
-  extends Omit<BuildScope, "signal" | "escape" | "stage" | "ignoresCache" | "platform" | "renewed"> {
+  extends Omit<BuildScope, "signal" | "escape" | "index" | "stage" | "ignoresCache" | "platform" | "renewed"> {
   dockerfile: Dockerfile;
   platform: Platform;
   report: BuildReport;
@@ -44,6 +44,7 @@ export async function solve(build: Solve): Promise<Solved> {
     signal: AbortSignal.any([request.signal, failed.signal]),
     escape: dockerfile.directives.escape,
     renewed,
+    index,
     ignoresCache: ignoresCache(request.noCache, dockerfile.stages, index),
     stage: (name) => {
       const found = stageIndex(dockerfile.stages.slice(0, index), name);
@@ -85,7 +86,8 @@ export function baseImages(
   });
 }
 
-function planStages(build: Pick<Solve, "dockerfile" | "request" | "platform">) {
+/** What is to be built: the target's place, the stages that it needs, and what FROM lines mean. */
+export function planStages(build: Pick<Solve, "dockerfile" | "request" | "platform">) {
   const { dockerfile, request } = build;
   checkStageNames(dockerfile.stages);
   const target = targetStage(dockerfile, request.target);

@@ -56,6 +56,8 @@ export interface BuildScope {
   renewed: Set<string>;
   signal: AbortSignal;
   escape: "\\" | "`";
+  /** The stage's place in the Dockerfile. */
+  index: number;
   /** An earlier stage (by name or number) as it ended, built first if need be; undefined: there is no such stage. */
   stage(name: string): Promise<StageState> | undefined;
   /** True: what was cached of this stage does not count. */
@@ -83,6 +85,8 @@ export interface Uncached {
   work: () => Promise<Digest>;
   /** Another place where the result may be found. */
   otherwise?: (key: string) => Promise<Digest | undefined>;
+  /** Whether it is the only one. */
+  onlyOtherwise?: boolean;
   /** Whether what was found there is cached from now on. */
   remember?: boolean;
 }
@@ -231,7 +235,8 @@ export class StageBuild {
     const { description, work } = step;
     const { cache, platform, ignoresCache } = this.scope;
     const whole = cacheKey(platform, ...key);
-    const found = ignoresCache ? undefined : (cache.find(whole) ?? (await this.findOtherwise(whole, step)));
+    const here = ignoresCache || step.onlyOtherwise ? undefined : cache.find(whole);
+    const found = here ?? (ignoresCache ? undefined : await this.findOtherwise(whole, step));
     if (found !== undefined) {
       this.report.cached();
       this.state.image = found;

@@ -31,6 +31,11 @@ export function baseStage(stages: readonly Stage[], name: string): number | unde
   return isNumber(name) ? undefined : stageIndex(stages, name);
 }
 
+/** Whether it reads as a number, as where one cannot be an image's name. */
+export function isInteger(name: string): boolean {
+  return /^[+-]?\d+$/.test(name);
+}
+
 /** Whether a name can only be a stage's number. */
 export function isNumber(name: string): boolean {
   return /^\d+$/.test(name);

@@ -21,6 +21,8 @@ export type FileWork = (keep: (layer: Layer | undefined) => Promise<Digest>) => 
 export interface StepKeeper {
   /** `WORKDIR /` changes no file: no step is made of it. */
   readonly skipsRoot: boolean;
+  /** Whether a RUN sees volumes where the image declares them: what it writes there is no part of its layer. */
+  readonly mountsVolumes: boolean;
   /** Lets a stage start from an image. */
   startFromImage(state: StageState, image: Digest): void;
   /** Lets a stage start where an earlier one ended. */

@@ -15,8 +15,9 @@ export interface ApiBuildRequest {
   /** The client's; "": none. */
   buildId: string;
   session: string;
-  /** `client-session`: the session has the context. `upload-request`: another request's body is it. Else an address. */
+  /** `client-session`: the session has the context. `upload-request`: another request's body is it. "": `body`. Else an address. */
   remote: string;
+  body: Bytes;
   options: Record<string, string>;
   outputs: Exporter[];
   tags: string[];
@@ -70,7 +71,7 @@ export class ApiBuilds {
     const { signal } = request;
     const ref = request.buildId || crypto.randomUUID();
     const options = { ...request.options };
-    if (request.remote === "upload-request") options["context"] = uploadUrl;
+    if (["", "upload-request"].includes(request.remote)) options["context"] = uploadUrl;
     else if (request.remote !== "client-session") options["context"] = request.remote;
     const exporters = request.outputs.length > 0 ? request.outputs : [{ Type: "moby", Attrs: {} }];
     const solving = solve(
@@ -92,7 +93,7 @@ export class ApiBuilds {
         SourcePolicy: null,
         EnableSessionExporter: false,
       },
-      { signal, uploaded: () => this.uploaded(ref) },
+      { signal, uploaded: async () => (request.remote === "" ? request.body : await this.uploaded(ref)) },
       this.scope,
     );
     solving.catch(() => undefined).finally(() => this.uploads.find(ref)?.done());

@@ -1,6 +1,7 @@
 /** Query parameters, read as dockerd reads them. */
 import type { Filters } from "../api/system.ts";
 import { invalidArgument } from "../base/errors.ts";
+import { goComplaint } from "../base/go-json-complaint.ts";
 
 /** Go's words for a number that is none. */
 function invalidNumber(parser: string, text: string): Error {
@@ -63,7 +64,7 @@ export class Query {
     try {
       return (JSON.parse(text) as T | null) ?? undefined;
     } catch (cause) {
-      throw invalidArgument(`${problem}: ${(cause as Error).message}`, { cause });
+      throw invalidArgument(`${problem}: ${ofWholeText(goComplaint(text))}`, { cause });
     }
   }
 
@@ -99,4 +100,9 @@ function filterValues(values: unknown): string[] {
   }
   if (typeof values !== "object") throw invalidArgument("invalid filter");
   return Object.keys(values ?? {});
+}
+
+/** Go says it so of a text that it had whole from the beginning. */
+function ofWholeText(complaint: string): string {
+  return complaint === "unexpected EOF" ? "unexpected end of JSON input" : complaint;
 }

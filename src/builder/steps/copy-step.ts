@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { parseMode } from "../../archive/file-mode.ts";
 import type { UnpackLayerResult } from "../../archive/layers/layer-files.ts";
-import { EngineError, internal, invalidArgument, withPrefix } from "../../base/errors.ts";
+import { internal, invalidArgument, prefixed } from "../../base/errors.ts";
 import type { CopyInstruction } from "../../dockerfile/instructions.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Layer } from "../../snapshots/layer-store.ts";
@@ -18,7 +18,7 @@ import {
 } from "../context/copy-files.ts";
 import { isUrl, remoteFiles } from "../context/remote-files.ts";
 import type { StageBuild } from "../stage-build.ts";
-import { isNumber } from "../stages.ts";
+import { isInteger } from "../stages.ts";
 import { type Owner, resolveOwner } from "./owner.ts";
 
 type Keep = (layer: Layer) => Promise<Digest>;
@@ -150,8 +150,10 @@ export class CopyStep {
     const common = { paths, literal: false, extract: name === "ADD" && copy.unpack !== false };
     if (copy.from === undefined) return { ...common, root: (await scope.context()).directory, preserve: false };
     const from = copy.from;
-    if (isNumber(from) && !scope.stage(from)) {
-      throw invalidArgument(`invalid from flag value ${from}: index out of bounds`);
+    if (isInteger(from) && !scope.stage(from)) {
+      const isItself = Number(from) === scope.index;
+      const problem = isItself ? "refers to current build stage" : "index out of bounds";
+      throw invalidArgument(`invalid from flag value ${from}: ${problem}`);
     }
     const tree = await prefixed(`invalid from flag value ${from}: `, () => build.treeOf(from));
     if (tree === undefined) throw invalidArgument(`${name} failed: stage ${from} has no files`);
@@ -175,13 +177,4 @@ function destinationPath(workingDirectory: string | undefined, destination: stri
   const path = posix.resolve("/", workingDirectory ?? "/", destination);
   const isDirectory = destination.endsWith("/") || destination === "." || destination.endsWith("/.");
   return isDirectory && path !== "/" ? `${path}/` : path;
-}
-
-async function prefixed<T>(prefix: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.kind === "canceled") throw error;
-    throw withPrefix(prefix, error);
-  }
 }

@@ -14,6 +14,9 @@ import { StepFailure } from "./step-failure.ts";
 /** Marks the containers of steps: those that a killed daemon leaves are removed at the next start. */
 export const stepAnnotation = "gantry.build.step";
 
+/** One empty word: no entrypoint, not even the image's. */
+const resetEntrypoint = [""];
+
 export class RunStep {
   private readonly build: StageBuild;
   private readonly run: RunInstruction;
@@ -38,7 +41,15 @@ export class RunStep {
     const heredocs = run.heredocs.map(({ content }) => content);
     const key = [recorded, heredocs, mounts.keys, run.network ?? ""];
     await build.scope.steps.files(build, { instruction: run, command: recorded }, key, (keep) =>
-      this.inContainer({ parent, command, environment: { ...environment, ...mounts.environment }, mounts, keep }),
+      this.inContainer({
+        parent,
+        command,
+        // `RUN []` runs what the image is for; in dockerd, not where it has build arguments.
+        entrypoint: recorded.length > 0 ? resetEntrypoint : (build.config.Entrypoint ?? null),
+        environment: { ...environment, ...mounts.environment },
+        mounts,
+        keep,
+      }),
     );
   }
 
@@ -77,19 +88,21 @@ export class RunStep {
   private async inContainer(step: {
     parent: Digest;
     command: string[];
+    entrypoint: string[] | null;
     environment: Record<string, string>;
     mounts: RunMounts;
     keep: (layer: Layer) => Promise<Digest>;
   }): Promise<Digest> {
     const { build } = this;
-    const { containers, snapshots, images, workers, request, signal } = build.scope;
+    const { containers, snapshots, images, workers, request, signal, steps } = build.scope;
+    const volumes = steps.mountsVolumes ? build.config.Volumes : undefined;
     const { Id: id, Warnings: warnings } = await containers.create(
       {
         ...build.config,
         Image: step.parent,
         Cmd: step.command,
-        // One empty word: no entrypoint, not even the image's.
-        Entrypoint: [""],
+        Entrypoint: step.entrypoint,
+        Volumes: volumes ?? null,
         Env: [
           ...(build.config.Env ?? []),
           ...Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
@@ -98,7 +111,7 @@ export class RunStep {
         HostConfig: this.hostConfig(step.mounts.mounts),
         ...(request.hostname && { Hostname: request.hostname }),
       },
-      {},
+      { imageVolumes: steps.mountsVolumes },
     );
     let succeeded = false;
     let consumed = false;
@@ -112,7 +125,7 @@ export class RunStep {
       consumed = request.remove || request.forceRemove;
       const mountPoints = [
         ...step.mounts.mounts.flatMap(({ Target }) => (Target ? [{ path: Target, temporary: true }] : [])),
-        ...Object.keys(build.config.Volumes ?? {}).map((path) => ({ path, temporary: false })),
+        ...Object.keys(volumes ?? {}).map((path) => ({ path, temporary: false })),
       ];
       const layer = await snapshots.commit(id, { signal, consume: consumed, mountPoints, run: runOn(workers) });
       const image = await step.keep(layer);

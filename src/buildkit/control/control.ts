@@ -136,7 +136,7 @@ async function solveAtOnce(
   const frontendRequest: FrontendRequest = {
     options: request.FrontendAttrs,
     inputs: new Map(),
-    session: await scope.sessions.get(request.Session),
+    session: () => scope.sessions.get(request.Session),
     progress: running.progress,
     entitlements: request.Entitlements,
     imports: request.Cache?.Imports ?? [],

@@ -110,11 +110,10 @@ async function gatewaySolve(
   }
   checkFrontend(request.Frontend, request.FrontendOpt["source"]);
   await using stack = new AsyncDisposableStack();
-  const session = await scope.sessions.get(solve.session);
   const frontendRequest = {
     options: request.FrontendOpt,
     inputs: await scope.results.inputs(request.FrontendInputs, scope.deps.images, stack),
-    session,
+    session: () => scope.sessions.get(solve.session),
     progress: solve.progress,
     entitlements: solve.entitlements,
     imports: request.CacheImports,

@@ -48,7 +48,7 @@ export async function exportCache(
     const id = await deps.images.createBuilt(cacheConfig(steps), { hidden: true });
     preparing.complete();
     try {
-      const credentials = await credentialsOf(await session(), parseReference(name).domain, signal);
+      const credentials = await credentialsOf(session, parseReference(name).domain, signal);
       const writing = vertex.status(`writing cache image to ${name}`);
       await deps.images.pushUnnamed(id, name, { credentials, signal });
       writing.complete();

@@ -61,7 +61,7 @@ export function namesOf(text: string | undefined): Reference[] {
 
 async function push(name: Reference, vertex: VertexProgress, { deps, session, signal }: ExportScope): Promise<void> {
   const pushing = vertex.status(`pushing ${formatReference(name)}`);
-  const credentials = await credentialsOf(await session(), name.domain, signal);
+  const credentials = await credentialsOf(session, name.domain, signal);
   await deps.images.push(familiarName(name), { tag: name.tag, credentials, progress: () => undefined, signal });
   pushing.complete();
 }

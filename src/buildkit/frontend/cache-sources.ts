@@ -8,7 +8,7 @@ import { parseReference } from "../../oci/reference.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress } from "../progress.ts";
 import { credentialsOf } from "../session/services.ts";
-import type { Session } from "../session/session.ts";
+import type { OpenSession } from "../session/session.ts";
 
 /** The frontend's option `cache-imports`: JSON. Throws for what cannot be read. */
 export function parseCacheImports(text: string | undefined): CacheOptionsEntry[] {
@@ -25,7 +25,7 @@ export function parseCacheImports(text: string | undefined): CacheOptionsEntry[]
 /** A cache that is not to be had is said to be so, and the build goes on. */
 export function cacheSources(
   entries: readonly CacheOptionsEntry[],
-  scope: { deps: BuildkitDependencies; session: Session; progress: Progress; signal: AbortSignal },
+  scope: { deps: BuildkitDependencies; session: OpenSession; progress: Progress; signal: AbortSignal },
 ): CacheSource[] {
   const { deps, session, progress, signal } = scope;
   const different = new Map(entries.map((entry) => [JSON.stringify([entry.Type, entry.Attrs]), entry]));

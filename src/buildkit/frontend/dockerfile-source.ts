@@ -1,6 +1,6 @@
 /** Where the Dockerfile and the context of a build come from: directories of the client's, an upload of its, Git, a URL. */
 import { join } from "node:path";
-import { invalidArgument, notFound } from "../../base/errors.ts";
+import { invalidArgument, notFound, prefixed } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { type BuildContext, type ContextOptions, makeContext, receiveContext } from "../../builder/context/context.ts";
 import { parseGitUrl } from "../../builder/context/git.ts";
@@ -10,7 +10,7 @@ import { parseIgnoreFile } from "../../dockerfile/ignore.ts";
 import { readTextInRoot } from "../../linux/resolve.ts";
 import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";
 import type { LocalSource, LocalSources, ReceivedSource } from "../session/local-sources.ts";
-import type { Session } from "../session/session.ts";
+import type { OpenSession, Session } from "../session/session.ts";
 import type { FrontendOptions } from "./options.ts";
 
 /** Names, as a context's address, the one that comes beside the session. */
@@ -20,7 +20,7 @@ const uploadMethod = "/moby.upload.v1.Upload/Pull";
 
 /** What the client's directories are received with. */
 export interface SourceScope {
-  session: Session;
+  session: OpenSession;
   /** The session that has a local source. */
   sessionOf: (source: string) => Promise<Session>;
   locals: LocalSources;
@@ -53,8 +53,8 @@ export async function loadDockerfile(
   }
   const follow = [filename, `${filename}.dockerignore`, ...(filename === "Dockerfile" ? ["dockerfile"] : [])];
   const source = { name: options.dockerfileSource ?? "dockerfile", keep: false, exclude: [], follow };
-  await using received = await vertex.around(() =>
-    receive(scope, source, vertex.status("transferring dockerfile:", "transferring")),
+  await using received = await prefixed("failed to read dockerfile: ", () =>
+    vertex.around(() => receive(scope, source, vertex.status("transferring dockerfile:", "transferring"))),
   );
   return { ...readDockerfile(received.directory, filename), vertex };
 }
@@ -109,7 +109,13 @@ export function openRemote(scope: SourceScope, url: string, options: FrontendOpt
   const name = parseGitUrl(url) ? `[internal] load git source ${url}` : "[internal] load remote build context";
   return scope.progress
     .vertex(name)
-    .around(async () => scope.stack.use(await receiveRemote(scope, url, scope.contextOptions(options.filename))));
+    .around(async () =>
+      scope.stack.use(
+        await prefixed(parseGitUrl(url) ? "" : "failed to read downloaded context: failed to load cache key: ", () =>
+          receiveRemote(scope, url, scope.contextOptions(options.filename)),
+        ),
+      ),
+    );
 }
 
 async function receiveRemote(scope: SourceScope, url: string, options: ContextOptions): Promise<BuildContext> {
@@ -129,8 +135,9 @@ async function fromUrl(url: string, options: ContextOptions): Promise<BuildConte
 
 /** What the client uploads under this id. */
 async function* sessionUpload({ session, signal }: SourceScope, id: string): AsyncGenerator<Uint8Array> {
-  if (!session.supports(uploadMethod)) throw invalidArgument("the client cannot upload");
-  const call = session.client.open(uploadMethod, { urlpath: `/${id}`, urlhost: "buildkit-session" }, signal);
+  const client = await session();
+  if (!client.supports(uploadMethod)) throw invalidArgument("the client cannot upload");
+  const call = client.client.open(uploadMethod, { urlpath: `/${id}`, urlhost: "buildkit-session" }, signal);
   call.end();
   yield* readBytes(call.messages);
 }

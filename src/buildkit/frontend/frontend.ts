@@ -1,5 +1,5 @@
 /** The frontend `dockerfile.v0`: a Dockerfile and its context into a result. Source: moby/buildkit frontend/dockerfile/builder/build.go. */
-import { errorMessage, invalidArgument, notImplemented } from "../../base/errors.ts";
+import { errorMessage, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import type { SolveRequest } from "../../builder/build-request.ts";
 import type { FaceSolve } from "../../builder/builder.ts";
@@ -7,7 +7,7 @@ import type { ReachedStep } from "../../builder/cache/cache-manifest.ts";
 import { CacheImports } from "../../builder/cache/imports.ts";
 import type { BuildContext } from "../../builder/context/context.ts";
 import { LayerSteps } from "../../builder/layer-steps.ts";
-import { baseImages } from "../../builder/solver.ts";
+import { baseImages, planStages } from "../../builder/solver.ts";
 import type { StageState } from "../../builder/stage-build.ts";
 import type { CacheOptionsEntry } from "../../buildkit-api/protocol/messages.ts";
 import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
@@ -22,8 +22,9 @@ import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress, VertexProgress } from "../progress.ts";
 import type { LocalSources } from "../session/local-sources.ts";
 import { credentialsOf, forwardAgent, secretOf } from "../session/services.ts";
-import type { Session, Sessions } from "../session/session.ts";
+import { NoSession, type OpenSession, type Sessions } from "../session/session.ts";
 import { cacheSources, parseCacheImports } from "./cache-sources.ts";
+import { checkCircles, checkNeeded } from "./check-stages.ts";
 import { contextPaths } from "./context-files.ts";
 import {
   type DockerfileText,
@@ -45,7 +46,7 @@ export interface FrontendRequest {
   options: Readonly<Record<string, string>>;
   /** Results of other builds, by name: images. */
   inputs: ReadonlyMap<string, Digest>;
-  session: Session;
+  session: OpenSession;
   progress: Progress;
   entitlements: readonly string[];
   /** Caches elsewhere, besides those that the options name. */
@@ -109,7 +110,12 @@ export class DockerfileFrontend {
     const contextOptions = (dockerfile: string) => this.deps.builder.contextOptions(dockerfile, signal);
     const sessionOf = async (source: string) => {
       const other = sessions.get(source);
-      return other === undefined ? session : await this.sessions.get(other);
+      try {
+        return other === undefined ? await session() : await this.sessions.get(other);
+      } catch (error) {
+        if (!(error instanceof NoSession)) throw error;
+        throw notFound("failed to load cache key: could not access local files without session", { cause: error });
+      }
     };
     return { session, sessionOf, locals: this.locals, progress, contextOptions, signal, stack, uploaded };
   }
@@ -136,13 +142,18 @@ export class DockerfileFrontend {
     );
     let location: Location | undefined;
     try {
+      const failing = (at: Location) => {
+        location = at;
+      };
+      const { stages } = dockerfile;
+      checkCircles(stages, failing);
       const images = await this.loadMetadata(
         { dockerfile, request: solveRequest, platform, named, progress: request.progress },
-        (at) => {
-          location = at;
-        },
+        failing,
       );
+      location = undefined;
       const ignore = remote ? [] : (file.ignore ?? (await loadIgnoreFile(scope, "context")));
+      checkNeeded(stages, planStages({ dockerfile, request: solveRequest, platform }).needed, failing);
       const follow = images.some((image) => this.hasTriggers(image)) ? [] : contextPaths(dockerfile);
       const source = async () => ({ name: "context", keep: true, exclude: ignore, follow });
       const local = localContext(scope, source, "[internal] load build context");
@@ -187,8 +198,8 @@ export class DockerfileFrontend {
       hostname: "buildkitsandbox",
       login: (domain) => credentialsOf(session, domain, signal),
       client: {
-        secret: (id) => secretOf(session, id, signal),
-        agent: (id, socket) => forwardAgent(session, id, socket),
+        secret: async (id) => secretOf(await session(), id, signal),
+        agent: async (id, socket) => forwardAgent(await session(), id, socket),
       },
       signal,
     };

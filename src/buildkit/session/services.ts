@@ -10,7 +10,7 @@ import {
   secretResponse,
 } from "../../buildkit-api/protocol/messages.ts";
 import type { Credentials } from "../../remote/auth.ts";
-import type { Session } from "./session.ts";
+import type { OpenSession, Session } from "./session.ts";
 
 const methods = {
   credentials: "/moby.filesync.v1.Auth/Credentials",
@@ -19,9 +19,10 @@ const methods = {
   forwardAgent: "/moby.sshforward.v1.SSH/ForwardAgent",
 } as const;
 
-/** `{}`: the client has none for this registry. */
-export async function credentialsOf(session: Session, domain: string, signal: AbortSignal): Promise<Credentials> {
-  if (!session.supports(methods.credentials)) return {};
+/** `{}`: the client has none for this registry, or there is no client to ask. */
+export async function credentialsOf(open: OpenSession, domain: string, signal: AbortSignal): Promise<Credentials> {
+  const session = await open().catch(() => undefined);
+  if (!session?.supports(methods.credentials)) return {};
   const Host = domain === "docker.io" ? "registry-1.docker.io" : domain;
   const answer = await session.client.unary(methods.credentials, credentialsRequest.encode({ Host }), signal);
   const { Username, Secret } = credentialsResponse.decode(answer);

@@ -1,6 +1,6 @@
 /** A client's session: a connection on which the client serves what a build needs of it, its files, logins, secrets and SSH agent. */
 import type { Duplex } from "node:stream";
-import { notFound, unavailable } from "../../base/errors.ts";
+import { EngineError, unavailable } from "../../base/errors.ts";
 import { GrpcClient } from "../../buildkit-api/grpc/client.ts";
 import { Arrivals } from "../arrivals.ts";
 
@@ -35,6 +35,16 @@ export class Session {
   }
 }
 
+/** The build names none. */
+export class NoSession extends EngineError {
+  constructor() {
+    super("not-found", "no active sessions");
+  }
+}
+
+/** The session that a build names, waited for when it is first needed: a build may do without. */
+export type OpenSession = () => Promise<Session>;
+
 /** The sessions that are open. */
 export class Sessions {
   private readonly open = new Arrivals<Session>();
@@ -54,7 +64,7 @@ export class Sessions {
 
   /** Rejects `unavailable` for one that does not come. */
   async get(id: string): Promise<Session> {
-    if (id === "") throw notFound("the build has no session");
+    if (id === "") throw new NoSession();
     return await this.open.get(id, patienceMillis, () =>
       unavailable(`no active session for ${id}: context deadline exceeded`),
     );

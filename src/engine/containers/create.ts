@@ -52,6 +52,8 @@ export interface CreateOptions {
   platform?: string | undefined;
   /** Mounts below read-only binds stay writable, as clients before API 1.44 expect. */
   readOnlyNonRecursive?: boolean | undefined;
+  /** False: what the image declares as volumes is a part of the container's own files. */
+  imageVolumes?: boolean | undefined;
 }
 
 export async function createContainer(
@@ -63,7 +65,8 @@ export async function createContainer(
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
   if (!given.Image)
     throw invalidArgument(commandOf(given).length === 0 ? "no command specified" : "no image specified");
-  const image = deps.resolveImage(given.Image, options.platform);
+  const resolved = deps.resolveImage(given.Image, options.platform);
+  const image = options.imageVolumes === false ? withoutVolumes(resolved) : resolved;
   const merged = mergeConfig(given, image.config);
   if (commandOf(merged).length === 0) throw invalidArgument("no command specified");
   const warnings = validateCreate(merged, givenHost ?? {}, deps.host, deps.defaults);
@@ -122,6 +125,10 @@ async function commit(
   const container = store.add(record);
   undo.move();
   deps.events.publish(container, "create");
+}
+
+function withoutVolumes(image: ImageForCreate): ImageForCreate {
+  return { ...image, config: { ...image.config, Volumes: null } };
 }
 
 /** The id of a container whose namespaces are joined: it may get another name. A 404 would make clients pull the image and try again. */

@@ -152,6 +152,11 @@ export class Images {
     return createBuildStep(this.context, request);
   }
 
+  /** An image that came from elsewhere is known from now on to be the step after `parent`. */
+  adopt(id: Digest, parent: Digest): void {
+    this.context.store.update(id, { parent });
+  }
+
   /** Keeps layers for the build cache; returns the id of a record that no listing shows. */
   createCacheStep(layers: readonly Digest[]): Promise<Digest> {
     return createCacheStep(this.context, layers);

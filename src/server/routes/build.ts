@@ -23,7 +23,7 @@ export function buildRoutes(backends: Pick<Backends, "builder" | "buildkit">): R
       const id = query.text("id");
       if (id === "") throw invalidArgument("build ID not provided");
       running.get(id)?.abort();
-      return empty(204);
+      return empty(200);
     }),
     route("POST", "/build/prune", async ({ query }) => {
       const { "unused-for": unused, ...filters } = query.filters(pruneFilters);
@@ -40,6 +40,7 @@ async function build(
   running: Map<string, AbortController>,
 ): Promise<HttpResponse> {
   const { query, request, version } = context;
+  check(query);
   if (query.bool("squash")) throw invalidArgument("squash is only supported with experimental mode");
   if (query.has("securityopt")) {
     throw invalidArgument("The daemon on this platform does not support setting security options on build");
@@ -77,6 +78,20 @@ async function build(
     if (quiet) await buildQuietly(builder, wanted, progress);
     else await builder.build(wanted, progress);
   });
+}
+
+/** What dockerd refuses before anything else. */
+function check(query: Query): void {
+  const version = query.text("version");
+  if (!["", "1", "2"].includes(version)) throw invalidArgument(`invalid version ${JSON.stringify(version)}`);
+  if (version !== "2" && query.text("remote") === "client-session") {
+    throw invalidArgument(
+      "experimental session with v1 builder is no longer supported, use builder version v2 (BuildKit) instead",
+    );
+  }
+  const isolation = query.text("isolation");
+  if (!["", "default"].includes(isolation))
+    throw invalidArgument(`unsupported isolation: ${JSON.stringify(isolation)}`);
 }
 
 /** Nothing is said but the id; after a failure, everything. */

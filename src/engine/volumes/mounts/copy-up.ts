@@ -22,7 +22,7 @@ export interface CopyUp {
  */
 export async function copyUp({ rootfs, path, target, shared }: CopyUp): Promise<void> {
   if (readdirSync(target).length > 0) return;
-  const source = findDirectory(rootfs, path);
+  const source = findVolumeDirectory(rootfs, path);
   if (source === undefined) return;
   if (readdirSync(source).length === 0) {
     const { uid, gid, mode } = statSync(source);
@@ -40,8 +40,8 @@ export async function copyUp({ rootfs, path, target, shared }: CopyUp): Promise<
   renameSync(staging, target);
 }
 
-/** A volume cannot lie over a file. */
-function findDirectory(rootfs: string, path: string): string | undefined {
+/** Where an image has the directory that a volume covers; undefined: it has none. Throws when it has something else there. */
+export function findVolumeDirectory(rootfs: string, path: string): string | undefined {
   let found: string;
   try {
     found = resolveInRoot(rootfs, path);
