@@ -67,7 +67,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   await authorizer.check();
   const engine = await openEngine(engineOptions(config, { host, shims, events, plugins, log, crun }));
   stack.defer(() => engine.close());
-  const id = engineId(engine.database);
+  const id = engineId(config.dataRoot, engine.database);
   const requests = new RequestMetrics();
   const system = createSystem({ config, engine, host, events, requests, id });
   const { networks, ...nouns } = engine;
@@ -84,6 +84,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
     read: () => reloadConfig(argv),
     publish: (event) => events.publish(event),
     setLogLevel: (level: LogLevel) => log.setLevel(level),
+    shownProxies: () => shownProxies(process.env),
     id,
     log,
   });
@@ -144,6 +145,7 @@ function engineOptions(
     network: config.network,
     registry: config.registry,
     transfers: config.transfers,
+    liveRestore: () => config.liveRestore,
     cdiSpecDirs: config.cdiSpecDirs,
     builderGc: config.builderGc,
     defaults: config.defaults,
@@ -179,9 +181,26 @@ function createSystem(parts: {
     commit: typeof GANTRY_COMMIT === "undefined" ? "" : GANTRY_COMMIT,
     buildTime: typeof GANTRY_BUILD_TIME === "undefined" ? "" : GANTRY_BUILD_TIME,
     config: {
+      // May be reloaded.
+      get debug() {
+        return config.debug;
+      },
+      get labels() {
+        return config.labels;
+      },
+      get liveRestore() {
+        return config.liveRestore;
+      },
+      get preferBuildkit() {
+        return config.preferBuildkit;
+      },
+      get noNewPrivileges() {
+        return config.defaults.noNewPrivileges;
+      },
+      experimental: config.experimental,
+      tcp: tcpAddresses(config),
+      addressPools: config.network.defaultAddressPools ?? [],
       dataRoot: config.dataRoot,
-      debug: config.debug,
-      labels: config.labels,
       runtimes: config.runtimes,
       defaultRuntime: config.defaults.runtime,
       logDriver: config.defaults.logDriver,
@@ -202,6 +221,11 @@ function createSystem(parts: {
     layersSize: () => engine.images.layersSize(),
     buildCache: () => engine.builder.cacheRecords(),
   });
+}
+
+function tcpAddresses({ hosts, tls }: DaemonConfig) {
+  const addresses = hosts.filter((host) => !/^(unix|fd):/.test(host)).map((host) => host.replace("tcp://", ""));
+  return addresses.map((address) => ({ address, tls: tls !== undefined, verify: tls?.verify === true }));
 }
 
 function createBuildkit({ builder, images, snapshots, registries, networks }: Engine, id: string): Buildkit {

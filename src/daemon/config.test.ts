@@ -140,7 +140,6 @@ describe("dockerd's complaints", () => {
     [["--exec-opt", "native.cgroupdriver=systemd"], "only native.cgroupdriver=cgroupfs is"],
     [["--userns-remap", "default"], "--userns-remap is not built yet"],
     [["--storage-driver", "btrfs"], "--storage-driver knows only overlay2"],
-    [["--live-restore=false"], "containers always outlive the daemon"],
     [["--api-cors-header", "*"], "--api-cors-header has been removed"],
     [["--label", "a=1", "--label", "a=2"], "conflict labels for a=1 and a=2"],
   ];
@@ -206,7 +205,20 @@ test("directories of CDI: the usual ones, those that are named, or none", () => 
   expect(directories([], { "cdi-spec-dirs": [] })).toEqual([]);
   expect(directories(["--cdi-spec-dir=/a"], { features: { cdi: false } })).toEqual([]);
   expect(() => directories(["--feature=nope"])).toThrow("feature nope=true is not built");
-  expect(() => directories([], { features: { buildkit: false } })).toThrow("feature buildkit=false is not built");
+  expect(() => directories([], { features: { "containerd-snapshotter": true } })).toThrow(
+    "feature containerd-snapshotter=true is not built",
+  );
+});
+
+test("what dockerd is told by yes or no", () => {
+  const told = { liveRestore: true, experimental: false, preferBuildkit: true };
+  expect(config([])).toMatchObject({ ...told, defaults: { noNewPrivileges: false } });
+  const given = config(["--experimental", "--no-new-privileges"], {
+    "live-restore": false,
+    features: { buildkit: false },
+  });
+  expect(given).toMatchObject({ liveRestore: false, experimental: true, preferBuildkit: false });
+  expect(given.defaults.noNewPrivileges).toBe(true);
 });
 
 test("values that say what the daemon does anyway are accepted", () => {

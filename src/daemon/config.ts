@@ -44,6 +44,11 @@ export interface DaemonConfig {
   configFile: string;
   logLevel: LogLevel;
   debug: boolean;
+  experimental: boolean;
+  /** False: containers end with the daemon. */
+  liveRestore: boolean;
+  /** False: clients that have a choice are told to use the classic builder. */
+  preferBuildkit: boolean;
   authorizationPlugins: string[];
   labels: string[];
   metricsAddress: string | undefined;
@@ -139,6 +144,9 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
     instance,
     configFile,
     debug,
+    experimental: get("experimental") === true,
+    liveRestore: get("live-restore") !== false,
+    preferBuildkit: featuresOf(get)["buildkit"] !== false,
     logLevel: debug ? "debug" : ((text("log-level") ?? "info") as LogLevel),
     authorizationPlugins: (get("authorization-plugin") as string[] | undefined) ?? [],
     labels: checkedLabels((get("label") as string[] | undefined) ?? []),
@@ -166,10 +174,13 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
 
 /** None with the feature off, or when told so by an empty name. */
 function cdiSpecDirs(get: (flag: string) => unknown): string[] {
-  const features = (get("feature") as Record<string, boolean> | undefined) ?? {};
-  if (features["cdi"] === false) return [];
+  if (featuresOf(get)["cdi"] === false) return [];
   const directories = (get("cdi-spec-dir") as string[] | undefined) ?? ["/etc/cdi", "/var/run/cdi"];
   return directories.filter((directory) => directory !== "");
+}
+
+function featuresOf(get: (flag: string) => unknown): Record<string, boolean> {
+  return (get("feature") as Record<string, boolean> | undefined) ?? {};
 }
 
 /** 0 is the default, as in dockerd. */
@@ -235,6 +246,7 @@ function toDefaults(get: (flag: string) => unknown, runtimes: Record<string, Run
     ipcMode: (get("default-ipc-mode") as "private" | "shareable" | undefined) ?? "private",
     ...(cgroupnsMode === undefined ? {} : { cgroupnsMode }),
     init: get("init") === true,
+    noNewPrivileges: get("no-new-privileges") === true,
     ...seccompDefault((get("seccomp-profile") as string | undefined) || "builtin"),
     ulimits: Object.values((get("default-ulimit") as Record<string, UlimitConfig> | undefined) ?? {}),
   };

@@ -70,6 +70,8 @@ export interface EngineOptions {
   network: NetworkConfig;
   registry: RegistryConfig;
   transfers: TransferLimits;
+  /** Asked at the start and at the end: false ends the containers with the daemon. */
+  liveRestore: () => boolean;
   cdiSpecDirs: readonly string[];
   builderGc: GcConfig;
   defaults: DaemonDefaults;
@@ -97,7 +99,7 @@ export interface Engine {
   database: Database;
   /** Starts what restart policies ask for. Call when the API listens. */
   startByPolicy(): Promise<void>;
-  /** Containers run on; everything else of the daemon's own is put away. */
+  /** With live-restore containers run on; everything else of the daemon's own is put away. */
   close(): Promise<void>;
 }
 
@@ -185,6 +187,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     close: async () => {
       await volumeCopies.backups.close();
       await builder.close();
+      if (!options.liveRestore()) await engine.endContainers();
       await closeEngine(base, engine.lifecycle, layers);
     },
   };
@@ -211,7 +214,7 @@ function assembleBase(
     }),
     networks: new NetworkManager({
       ...{ database, execRoot, instance, config: options.network, logger: log, events: bus },
-      engineId: engineId(database),
+      engineId: engineId(dataRoot, database),
     }),
     cgroupPath,
     freezer: {
@@ -296,7 +299,8 @@ function assemble(base: Base) {
   const connector = new NetworkConnector({ store, networks, paths, log });
   networks.catalog.useConnector(connector);
   const thawLeft = (container: Container) => thawIfFrozen(host, cgroupPath(container));
-  const restoring = { store, lifecycle, launcher, remover, paths, log, thaw: thawLeft };
+  const end = (container: Container) => control.endWithDaemon(container);
+  const restoring = { store, lifecycle, launcher, remover, paths, log, thaw: thawLeft, end };
   return {
     lifecycle,
     parts: { containers, execs, images, volumes: base.volumes, networks, store, views, database: base.database },
@@ -304,7 +308,7 @@ function assemble(base: Base) {
       // First, for the end of one that is gone must not unmount what another has.
       for (const { record } of store.list()) if (record.state.pid !== 0) mounts.adopt(record.mounts, record.id);
       base.volumes.access.reconcile();
-      return restoreContainers(restoring);
+      return restoreContainers({ ...restoring, liveRestore: options.liveRestore() });
     },
     reconcileNetworks: async (live: ReadonlySet<string>) => {
       await networks.reconcile(live);
@@ -312,6 +316,17 @@ function assemble(base: Base) {
     },
     removeSteps: () => removeSteps(store, containers),
     startByPolicy: () => startByPolicy(restoring),
+    endContainers: async () => {
+      lifecycle.holdRestarts(true);
+      const ends = store
+        .list()
+        .map((container) =>
+          end(container).catch((error: unknown) =>
+            log.error("could not stop a container", { container: container.id, error }),
+          ),
+        );
+      await Promise.all(ends);
+    },
   };
 }
 

@@ -160,7 +160,7 @@ export const pairs: Kind<Record<string, string>> = {
 
 /** Features that this daemon can have or not, and those of dockerd's that it always or never has. */
 const knownFeatures: Record<string, readonly boolean[]> = {
-  buildkit: [true],
+  buildkit: [true, false],
   cdi: [true, false],
   "containerd-snapshotter": [false],
 };

@@ -17,6 +17,7 @@ function target(read: () => DaemonConfig) {
     lines,
     read,
     id: "id",
+    shownProxies: () => ({ http: "http://xxxxx:xxxxx@proxy" }),
     setLogLevel: (level: LogLevel) => void levels.push(level),
     attributes,
     publish: (event: EngineEvent) => {
@@ -34,6 +35,10 @@ const changed = [
   "--default-shm-size=1m",
   "--insecure-registry=r:5000",
   "--init",
+  "--live-restore=false",
+  "--max-concurrent-downloads=7",
+  "--max-concurrent-uploads=8",
+  "--max-download-attempts=9",
 ];
 const { config: next } = readDaemonCommand([...changed, "--default-runtime=runc", "--shutdown-timeout=3"]) as {
   config: DaemonConfig;
@@ -41,24 +46,28 @@ const { config: next } = readDaemonCommand([...changed, "--default-runtime=runc"
 
 test("SIGHUP changes what can be changed, says so, and leaves the rest", async () => {
   const given = target(() => next);
-  const { registry, defaults } = given.config;
+  const { registry, defaults, transfers } = given.config;
   const stop = reloadOnHangup(given);
   process.kill(process.pid, "SIGHUP");
   while (given.events.length === 0) await Bun.sleep(1);
   stop();
   expect(given.config).toMatchObject({ logLevel: "debug", debug: true, labels: ["x=y"], dataRoot: "/a" });
   // In place: others hold these.
-  expect({ registry, defaults }).toMatchObject({
+  expect({ registry, defaults, transfers }).toMatchObject({
     registry: { insecure: ["r:5000"] },
+    transfers: { downloads: 7, uploads: 8, attempts: 9 },
     defaults: { shmSize: 2 ** 20, init: true, runtime: "crun" },
   });
   expect(given.attributes).toMatchObject({
     debug: "true",
+    "live-restore": "false",
+    "max-concurrent-downloads": "7",
     "default-shm-size": "1048576",
     labels: '["x=y"]',
     "shutdown-timeout": "3",
     "insecure-registries": '["r:5000"]',
   });
+  expect(given.lines.join("")).toContain("xxxxx:xxxxx@proxy");
   expect({ events: given.events, levels: given.levels }).toEqual({ events: ["daemon reload"], levels: ["debug"] });
 });
 

@@ -16,10 +16,12 @@ export interface ReloadTarget {
   setLogLevel: (level: LogLevel) => void;
   /** Id of this daemon, for the event. */
   id: string;
+  /** As `info` shows them, for the log. */
+  shownProxies: () => object;
   log: Logger;
 }
 
-const reloadable = ["logLevel", "debug", "labels", "shutdownTimeoutMillis"] as const;
+const reloadable = ["logLevel", "debug", "labels", "shutdownTimeoutMillis", "liveRestore", "preferBuildkit"] as const;
 
 /** Reloads on every SIGHUP until the returned function is called. A configuration that is wrong changes nothing. */
 export function reloadOnHangup(target: ReloadTarget): () => void {
@@ -28,24 +30,27 @@ export function reloadOnHangup(target: ReloadTarget): () => void {
   return () => process.off("SIGHUP", listener);
 }
 
-export function reload({ config, read, publish, setLogLevel, id, log }: ReloadTarget): void {
+export function reload({ config, read, publish, setLogLevel, id, shownProxies, log }: ReloadTarget): void {
   try {
     const next = read();
     for (const field of reloadable) Object.assign(config, { [field]: next[field] });
     Object.assign(config.registry, next.registry);
+    Object.assign(config.transfers, next.transfers);
     // Another runtime would need what is prepared for it at the start; a profile of seccomp is read then.
     const { runtime, runtimes, seccomp } = config.defaults;
     Object.assign(config.defaults, next.defaults, { runtime, runtimes, seccomp });
     setLogLevel(next.logLevel);
-    log.info("Got signal to reload configuration", { configFile: config.configFile });
-    publish({ type: "daemon", action: "reload", id, attributes: describe(config) });
+    const attributes = describe(config);
+    log.info("Reloaded configuration", { configFile: config.configFile, ...attributes, proxies: shownProxies() });
+    publish({ type: "daemon", action: "reload", id, attributes });
   } catch (error) {
     log.error(`configuration not reloaded: ${errorMessage(error)}`);
   }
 }
 
 /** The attributes of dockerd's event: the configuration as it is now. */
-function describe({ debug, labels, registry, transfers, defaults, shutdownTimeoutMillis }: DaemonConfig) {
+function describe(config: DaemonConfig) {
+  const { debug, labels, registry, transfers, defaults, liveRestore, shutdownTimeoutMillis } = config;
   const seconds = Number.isFinite(shutdownTimeoutMillis) ? shutdownTimeoutMillis / 1000 : -1;
   return {
     debug: String(debug),
@@ -55,7 +60,7 @@ function describe({ debug, labels, registry, transfers, defaults, shutdownTimeou
     "default-shm-size": String(defaults.shmSize),
     "insecure-registries": JSON.stringify(registry.insecure),
     labels: JSON.stringify(labels),
-    "live-restore": "true",
+    "live-restore": String(liveRestore),
     "max-concurrent-downloads": String(transfers.downloads),
     "max-concurrent-uploads": String(transfers.uploads),
     "max-download-attempts": String(transfers.attempts),

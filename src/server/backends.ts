@@ -284,6 +284,7 @@ export interface NetworkBackend {
 }
 
 export interface SystemBackend {
+  ping(): { experimental: boolean; builderVersion: "1" | "2" };
   version(): S.SystemVersion;
   info(): Promise<S.SystemInfo>;
   diskUsage(types: string[]): Promise<S.DiskUsage>;

@@ -18,7 +18,10 @@ export function fakeBackends(fakes: FakeBackends): Backends {
     volumes: refusing("volumes", fakes.volumes),
     volumeCopies: refusing("volumeCopies", fakes.volumeCopies),
     networks: refusing("networks", fakes.networks),
-    system: refusing("system", fakes.system),
+    system: refusing("system", {
+      ping: () => ({ experimental: false, builderVersion: "2" as const }),
+      ...fakes.system,
+    }),
   };
 }
 

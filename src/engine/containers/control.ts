@@ -46,6 +46,16 @@ export class ContainerControl {
     this.events.publish(container, "stop");
   }
 
+  /** Ends the process without anybody having asked for it: its restart policy decides when the daemon starts. Idempotent. */
+  async endWithDaemon(container: Container): Promise<void> {
+    if (!container.isRunning) return;
+    const { StopSignal, StopTimeout } = container.record.config;
+    await this.stopProcess(container, parseSignal(StopSignal || "SIGTERM"), StopTimeout ?? defaultStopTimeout);
+    // Its mounts and its network are gone after this, too.
+    await container.lifecycle.run(async () => undefined);
+    this.events.publish(container, "stop");
+  }
+
   async restart(container: Container, options: StopOptions): Promise<void> {
     container.endsForRestart = true;
     try {

@@ -25,6 +25,9 @@ export interface RestoreDependencies {
   paths: ContainerPaths;
   /** Lets its processes go on, if they stand still. */
   thaw(container: Container): Promise<void>;
+  /** False: what outlived the former daemon is ended. */
+  liveRestore: boolean;
+  end(container: Container): Promise<void>;
   log: Logger;
 }
 
@@ -34,6 +37,7 @@ const lostExitCode = 255;
 /** Resolves when every container's state is true again. Returns the ids of those that run. */
 export async function restoreContainers(deps: RestoreDependencies): Promise<Set<string>> {
   removeStrayTasks(deps);
+  deps.lifecycle.holdRestarts(!deps.liveRestore);
   await Promise.all(
     deps.store.list().map((container) =>
       restore(container, deps).catch((error: unknown) => {
@@ -41,11 +45,16 @@ export async function restoreContainers(deps: RestoreDependencies): Promise<Set<
       }),
     ),
   );
+  deps.lifecycle.holdRestarts(false);
   return new Set(deps.store.list().flatMap((container) => (container.isRunning ? [container.id] : [])));
 }
 
 /** Starts what the restart policies ask for. Call when the network is ready. */
-export async function startByPolicy({ store, lifecycle, log }: RestoreDependencies): Promise<void> {
+export async function startByPolicy({
+  store,
+  lifecycle,
+  log,
+}: Pick<RestoreDependencies, "store" | "lifecycle" | "log">): Promise<void> {
   await Promise.all(
     store.list().map(async (container) => {
       const { record } = container;
@@ -69,6 +78,7 @@ async function restore(container: Container, deps: RestoreDependencies): Promise
     await lifecycle.adopt(container, shim, pid);
     // The daemon was killed while it copied what the container writes to.
     if (!container.isPaused) await deps.thaw(container);
+    if (!deps.liveRestore) await deps.end(container);
     return;
   }
   if (record.removing) {

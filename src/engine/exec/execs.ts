@@ -47,7 +47,7 @@ interface Exec {
 }
 
 export interface ExecDependencies {
-  defaults: Pick<DaemonDefaults, "ulimits">;
+  defaults: Pick<DaemonDefaults, "ulimits" | "noNewPrivileges">;
   store: ContainerStore;
   events: ContainerEvents;
   paths: ContainerPaths;
@@ -285,6 +285,7 @@ export class Execs {
         hostConfig: record.hostConfig,
         host: this.deps.host,
         defaultUlimits: this.deps.defaults.ulimits,
+        defaultNoNewPrivileges: this.deps.defaults.noNewPrivileges,
       },
       {
         args: request.Cmd ?? [],

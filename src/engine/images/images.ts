@@ -43,6 +43,7 @@ import { type PushOptions, pushImage } from "./transfer/push.ts";
 import { type OpenImage, openRemoteImage, pushUnnamed, type UnnamedOptions } from "./transfer/unnamed.ts";
 import { Uploads } from "./transfer/uploads.ts";
 
+/** Read at each use: they may change while the daemon runs. */
 export interface TransferLimits {
   /** Layers at once, over all pulls. */
   downloads: number;
@@ -74,15 +75,14 @@ export class Images {
     const { content, layers, usage, transfers, database } = dependencies;
     const store = new ImageStore(database, content);
     const leases = new LayerLeases(database);
-    const { downloads: atOnce, attempts } = transfers;
     this.context = {
       ...dependencies,
       store,
       collector: new LayerCollector({ store, leases }, content, layers, usage),
       leases,
       blobs: new LayerBlobs(database),
-      downloads: new Downloads(layers, content, { atOnce, attempts }),
-      uploads: new Uploads(layers, dependencies.spoolDirectory, transfers.uploads),
+      downloads: new Downloads(layers, content, transfers),
+      uploads: new Uploads(layers, dependencies.spoolDirectory, transfers),
     };
   }
 

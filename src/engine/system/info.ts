@@ -20,6 +20,13 @@ export interface ShownConfig {
   registry: { mirrors: string[]; insecure: string[] };
   /** A path, `builtin` or `unconfined`. */
   seccompProfile: string;
+  noNewPrivileges: boolean;
+  experimental: boolean;
+  liveRestore: boolean;
+  preferBuildkit: boolean;
+  /** Where the API is served by TCP, and whether clients there show a certificate. */
+  tcp: readonly { address: string; tls: boolean; verify: boolean }[];
+  addressPools: readonly { base: string; size: number }[];
   cdiSpecDirs: readonly string[];
   /** Without passwords. */
   proxies: { http: string; https: string; no: string };
@@ -85,7 +92,7 @@ export function toInfo(input: InfoInput): SystemInfo {
     NoProxy: config.proxies.no,
     Name: identity.hostname,
     Labels: [...config.labels],
-    ExperimentalBuild: false,
+    ExperimentalBuild: config.experimental,
     ServerVersion: version,
     Runtimes: Object.fromEntries(Object.entries(config.runtimes).map(([name, { path }]) => [name, { path }])),
     DefaultRuntime: config.defaultRuntime,
@@ -97,17 +104,20 @@ export function toInfo(input: InfoInput): SystemInfo {
       Error: "",
       RemoteManagers: null,
     },
-    LiveRestoreEnabled: true,
+    LiveRestoreEnabled: config.liveRestore,
     Isolation: "",
     InitBinary: config.initBinary,
     ContainerdCommit: { ID: "" },
     RuncCommit: { ID: "" },
     InitCommit: { ID: "" },
-    SecurityOptions: securityOptions(host, config.seccompProfile),
+    SecurityOptions: securityOptions(host, config),
     CDISpecDirs: [...config.cdiSpecDirs],
     ...(cdiDevices.length > 0 ? { DiscoveredDevices: cdiDevices.map((ID) => ({ Source: "cdi", ID })) } : {}),
     ...(config.firewall ? { FirewallBackend: { Driver: "nftables" } } : {}),
-    Warnings: warnings(host.limits),
+    ...(config.addressPools.length > 0
+      ? { DefaultAddressPools: config.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) }
+      : {}),
+    Warnings: warnings(host.limits, config),
   };
 }
 
@@ -141,17 +151,18 @@ function limitFields(limits: CgroupLimits): Record<string, boolean> {
   };
 }
 
-function securityOptions(host: HostFacts, seccompProfile: string): string[] {
+function securityOptions(host: HostFacts, { seccompProfile, noNewPrivileges }: ShownConfig): string[] {
   return [
     ...(host.apparmor ? ["name=apparmor"] : []),
     ...(host.seccomp ? [`name=seccomp,profile=${seccompProfile}`] : []),
     ...(host.selinux ? ["name=selinux"] : []),
     ...(host.cgroupNamespaces && host.cgroupMode === "v2" ? ["name=cgroupns"] : []),
+    ...(noNewPrivileges ? ["name=no-new-privileges"] : []),
   ];
 }
 
 /** dockerd's words; null when all is well. */
-function warnings(limits: CgroupLimits): string[] | null {
+function warnings(limits: CgroupLimits, { tcp }: ShownConfig): string[] | null {
   const missing: [boolean, string][] = [
     [limits.memory, "No memory limit support"],
     [limits.swap, "No swap limit support"],
@@ -160,8 +171,19 @@ function warnings(limits: CgroupLimits): string[] | null {
     [limits.cpuset, "No cpuset support"],
     [limits.pids, "No pids limit support"],
   ];
-  const found = missing.filter(([supported]) => !supported).map(([, text]) => `WARNING: ${text}`);
+  const found = [
+    ...tcp.filter(({ verify }) => !verify).map(exposure),
+    ...missing.filter(([supported]) => !supported).map(([, text]) => `WARNING: ${text}`),
+  ];
   return found.length > 0 ? found : null;
+}
+
+function exposure({ address, tls }: { address: string; tls: boolean }): string {
+  const how = tls ? `https://${address} without TLS client verification` : `http://${address} without encryption`;
+  return `WARNING: API is accessible on ${how}.
+         Access to the remote API is equivalent to root access on the host. Refer
+         to the 'Docker daemon attack surface' section in the documentation for
+         more information: https://docs.docker.com/go/attack-surface/`;
 }
 
 function openDescriptors(): number {

@@ -58,6 +58,15 @@ function newSystem(more: Partial<SystemOptions> = {}): System {
       firewall: true,
       registry: { mirrors: [], insecure: [] },
       seccompProfile: "builtin",
+      noNewPrivileges: true,
+      experimental: true,
+      liveRestore: false,
+      preferBuildkit: false,
+      tcp: [
+        { address: "0.0.0.0:2375", tls: false, verify: false },
+        { address: "0.0.0.0:2376", tls: true, verify: true },
+      ],
+      addressPools: [{ base: "10.0.0.0/8", size: 24 }],
       cdiSpecDirs: ["/etc/cdi"],
       proxies: { http: "http://p:1", https: "", no: "" },
     },
@@ -94,10 +103,15 @@ describe("info and version", () => {
       HttpProxy: "http://p:1",
       CDISpecDirs: ["/etc/cdi"],
       DiscoveredDevices: [{ Source: "cdi", ID: "v.com/d=a" }],
-      SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns"],
-      Warnings: ["WARNING: No swap limit support"],
+      SecurityOptions: ["name=seccomp,profile=builtin", "name=cgroupns", "name=no-new-privileges"],
+      Warnings: [
+        expect.stringContaining("API is accessible on http://0.0.0.0:2375 without encryption"),
+        "WARNING: No swap limit support",
+      ],
+      DefaultAddressPools: [{ Base: "10.0.0.0/8", Size: 24 }],
+      ExperimentalBuild: true,
       Swarm: { LocalNodeState: "inactive" },
-      LiveRestoreEnabled: true,
+      LiveRestoreEnabled: false,
     });
   });
 

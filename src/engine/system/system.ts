@@ -59,8 +59,15 @@ export class System {
   }
 
   version(): SystemVersion {
-    const { version, commit, buildTime, host } = this.options;
-    return toVersion({ version, commit, buildTime, host, runtimes: this.runtimeVersions });
+    const { version, commit, buildTime, host, config } = this.options;
+    const { experimental } = config;
+    return toVersion({ version, commit, experimental, buildTime, host, runtimes: this.runtimeVersions });
+  }
+
+  /** What clients go by before they ask for anything. */
+  ping(): { experimental: boolean; builderVersion: "1" | "2" } {
+    const { experimental, preferBuildkit } = this.options.config;
+    return { experimental, builderVersion: preferBuildkit ? "2" : "1" };
   }
 
   async info(): Promise<SystemInfo> {

@@ -5,13 +5,14 @@ import type { HostFacts } from "../../linux/host-facts.ts";
 export interface VersionInput {
   version: string;
   commit: string;
+  experimental: boolean;
   buildTime: string;
   host: Pick<HostFacts, "arch" | "kernelRelease">;
   /** OCI runtime → version, of those that answered. */
   runtimes: ReadonlyMap<string, string>;
 }
 
-export function toVersion({ version, commit, buildTime, host, runtimes }: VersionInput): SystemVersion {
+export function toVersion({ version, commit, experimental, buildTime, host, runtimes }: VersionInput): SystemVersion {
   const { arch, kernelRelease } = host;
   // Where Docker names its Go, this names what runs it.
   const runtime = `bun${Bun.version}`;
@@ -19,7 +20,7 @@ export function toVersion({ version, commit, buildTime, host, runtimes }: Versio
     ApiVersion: apiVersion,
     Arch: arch,
     BuildTime: buildTime,
-    Experimental: "false",
+    Experimental: String(experimental),
     GitCommit: commit,
     GoVersion: runtime,
     KernelVersion: kernelRelease,
@@ -40,6 +41,7 @@ export function toVersion({ version, commit, buildTime, host, runtimes }: Versio
     Os: "linux",
     Arch: arch,
     KernelVersion: kernelRelease,
+    ...(experimental ? { Experimental: true } : {}),
     BuildTime: buildTime,
   };
 }

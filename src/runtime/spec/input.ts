@@ -42,6 +42,8 @@ export interface SpecInput {
   defaultUlimits?: readonly Ulimit[];
   /** For containers that name no profile; undefined: the built-in one. */
   defaultSeccomp?: SeccompDefault | undefined;
+  /** For containers that do not say whether their processes may gain privileges. */
+  defaultNoNewPrivileges?: boolean;
 }
 
 export interface ExecInput {
@@ -58,7 +60,10 @@ export interface ExecInput {
 }
 
 /** The parts of the container that an exec inherits. */
-export type ExecContainer = Pick<SpecInput, "config" | "hostConfig" | "host" | "defaultUlimits">;
+export type ExecContainer = Pick<
+  SpecInput,
+  "config" | "hostConfig" | "host" | "defaultUlimits" | "defaultNoNewPrivileges"
+>;
 
 /** A seccomp profile by the name that it is shown with; without one there is no filter. */
 export interface SeccompDefault {
@@ -81,6 +86,7 @@ export interface DaemonDefaults {
   /** Undefined: `private` on v2, `host` on v1 and hybrid. */
   cgroupnsMode?: "private" | "host";
   init: boolean;
+  noNewPrivileges: boolean;
   /** Ulimits that containers get unless they name their own. */
   ulimits: Ulimit[];
 }

@@ -37,9 +37,9 @@ export function buildExecProcess(container: ExecContainer, exec: ExecInput): Spe
   };
 }
 
-function privileges({ hostConfig, host }: ExecContainer, privileged: boolean) {
+function privileges({ hostConfig, host, defaultNoNewPrivileges = false }: ExecContainer, privileged: boolean) {
   const list = resolveCapabilities({ ...hostConfig, Privileged: privileged }, host);
-  const { noNewPrivileges, apparmor } = parseSecurityOptions(hostConfig.SecurityOpt);
+  const { noNewPrivileges = defaultNoNewPrivileges, apparmor } = parseSecurityOptions(hostConfig.SecurityOpt);
   const profile = apparmor ?? (privileged ? "unconfined" : undefined);
   return {
     capabilities: { bounding: list, effective: list, permitted: list },

@@ -187,6 +187,10 @@ test("an exec inherits from its container what Docker lets it", () => {
     noNewPrivileges: true,
     rlimits: [],
   });
+  const told = { ...input, hostConfig: { SecurityOpt: ["no-new-privileges=false"] }, defaultNoNewPrivileges: true };
+  const gains = ({ SecurityOpt }: { SecurityOpt: string[] }) =>
+    buildExecProcess({ ...told, hostConfig: { SecurityOpt } }, exec).noNewPrivileges ?? false;
+  expect([gains(told.hostConfig), gains({ SecurityOpt: [] })]).toEqual([false, true]);
   const privileged = buildExecProcess(input, { ...exec, privileged: true, cwd: "/tmp" });
   expect(privileged.capabilities?.bounding).toEqual(host.capabilities);
   expect(privileged.cwd).toBe("/tmp");

@@ -52,5 +52,6 @@ export const testDefaults: DaemonDefaults = {
   shmSize: 64 << 20,
   ipcMode: "private",
   init: false,
+  noNewPrivileges: false,
   ulimits: [],
 };

@@ -3,6 +3,7 @@
  * words where dockerd has them.
  */
 import { invalidArgument, notFound, notImplemented, unavailable } from "../../base/errors.ts";
+import type { SystemBackend } from "../backends.ts";
 import type { HttpRequest } from "../http/message.ts";
 import { jsonBody } from "../json-body.ts";
 import { json } from "../responses.ts";
@@ -41,7 +42,7 @@ function pluginBody(request: HttpRequest): Promise<unknown> {
   return jsonBody(request, unknown, { type: "types.PluginPrivileges" });
 }
 
-export function notBuiltRoutes(): Route[] {
+export function notBuiltRoutes(system: Pick<SystemBackend, "ping">): Route[] {
   return [
     ...unbuilt.map(([method, path, message]) =>
       route(method, path, () => {
@@ -76,12 +77,12 @@ export function notBuiltRoutes(): Route[] {
     ),
     ...["GET", "POST", "DELETE"].map((method) =>
       route(method, "/containers/{id}/checkpoints", () => {
-        throw notImplemented(experimental);
+        throw notImplemented(system.ping().experimental ? "checkpoints are not built yet" : experimental);
       }),
     ),
     ...["POST", "DELETE"].map((method) =>
       route(method, "/containers/{id}/checkpoints/{checkpoint}", () => {
-        throw notImplemented(experimental);
+        throw notImplemented(system.ping().experimental ? "checkpoints are not built yet" : experimental);
       }),
     ),
   ];

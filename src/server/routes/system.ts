@@ -7,8 +7,6 @@ import { empty, json, jsonStream } from "../responses.ts";
 import { type Route, type RouteContext, route } from "../router.ts";
 
 const pingHeaders = {
-  // BuildKit, for clients that have a choice.
-  "Builder-Version": "2",
   "Cache-Control": "no-cache, no-store, must-revalidate",
   "Content-Type": "text/plain; charset=utf-8",
   Pragma: "no-cache",
@@ -18,9 +16,11 @@ const pingHeaders = {
 const dfTypes = ["container", "image", "volume", "build-cache"];
 
 export function systemRoutes(system: SystemBackend): Route[] {
+  // The builder, for clients that have a choice.
+  const ping = () => ({ "Builder-Version": system.ping().builderVersion, ...pingHeaders });
   return [
-    route("GET", "/_ping", () => ({ status: 200, headers: pingHeaders, body: "OK" })),
-    route("HEAD", "/_ping", () => ({ status: 200, headers: pingHeaders })),
+    route("GET", "/_ping", () => ({ status: 200, headers: ping(), body: "OK" })),
+    route("HEAD", "/_ping", () => ({ status: 200, headers: ping() })),
     route("OPTIONS", "/{any}", () => empty(200)),
     route("GET", "/version", () => json(system.version())),
     route("GET", "/info", async ({ version }) => json(downgradeInfo(await system.info(), version))),

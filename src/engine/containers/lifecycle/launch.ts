@@ -54,7 +54,7 @@ export interface LauncherDependencies {
   cgroupParent: string;
   /** Host path of docker-init. */
   initPath: string;
-  defaults: Pick<DaemonDefaults, "init" | "ulimits" | "seccomp">;
+  defaults: Pick<DaemonDefaults, "init" | "ulimits" | "seccomp" | "noNewPrivileges">;
   /** Where devices are described; empty: nowhere. */
   cdiSpecDirs: readonly string[];
   findContainer(nameOrId: string): Container | undefined;
@@ -198,6 +198,7 @@ export class Launcher {
       ...((hostConfig.Init ?? defaults.init) ? { initPath } : {}),
       defaultUlimits: defaults.ulimits,
       defaultSeccomp: defaults.seccomp,
+      defaultNoNewPrivileges: defaults.noNewPrivileges,
       annotations: hostConfig.Annotations ?? {},
     });
     injectCdiDevices(spec, hostConfig.DeviceRequests ?? [], this.deps.cdiSpecDirs);

@@ -35,6 +35,7 @@ export interface LifecycleDependencies {
 export class Lifecycle {
   private readonly deps: LifecycleDependencies;
   private closing = false;
+  private held = false;
 
   constructor(deps: LifecycleDependencies) {
     this.deps = deps;
@@ -90,7 +91,12 @@ export class Lifecycle {
     return waited;
   }
 
-  /** The daemon ends: containers run on, and no restart is begun. */
+  /** While held, what ends stays ended; the restart policies are asked again when the daemon starts. */
+  holdRestarts(held: boolean): void {
+    this.held = held;
+  }
+
+  /** The daemon ends: what runs now runs on, and no restart is begun. */
   close(): void {
     this.closing = true;
     for (const container of this.deps.store.list()) {
@@ -208,7 +214,7 @@ export class Lifecycle {
 
   private planRestart(container: Container, exitCode: number, ranFor: number): number | undefined {
     const { record } = container;
-    if (record.removing) return undefined;
+    if (record.removing || this.held) return undefined;
     return restartDelay(record.hostConfig.RestartPolicy, {
       exitCode,
       ranFor,

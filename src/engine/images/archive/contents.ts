@@ -41,7 +41,7 @@ export class ArchiveContents {
   private readonly files = new Map<string, Uint8Array>();
   private readonly layers = new Map<string, Promise<Layer>>();
   private readonly links = new Map<string, string>();
-  private readonly limit = limiter(availableParallelism() + 1);
+  private readonly limit = limiter(() => availableParallelism() + 1);
 
   private readonly directThreshold: number;
 

@@ -44,15 +44,16 @@ const stallTimeout = 60_000;
 export class Downloads {
   private readonly layers: LayerStore;
   private readonly content: ContentStore;
-  private readonly attempts: number;
+  private readonly limits: { downloads: number; attempts: number };
   private readonly limit: ReturnType<typeof limiter>;
   private readonly running = new Map<string, Shared>();
 
-  constructor(layers: LayerStore, content: ContentStore, options: { atOnce: number; attempts: number }) {
+  /** `limits` are read at each use. */
+  constructor(layers: LayerStore, content: ContentStore, limits: { downloads: number; attempts: number }) {
     this.layers = layers;
     this.content = content;
-    this.attempts = options.attempts;
-    this.limit = limiter(options.atOnce);
+    this.limits = limits;
+    this.limit = limiter(() => limits.downloads);
   }
 
   /** Resolves when the layer is in the store. Rejects `canceled` at once when the signal aborts. */
@@ -210,7 +211,7 @@ export class Downloads {
         });
       } catch (error) {
         failures = ingest.offset > before ? 1 : failures + 1;
-        if (signal.aborted || !isRetryable(error) || failures >= this.attempts) throw error;
+        if (signal.aborted || !isRetryable(error) || failures >= this.limits.attempts) throw error;
         await pause(failures, emit, signal);
       }
     }

@@ -13,7 +13,7 @@ test("a compressed layer has no time in it, can be read from any offset, and goe
   const tar = tarOf({ file: "content ".repeat(10_000) });
   const { diffId } = await fixture.layers.unpack(stream(tar));
   const directory = join(fixture.root, "out");
-  const uploads = new Uploads(fixture.layers, directory, 1);
+  const uploads = new Uploads(fixture.layers, directory, { uploads: 1 });
   {
     await using layer = await uploads.compress(diffId, new AbortController().signal);
     const bytes = await collect(layer.open(0));

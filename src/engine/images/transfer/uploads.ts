@@ -21,10 +21,11 @@ export class Uploads {
   /** At most so many layers are worked on at once, over all pushes. */
   readonly limit: ReturnType<typeof limiter>;
 
-  constructor(layers: Pick<LayerStore, "tarTo">, directory: string, atOnce: number) {
+  /** `limits` are read at each use. */
+  constructor(layers: Pick<LayerStore, "tarTo">, directory: string, limits: { uploads: number }) {
     this.layers = layers;
     this.directory = directory;
-    this.limit = limiter(atOnce);
+    this.limit = limiter(() => limits.uploads);
   }
 
   /** The layer's gzipped archive; the same program gives the same bytes each time. Dispose of it to remove the file. */

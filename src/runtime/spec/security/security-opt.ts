@@ -2,7 +2,8 @@
 import { internal } from "../../../base/errors.ts";
 
 export interface SecurityOptions {
-  noNewPrivileges: boolean;
+  /** Absent: as the daemon has it. */
+  noNewPrivileges?: boolean;
   /** `unconfined`, `builtin`, a profile as JSON, or absent for the default. */
   seccomp?: string;
   apparmor?: string;
@@ -12,7 +13,7 @@ export interface SecurityOptions {
 
 /** Later options win. Throws Docker's message for what it does not know. */
 export function parseSecurityOptions(options: readonly string[] | null | undefined): SecurityOptions {
-  const result: SecurityOptions = { noNewPrivileges: false, labels: [] };
+  const result: SecurityOptions = { labels: [] };
   for (const option of options ?? []) apply(result, option);
   return result;
 }
