@@ -405,6 +405,36 @@ test("an image that was loaded is a cache by its history", async () => {
 
 const onGantry = test.if(targetKind === "gantry");
 
+onGantry("steps in a row have one network, steps at once have their own, and nothing is left of either", async () => {
+  const address =
+    "ip -o addr show eth0 | grep -o '[0-9.]*/' | head -1 >> /a; ip -o link show eth0 | grep -o 'ether [0-9a-f:]*' >> /a";
+  const lines = [
+    "FROM busybox AS one",
+    `RUN ${address}`,
+    "ENV A=1",
+    `RUN ${address}`,
+    "RUN --network=none true",
+    `RUN ${address}; sleep 1`,
+  ];
+  const other = ["FROM busybox AS two", `RUN ${address}; sleep 1`];
+  const both = ["FROM busybox", "COPY --from=one /a /one", "COPY --from=two /a /two", "RUN cat /one; echo; cat /two"];
+  const input = [...lines, ...other, ...both].join("\n");
+  const { stdout, code } = await target().dockerWith(
+    { env: { DOCKER_BUILDKIT: "0" }, input },
+    "build",
+    "--no-cache",
+    "-",
+  );
+  expect(code).toBe(0);
+  const seen = stdout.match(/^(?:[0-9.]+\/|ether .*)$/gm) ?? [];
+  expect(seen.length).toBe(8);
+  expect(new Set(seen.slice(0, 6)).size).toBe(2);
+  expect(seen).not.toContain("");
+  expect(seen.slice(6).every((part) => !seen.slice(0, 6).includes(part))).toBe(true);
+  const [bridge] = JSON.parse(await target().must("network", "inspect", "bridge")) as { Containers: object }[];
+  expect(bridge?.Containers).toEqual({});
+});
+
 onGantry("the build cache is collected by the rules of daemon.json, and shown by system df", async () => {
   const own = await Target.start({ config: { builder: { gc: { enabled: true, defaultKeepStorage: "1MB" } } } });
   try {

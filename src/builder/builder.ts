@@ -24,12 +24,14 @@ import { type BuildContext, type ContextOptions, receiveContext } from "./contex
 import { remoteContext } from "./context/remote-context.ts";
 import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
-import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderSnapshots } from "./parts.ts";
+import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderNetworks, BuilderSnapshots } from "./parts.ts";
 import { type Solve, type Solved, solve } from "./solver.ts";
+import { StepNetworks } from "./steps/step-networks.ts";
 
 export interface BuilderDependencies {
   images: BuilderImages;
   containers: BuilderContainers;
+  networks: BuilderNetworks;
   snapshots: BuilderSnapshots;
   layers: BuilderLayers;
   database: Database;
@@ -124,12 +126,14 @@ export class Builder {
     const { images, snapshots } = this.deps;
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
     await using sources = new ImageSources(images, snapshots, build.request, build.named);
+    await using networks = new StepNetworks(this.deps.networks);
     using _flushed = { [Symbol.dispose]: () => this.cache.flush() };
     using _running = this.running();
     return await solve({
       ...this.deps,
       ...build,
       sources,
+      networks,
       workers: this.workers,
       cache: this.cache,
       work: this.work,

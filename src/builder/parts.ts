@@ -55,7 +55,7 @@ export interface BuilderImages {
 export interface BuilderContainers {
   create(
     request: ContainerCreateRequest,
-    options: { imageVolumes: boolean },
+    options: { imageVolumes: boolean; networkOf: string | undefined },
   ): Promise<{ Id: string; Warnings: string[] }>;
   attach(
     id: string,
@@ -65,6 +65,11 @@ export interface BuilderContainers {
   start(id: string): Promise<void>;
   kill(id: string, signal?: string): Promise<void>;
   remove(id: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+}
+
+export interface BuilderNetworks {
+  /** Until it is disposed of, the container's network outlives the container, and others can be created in it. */
+  keep(containerId: string): AsyncDisposable;
 }
 
 export interface BuilderSnapshots {

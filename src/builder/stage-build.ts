@@ -27,6 +27,7 @@ import { isNumber } from "./stages.ts";
 import type { StepKeeper } from "./step-keeper.ts";
 import { CopyStep } from "./steps/copy-step.ts";
 import { RunStep } from "./steps/run-step.ts";
+import type { StepNetworks } from "./steps/step-networks.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -38,6 +39,7 @@ export interface BuildScope {
   steps: StepKeeper;
   images: BuilderImages;
   containers: BuilderContainers;
+  networks: StepNetworks;
   snapshots: BuilderSnapshots;
   layers: BuilderLayers;
   sources: ImageSources;

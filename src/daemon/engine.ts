@@ -161,6 +161,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const builder = new Builder({
     images,
     containers: engine.parts.containers,
+    networks: engine.parts.networks,
     snapshots: snapshotter,
     layers,
     database,

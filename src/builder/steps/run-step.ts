@@ -95,6 +95,8 @@ export class RunStep {
   }): Promise<Digest> {
     const { build } = this;
     const { containers, snapshots, images, workers, request, signal, steps } = build.scope;
+    const hostConfig = this.hostConfig(step.mounts.mounts);
+    using network = hasNetwork(hostConfig) ? build.scope.networks.take() : undefined;
     const volumes = steps.mountsVolumes ? build.config.Volumes : undefined;
     const { Id: id, Warnings: warnings } = await containers.create(
       {
@@ -108,11 +110,12 @@ export class RunStep {
           ...Object.entries(step.environment).map(([name, value]) => `${name}=${value}`),
         ],
         Healthcheck: { Test: ["NONE"] },
-        HostConfig: this.hostConfig(step.mounts.mounts),
+        HostConfig: hostConfig,
         ...(request.hostname && { Hostname: request.hostname }),
       },
-      { imageVolumes: steps.mountsVolumes },
+      { imageVolumes: steps.mountsVolumes, networkOf: network?.of },
     );
+    network?.use(id);
     let succeeded = false;
     let consumed = false;
     try {
@@ -173,4 +176,9 @@ export class RunStep {
       sink.destroy();
     }
   }
+}
+
+/** Whether the step's container gets one of its own. */
+function hasNetwork({ NetworkMode: mode = "" }: HostConfig): boolean {
+  return mode !== "none" && mode !== "host" && !mode.startsWith("container:");
 }

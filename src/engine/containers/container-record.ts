@@ -34,6 +34,8 @@ export interface ContainerRecord {
   mounts: MountPlan[];
   state: RecordedState;
   networkSettings: NetworkSettings;
+  /** Another one, gone maybe, whose network it has: `NetworkManager.keep`. */
+  networkOf?: string | undefined;
   restartCount: number;
   /** Stopped by a user: restart policies leave it alone. */
   manuallyStopped: boolean;

@@ -54,6 +54,8 @@ export interface CreateOptions {
   readOnlyNonRecursive?: boolean | undefined;
   /** False: what the image declares as volumes is a part of the container's own files. */
   imageVolumes?: boolean | undefined;
+  /** The container whose network it has: see `ContainerRecord`. */
+  networkOf?: string | undefined;
 }
 
 export async function createContainer(
@@ -81,6 +83,7 @@ export async function createContainer(
     hostConfig,
   });
   record.networking = networking ?? undefined;
+  if (options.networkOf !== undefined) record.networkOf = options.networkOf;
   settleModes(deps.store, hostConfig);
   // On a user's network links are names of its name service, and stand in the endpoint's settings.
   if (networkMode(config, hostConfig).kind === "network") hostConfig.Links = null;

@@ -364,3 +364,20 @@ test("inside: own MAC, MTU, default route, loopback up, no IPv6 on eth0", async 
   expect(show("ip", "route")).toContain(`default via ${settings.Gateway} dev eth0`);
   expect(show("ip", "-br", "addr", "show", "lo")).toContain("127.0.0.1/8 ::1/128");
 });
+
+test("a network that is kept outlives its container, is there for others, and is gone after the daemon", async () => {
+  const { manager, database } = await start("keep");
+  const first = await manager.connect(request("a"));
+  const kept = manager.keep("a");
+  await manager.release("a");
+  expect(await manager.connect(request("a"))).toEqual(first);
+  await kept[Symbol.asyncDispose]();
+  expect(manager.currentSettings("a")).toBeUndefined();
+  // A daemon that is killed meanwhile has nobody who would give it back.
+  await manager.connect(request("b"));
+  manager.keep("b");
+  await manager.release("b");
+  await manager.close({ keep: true });
+  const { manager: next } = await start("keep", {}, { keepDatabase: database });
+  expect(next.currentSettings("b")).toBeUndefined();
+});

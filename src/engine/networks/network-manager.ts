@@ -97,6 +97,8 @@ export class NetworkManager {
   private readonly connections: Connections;
   private readonly nameService: NameService;
   private bridge: BridgeNetwork | undefined;
+  /** Containers whose networks stay when they end. */
+  private readonly kept = new Set<string>();
 
   /** Does nothing to the kernel: `reconcile` does, and must come first. */
   constructor({ database, execRoot, instance, engineId, config, logger, events, poolSize = 4 }: NetworkManagerOptions) {
@@ -178,6 +180,8 @@ export class NetworkManager {
   async connect(request: SandboxRequest): Promise<Sandbox> {
     const mode = this.modeOf(request);
     if (mode.kind === "container") return { netns: undefined, settings: emptySettings() };
+    const current = this.kept.has(request.containerId) ? this.endpoints.listByContainer(request.containerId) : [];
+    if (current[0]) return { netns: current[0].sandboxKey, settings: runningSettings(current) };
     await this.release(request.containerId);
     try {
       const wanted = this.wanted(request);
@@ -237,9 +241,24 @@ export class NetworkManager {
    * and its interfaces go in the background. Idempotent.
    */
   async release(containerId: string): Promise<void> {
+    if (this.kept.has(containerId)) return;
     const released = await this.connections.releaseAll(containerId);
     if (released.length > 0) this.nameService.end(containerId);
     for (const endpoint of released) this.report("disconnect", endpoint);
+  }
+
+  /**
+   * Until it is disposed of, the container's network outlives the container, and others whose record names it start in it. A daemon that
+   * starts knows nothing of it any more, and takes the network away.
+   */
+  keep(containerId: string): AsyncDisposable {
+    this.kept.add(containerId);
+    return {
+      [Symbol.asyncDispose]: () => {
+        this.kept.delete(containerId);
+        return this.release(containerId);
+      },
+    };
   }
 
   /** The container has a new name: network inspect shows it. */

@@ -86,7 +86,7 @@ export class Launcher {
     const connecting = networks.connect(sandboxRequest(record));
     undo.defer(() =>
       connecting.then(
-        () => networks.release(record.id),
+        () => networks.release(record.networkOf ?? record.id),
         () => undefined,
       ),
     );
@@ -116,7 +116,7 @@ export class Launcher {
   /** Address, ports and rules are free for others when this resolves. The record shows a container that is not connected. */
   releaseNetwork({ record }: Container): Promise<void> {
     record.networkSettings = this.deps.networks.createdSettings(sandboxRequest(record), true);
-    return this.deps.networks.release(record.id);
+    return this.deps.networks.release(record.networkOf ?? record.id);
   }
 
   /**
@@ -350,8 +350,9 @@ export function endpointAddresses({ IPAddress, GlobalIPv6Address }: EndpointSett
   return [IPAddress, GlobalIPv6Address].filter((address): address is string => Boolean(address));
 }
 
-export function sandboxRequest({ id, name, config, hostConfig, networking }: ContainerRecord): SandboxRequest {
-  return { containerId: id, name, config, hostConfig, networking };
+export function sandboxRequest(record: ContainerRecord): SandboxRequest {
+  const { id, networkOf = id, name, config, hostConfig, networking } = record;
+  return { containerId: networkOf, name, config, hostConfig, networking };
 }
 
 /** `container:web` → `web`. */
