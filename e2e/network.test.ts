@@ -41,6 +41,11 @@ test("addresses, files, modes", async () => {
     docker run -d --name base busybox sleep 1000
     docker run --rm --network container:base busybox ip -o -4 addr show eth0 | grep -c $(docker inspect -f '{{.NetworkSettings.IPAddress}}' base)
     docker run --rm --network container:base busybox cat /etc/hostname | grep -cx $(docker inspect -f '{{.Config.Hostname}}' base)
+    docker commit --change 'EXPOSE 80' base exposing | wc -c
+    docker run --rm --network container:base exposing hostname | grep -cx $(docker inspect -f '{{.Config.Hostname}}' base)
+    docker run --rm --network container:base --expose 81 exposing true
+    docker run --rm --pull never --network container:base --expose 81 nothere:1 true
+    docker rmi exposing | wc -l
     docker rm -f base
     docker inspect -f x base
   `);

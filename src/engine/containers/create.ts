@@ -65,13 +65,13 @@ export async function createContainer(
 ): Promise<ContainerCreateResponse> {
   const { HostConfig: givenHost, NetworkingConfig: networking, ...given } = request;
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
+  const warnings = validateCreate(given, givenHost ?? {}, deps.host, deps.defaults);
   if (!given.Image)
     throw invalidArgument(commandOf(given).length === 0 ? "no command specified" : "no image specified");
   const resolved = deps.resolveImage(given.Image, options.platform);
   const image = options.imageVolumes === false ? withoutVolumes(resolved) : resolved;
   const merged = mergeConfig(given, image.config);
   if (commandOf(merged).length === 0) throw invalidArgument("no command specified");
-  const warnings = validateCreate(merged, givenHost ?? {}, deps.host, deps.defaults);
   const config = normalizeConfig(merged);
   const hostConfig = normalizeHostConfig(givenHost ?? {}, deps.host, deps.defaults);
   const id = newId();
@@ -89,7 +89,7 @@ export async function createContainer(
   if (networkMode(config, hostConfig).kind === "network") hostConfig.Links = null;
   else if (hostConfig.Links?.length) hostConfig.Links = settleLinks(hostConfig.Links, (link) => deps.store.find(link));
   const networkRequest = { containerId: id, name: record.name, config, hostConfig, networking: record.networking };
-  warnings.push(...deps.networks.validate(networkRequest));
+  deps.networks.validate(networkRequest);
   record.networking = deps.networks.settle(networkRequest);
   record.networkSettings = deps.networks.createdSettings({ ...networkRequest, networking: record.networking });
   await commit(deps, record, image, options);

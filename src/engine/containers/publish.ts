@@ -1,6 +1,7 @@
 /** New port bindings for a container that exists: an extension of `docker update`, which knows none. A running container follows at once. */
 import type { PortMap } from "../../api/container-config.ts";
 import { conflict } from "../../base/errors.ts";
+import { discardedPorts } from "../../runtime/spec/checks/validate.ts";
 import type { NetworkManager } from "../networks/network-manager.ts";
 import type { Container } from "./container.ts";
 import { sandboxRequest } from "./lifecycle/launch.ts";
@@ -24,13 +25,13 @@ export class PortPublisher {
     const exposed = Object.fromEntries(Object.keys(bindings).map((port) => [port, {}]));
     const config = { ...record.config, ExposedPorts: { ...record.config.ExposedPorts, ...exposed } };
     const changed = { ...record, config, hostConfig: { ...record.hostConfig, PortBindings: bindings } };
-    const warnings = this.networks.validate(sandboxRequest(changed));
+    this.networks.validate(sandboxRequest(changed));
     if (container.isRunning) {
       await this.networks.republish(sandboxRequest(changed));
       record.networkSettings = this.networks.currentSettings(record.id) ?? record.networkSettings;
     }
     record.config = changed.config;
     record.hostConfig = changed.hostConfig;
-    return warnings;
+    return discardedPorts(changed.hostConfig);
   }
 }

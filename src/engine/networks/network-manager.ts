@@ -135,9 +135,9 @@ export class NetworkManager {
     });
   }
 
-  /** Checks a container at create, with dockerd's messages. Returns warnings. Whether its network exists is checked at its start. */
-  validate(request: SandboxRequest): string[] {
-    const warnings = validateNetworking(request);
+  /** Checks a container at create, with dockerd's messages. Whether its network exists is checked at its start. */
+  validate(request: SandboxRequest): void {
+    validateNetworking(request);
     for (const { name, settings } of wantedNetworks(request)) {
       const network = this.catalog.lookUp(name);
       const problems = network ? endpointProblems(network, settings) : [];
@@ -146,7 +146,6 @@ export class NetworkManager {
         throw invalidArgument(`invalid config for network ${name}: invalid endpoint settings:\n${list}`);
       }
     }
-    return warnings;
   }
 
   /** The networks of a new container, by name, as its record keeps them. See endpoint-plan.ts. */

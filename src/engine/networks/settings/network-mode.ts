@@ -50,45 +50,13 @@ export function endpointSettingsOf(request: SandboxRequest, name: string): Endpo
   return settings[name] ?? (name === "bridge" ? settings["default"] : undefined) ?? {};
 }
 
-/** Checks a container at create. Returns warnings. Throws `invalid-argument` as dockerd does. */
-export function validateNetworking(request: SandboxRequest): string[] {
+/** Checks ports, names of hosts and the MAC address as dockerd does, which options go together is checked before. Throws `invalid-argument`. */
+export function validateNetworking(request: SandboxRequest): void {
   const { config, hostConfig } = request;
-  const mode = networkMode(config, hostConfig);
-  if (mode.kind === "container") rejectForJoined(config, hostConfig);
-  const hasLinks = (hostConfig.Links ?? []).length > 0;
-  if (mode.kind === "host" && hasLinks) {
-    throw invalidArgument(
-      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
-    );
-  }
   for (const entry of hostConfig.ExtraHosts ?? []) checkExtraHost(entry);
   parsePortBindings(config, hostConfig);
-  const name = networkNameOf(mode);
+  const name = networkNameOf(networkMode(config, hostConfig));
   if (name !== undefined) checkMac(request, name);
-
-  const warnings: string[] = [];
-  if (mode.kind === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0) {
-    warnings.push("Published ports are discarded when using host network mode");
-  }
-  return warnings;
-}
-
-function rejectForJoined(config: ContainerConfig, hostConfig: HostConfig): void {
-  const conflicts: [boolean, string][] = [
-    [(config.Hostname ?? "") !== "", "hostname and the network mode"],
-    [
-      (hostConfig.Links ?? []).length > 0,
-      "container type network can't be used with links. This would result in undefined behavior",
-    ],
-    [(hostConfig.Dns ?? []).length > 0, "dns and the network mode"],
-    [(hostConfig.ExtraHosts ?? []).length > 0, "custom host-to-IP mapping and the network mode"],
-    [
-      Object.keys(hostConfig.PortBindings ?? {}).length > 0 || hostConfig.PublishAllPorts === true,
-      "port publishing and the container type network mode",
-    ],
-    [Object.keys(config.ExposedPorts ?? {}).length > 0, "port exposing and the container type network mode"],
-  ];
-  for (const [found, words] of conflicts) if (found) throw invalidArgument(`conflicting options: ${words}`);
 }
 
 /** `name:address` or `name=address`; the address may be `host-gateway`. */

@@ -11,7 +11,8 @@ import { checkModes } from "./check-modes.ts";
 import { checkResources } from "./check-resources.ts";
 
 /**
- * Checks what the client sent, before `normalizeHostConfig`. Returns warnings for the client; throws EngineErrors. Binds, mounts and
+ * Checks what the client sent, before its image adds to it (which may expose ports or check health in any mode) and before
+ * `normalizeHostConfig`. Returns warnings for the client; throws EngineErrors. Binds, mounts and
  * volumes are `planMounts`' to check, networks and other containers the caller's.
  */
 export function validateCreate(
@@ -45,10 +46,13 @@ function networkWarnings(hostConfig: HostConfig, facts: HostFacts): string[] {
   if (!facts.ipForward && mode !== "host" && mode !== "none") {
     warnings.push("IPv4 forwarding is disabled. Networking will not work.");
   }
-  if (mode === "host" && Object.keys(hostConfig.PortBindings ?? {}).length > 0) {
-    warnings.push("Published ports are discarded when using host network mode");
-  }
-  return warnings;
+  return [...warnings, ...discardedPorts(hostConfig)];
+}
+
+/** What is said of ports that the host's network makes pointless. */
+export function discardedPorts({ NetworkMode, PortBindings }: HostConfig): string[] {
+  const discarded = NetworkMode === "host" && Object.keys(PortBindings ?? {}).length > 0;
+  return discarded ? ["Published ports are discarded when using host network mode"] : [];
 }
 
 /**
