@@ -19,6 +19,7 @@ import { RequestMetrics } from "./engine/system/request-metrics.ts";
 import { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
+import { inheritedDescriptors, notifySystemd, takeNotifySocket } from "./linux/systemd.ts";
 import { engineId } from "./metadata/engine-id.ts";
 import { Authorization } from "./plugins/authorization.ts";
 import { Plugins } from "./plugins/plugins.ts";
@@ -53,6 +54,8 @@ export async function daemonMain(argv: string[]): Promise<number> {
 
 async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> {
   const log = new Logger(config.logLevel);
+  const inherited = inheritedDescriptors(process.env);
+  const notifySocket = takeNotifySocket(process.env);
   applyProxies(config.proxies, process.env, log);
   await using stack = new AsyncDisposableStack();
   const lock = lockDaemon(config);
@@ -76,7 +79,9 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const handler = createApiHandler({ backends, version, log, authorizer, observe: requests.observe });
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
-  const listeners = await listen({ ...config, log }, ({ server: listener, event }) => server.attach(listener, event));
+  const listeners = await listen({ ...config, inherited, log }, ({ server: listener, event }) =>
+    server.attach(listener, event),
+  );
   stack.defer(() => closeListeners(listeners));
   await serveMetrics(config, system, log, stack);
   const stopReloading = reloadOnHangup({
@@ -95,7 +100,9 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   // Not before: a copy keeps the containers of its volume from being started.
   engine.volumeCopies.backups.start();
   log.info("Daemon has completed initialization", { version });
+  tellSystemd(notifySocket, "READY=1", log);
   const signal = await endSignal();
+  tellSystemd(notifySocket, "STOPPING=1", log);
   log.info("Processing signal", { signal });
   return 0;
 }
@@ -255,6 +262,16 @@ async function serveMetrics(
   });
   stack.defer(() => metrics.close());
   await listenForMetrics(config.metricsAddress, (listener) => metrics.attach(listener));
+}
+
+/** A unit of `Type=notify` waits for it. */
+function tellSystemd(path: string | undefined, state: string, log: Logger): void {
+  if (path === undefined) return;
+  try {
+    notifySystemd(path, state);
+  } catch (error) {
+    log.warn("systemd cannot be told", { state, error });
+  }
 }
 
 function endSignal(): Promise<string> {

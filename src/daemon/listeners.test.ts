@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Logger } from "../base/log.ts";
+import { PortSocket } from "../linux/port-socket.ts";
+import { ScratchSocket } from "../linux/scratch-socket.ts";
 import { HttpServer } from "../server/http/http-server.ts";
 import { closeListeners, type Listener, listen } from "./listeners.ts";
 import { lockDaemon } from "./lock.ts";
@@ -28,7 +30,7 @@ afterEach(async () => {
 
 async function listenOn(hosts: string[], more: Partial<Parameters<typeof listen>[0]> = {}): Promise<Listener[]> {
   const log = new Logger("info", (line) => logged.push(line));
-  const options = { hosts, tls: undefined, insecure: false, group: "0", log, ...more };
+  const options = { hosts, tls: undefined, insecure: false, group: "0", inherited: [], log, ...more };
   open = await listen(options, (listener) => server.attach(listener.server, listener.event));
   return open;
 }
@@ -117,9 +119,44 @@ describe("TCP", () => {
   });
 });
 
-test("other protocols and sockets of systemd's are refused", async () => {
+test("other protocols are refused", async () => {
   await expect(listenOn(["npipe://x"])).rejects.toThrow("unsupported proto 'npipe'");
-  await expect(listenOn(["fd://"])).rejects.toThrow("sockets passed by systemd are not supported");
+});
+
+describe("sockets that systemd opened", () => {
+  const refusals: [string, number[], string][] = [
+    ["fd://", [], "no sockets found via socket activation: make sure the service was started by systemd"],
+    ["fd://x", [3], "failed to parse systemd fd address: should be a number: x"],
+    ["fd://9", [3], "too few socket activated files passed in by systemd"],
+    // Open, and no socket; not open.
+    ["fd://", [openSync("/dev/null", "r")], "failed to listen on systemd activated file: fd"],
+    ["fd://", [987_654], "failed to listen on systemd activated file: fd 987654"],
+  ];
+  for (const [host, inherited, message] of refusals) {
+    test(`${host} of ${inherited.length}: ${message}`, async () => {
+      await expect(listenOn([host], { inherited })).rejects.toThrow(message);
+    });
+  }
+
+  test("answer whoever came before the daemon did, and stay when it ends", async () => {
+    const path = join(directory, "s");
+    using socket = new ScratchSocket("stream", path);
+    const early = fetch("http://x/early", { unix: path });
+    await listenOn(["fd://"], { inherited: [socket.duplicate()] });
+    expect(await (await early).text()).toBe("/early");
+    closeListeners(open);
+    expect(existsSync(path)).toBe(true);
+    const next = fetch("http://x/next", { unix: path });
+    await listenOn(["fd://*"], { inherited: [socket.duplicate()] });
+    expect(await (await next).text()).toBe("/next");
+  });
+
+  test("of TCP need client certificates as others do", async () => {
+    const port = new PortSocket("tcp", "127.0.0.1", 0);
+    const inherited = [Number(Reflect.get(port, "fd"))];
+    await expect(listenOn(["fd://"], { inherited })).rejects.toThrow("without client certificates");
+    port[Symbol.dispose]();
+  });
 });
 
 describe("the lock", () => {

@@ -1,6 +1,6 @@
 /**
  * The sockets that the API is served on: unix (0660, for one group), TCP (only with TLS client certificates unless `insecure` says
- * otherwise). Each is made with half-open connections, which hijacked streams need.
+ * otherwise), and those that systemd opened (`fd://`), which keep the rights they were given. Each is made with half-open connections, which hijacked streams need.
  */
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type ListenOptions, type Server } from "node:net";
@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { conflict, errorCode, errorMessage, invalidArgument } from "../base/errors.ts";
 import type { Logger } from "../base/log.ts";
+import { adoptListener, closeDescriptor } from "../linux/systemd.ts";
 import type { TlsConfig } from "./config.ts";
 
 export interface ListenOptionsOfDaemon {
@@ -15,6 +16,8 @@ export interface ListenOptionsOfDaemon {
   tls: TlsConfig | undefined;
   insecure: boolean;
   group: string | undefined;
+  /** Open sockets that this process was started with. */
+  inherited: readonly number[];
   log: Logger;
 }
 
@@ -27,6 +30,9 @@ export interface Listener {
   /** Set for unix sockets: removed at the end. */
   readonly path?: string;
 }
+
+/** `fd`: a socket that listens already. */
+type Where = ListenOptions & { fd?: number };
 
 /** Largest number of connections that wait to be accepted. */
 const backlog = 1024;
@@ -74,7 +80,7 @@ export function closeListeners(listeners: readonly Listener[]): void {
   }
 }
 
-async function open(host: string, options: ListenOptionsOfDaemon): Promise<[Listener, ListenOptions][]> {
+async function open(host: string, options: ListenOptionsOfDaemon): Promise<[Listener, Where][]> {
   const [, protocol = "tcp", address = host] = /^(\w+):\/\/(.*)$/.exec(host) ?? [];
   switch (protocol) {
     case "unix":
@@ -82,16 +88,13 @@ async function open(host: string, options: ListenOptionsOfDaemon): Promise<[List
     case "tcp":
       return [openTcp(host, address, options)];
     case "fd":
-      // Bun cannot accept on a descriptor that was opened by somebody else.
-      throw invalidArgument(
-        `invalid bind address (${host}): sockets passed by systemd are not supported; use unix://PATH`,
-      );
+      return chosenDescriptors(address, options.inherited).map((fd) => openInherited(host, fd, options));
     default:
       throw invalidArgument(`invalid bind address (${host}): unsupported proto '${protocol}'`);
   }
 }
 
-async function openUnix(host: string, path: string): Promise<[Listener, ListenOptions]> {
+async function openUnix(host: string, path: string): Promise<[Listener, Where]> {
   if (!path.startsWith("/")) throw invalidArgument(`invalid bind address (${host}): the path must be absolute`);
   mkdirSync(dirname(path), { recursive: true });
   if (existsSync(path)) {
@@ -105,11 +108,44 @@ async function openUnix(host: string, path: string): Promise<[Listener, ListenOp
   ];
 }
 
-function openTcp(host: string, address: string, options: ListenOptionsOfDaemon): [Listener, ListenOptions] {
-  const { tls, insecure, log } = options;
+/** `fd://` and `fd://*` are all of them, `fd://3` is one; the rest is closed. dockerd's words. */
+function chosenDescriptors(address: string, inherited: readonly number[]): readonly number[] {
+  if (inherited.length === 0) {
+    throw invalidArgument(
+      "failed to load listeners: no sockets found via socket activation: make sure the service was started by systemd",
+    );
+  }
+  if (address === "" || address === "*") return inherited;
+  if (!/^\d+$/.test(address)) {
+    throw invalidArgument(
+      `failed to load listeners: failed to parse systemd fd address: should be a number: ${address}`,
+    );
+  }
+  const chosen = Number(address);
+  if (!inherited.includes(chosen)) {
+    throw invalidArgument("failed to load listeners: too few socket activated files passed in by systemd");
+  }
+  for (const descriptor of inherited) if (descriptor !== chosen) closeDescriptor(descriptor);
+  return [chosen];
+}
+
+function openInherited(host: string, fd: number, options: ListenOptionsOfDaemon): [Listener, Where] {
+  const kind = adoptListener(fd);
+  if (!kind) {
+    throw invalidArgument(`failed to load listeners: failed to listen on systemd activated file: fd ${fd}`);
+  }
+  return [kind === "unix" ? plain(host) : tcpListener(`${host} (fd ${fd})`, options), { fd, backlog }];
+}
+
+function openTcp(host: string, address: string, options: ListenOptionsOfDaemon): [Listener, Where] {
+  const { tls } = options;
   const match = /^(?:\[([^\]]+)\]|([^:/]*))(?::(\d+))?\/?$/.exec(address);
   if (!match) throw invalidArgument(`invalid bind address (${host}): should be tcp://HOST:PORT`);
   const where = { host: match[1] ?? (match[2] || "127.0.0.1"), port: Number(match[3] ?? (tls ? 2376 : 2375)), backlog };
+  return [tcpListener(host, options), where];
+}
+
+function tcpListener(host: string, { tls, insecure, log }: ListenOptionsOfDaemon): Listener {
   if (!tls?.verify) {
     if (!insecure) {
       throw invalidArgument(
@@ -118,10 +154,10 @@ function openTcp(host: string, address: string, options: ListenOptionsOfDaemon):
     }
     log.warn(`THE API ON ${host} IS OPEN TO ANYBODY WHO CAN CONNECT: every client has root access to this host`);
   }
-  if (!tls) return [plain(host), where];
+  if (!tls) return plain(host);
   // allowHalfOpen is an option of net.Server that the types of tls leave out.
   const settings = { ...readTls(tls), allowHalfOpen: true };
-  return [{ host, server: createTlsServer(settings), event: "secureConnection" }, where];
+  return { host, server: createTlsServer(settings), event: "secureConnection" };
 }
 
 function plain(host: string): Listener {
@@ -147,7 +183,7 @@ function readTls({ verify, ca, cert, key }: TlsConfig) {
   }
 }
 
-async function start(listener: Listener, where: ListenOptions, options: ListenOptionsOfDaemon): Promise<void> {
+async function start(listener: Listener, where: Where, options: ListenOptionsOfDaemon): Promise<void> {
   const { server, path } = listener;
   await listening(server, where, listener.host);
   server.on("error", (error) => options.log.error("listener failed", { host: listener.host, error }));
@@ -156,7 +192,7 @@ async function start(listener: Listener, where: ListenOptions, options: ListenOp
   chmodSync(path, 0o660);
 }
 
-async function listening(server: Server, where: ListenOptions, name: string): Promise<void> {
+async function listening(server: Server, where: Where, name: string): Promise<void> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
