@@ -405,6 +405,30 @@ test("an image that was loaded is a cache by its history", async () => {
 
 const onGantry = test.if(targetKind === "gantry");
 
+test("with experimental features, a build's layers become one over its base", async () => {
+  const own = await Target.start({ config: { experimental: true } });
+  try {
+    const session = new Session(own);
+    await session.prepare(helpers.join("\n"));
+    await session.play(`
+      docker version --format '{{.Server.Experimental}}'
+      df sq 'FROM busybox AS base' 'RUN mkdir -p /d/e /gone && echo 1 > /d/1 && echo 2 > /gone/2' 'FROM base' 'RUN rm -r /gone /bin/wget && echo 3 > /d/3 && ln /d/3 /d/4 && ln -s 3 /d/5' 'RUN rm /d/3 && chmod 700 /d/e && echo one > /d/1' 'RUN rm -r /tmp && mkdir -m 750 /tmp && echo x > /tmp/x' 'ENV A=1' 'CMD ["x"]'
+      build sq -t plain
+      build sq --squash -t sq
+      docker inspect -f '{{len .RootFS.Layers}} {{json .Config.Cmd}} {{json .Config.Env}}' plain sq
+      docker history --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' --no-trunc sq | sed 's/sha256:[0-9a-f]*/ID/g'
+      docker run --rm sq sh -c 'ls -lR /d /tmp; ls -d /gone /bin/wget; cat /d/1 /d/4' | sed 's/ [A-Z][a-z][a-z] .[0-9] .....//'
+      df scratch 'FROM busybox AS b' 'FROM scratch' 'COPY --from=b /bin/busybox /b' 'COPY --from=b /etc/passwd /etc/'
+      build scratch --squash -t scratch
+      docker inspect -f '{{len .RootFS.Layers}}' scratch
+      docker history --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' --no-trunc scratch | sed 's/sha256:[0-9a-f]*/ID/g'
+    `);
+    await session.matches("build/squash");
+  } finally {
+    await own.stop();
+  }
+});
+
 onGantry("steps in a row have one network, steps at once have their own, and nothing is left of either", async () => {
   const address =
     "ip -o addr show eth0 | grep -o '[0-9.]*/' | head -1 >> /a; ip -o link show eth0 | grep -o 'ether [0-9a-f:]*' >> /a";

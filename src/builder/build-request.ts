@@ -47,6 +47,8 @@ export interface BuildRequest extends Omit<SolveRequest, "login" | "client"> {
   /** Names of images whose history may serve as cache. */
   cacheFrom: string[];
   noCache: boolean;
+  /** One layer is left of those that the target's stage adds. */
+  squash: boolean;
   /** Registry address → login, from X-Registry-Config. */
   logins: Record<string, Credentials>;
 }

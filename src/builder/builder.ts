@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ProgressMessage } from "../api/system.ts";
 import { JobWorkers } from "../archive/processes/job-workers.ts";
 import { errorMessage, internal, invalidArgument } from "../base/errors.ts";
-import { shortId } from "../base/ids.ts";
+import { newId, shortId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Dockerfile } from "../dockerfile/instructions.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
@@ -26,6 +26,7 @@ import { ImageSources, type NamedContexts } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderNetworks, BuilderSnapshots } from "./parts.ts";
 import { type Solve, type Solved, solve } from "./solver.ts";
+import type { StageState } from "./stage-build.ts";
 import { StepNetworks } from "./steps/step-networks.ts";
 
 export interface BuilderDependencies {
@@ -113,12 +114,31 @@ export class Builder {
     if (unusedArgs.length > 0) {
       report.text(`[Warning] One or more build-args [${unusedArgs.join(" ")}] were not consumed\n`);
     }
-    report.text(`Successfully built ${shortId(state.image)}\n`);
+    const image = request.squash ? await this.squash(state, request.signal) : state.image;
+    if (request.squash) say({ id: "moby.image.id", aux: { ID: image } });
+    report.text(`Successfully built ${shortId(image)}\n`);
     for (const reference of tags) {
-      await this.deps.images.tag(state.image, familiarName(reference), reference.tag ?? "");
+      await this.deps.images.tag(image, familiarName(reference), reference.tag ?? "");
       report.text(`Successfully tagged ${familiarString(reference)}\n`);
     }
-    return state.image;
+    return image;
+  }
+
+  /** What the stage has other than its base, as one layer over it. */
+  private async squash({ image, base }: Pick<StageState, "image" | "base">, signal: AbortSignal): Promise<Digest> {
+    const { images, snapshots } = this.deps;
+    if (image === undefined) throw internal("error squashing image: there is none");
+    const layers = (base && images.find(base)?.layers) || [];
+    if (images.find(image)?.layers.length === layers.length) return image;
+    using _held = images.hold();
+    const key = `build-${newId()}`;
+    snapshots.prepare(key, images.find(image)?.layers ?? [], { plain: true });
+    try {
+      const { diffId } = await snapshots.difference(snapshots.mount(key), layers, { signal });
+      return await images.squash({ image, base, layer: diffId as Digest });
+    } finally {
+      await snapshots.remove(key);
+    }
   }
 
   /** Builds what a face has parsed. */

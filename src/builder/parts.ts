@@ -3,12 +3,13 @@ import type { Duplex } from "node:stream";
 import type { ContainerCreateRequest, WaitResponse } from "../api/containers.ts";
 import type { ProgressMessage } from "../api/system.ts";
 import type { BuildStepRequest } from "../engine/images/build-step.ts";
+import type { SquashRequest } from "../engine/images/squash.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
-import type { CommitOptions } from "../snapshots/snapshotter.ts";
+import type { CommitOptions, LayerJobOptions } from "../snapshots/snapshotter.ts";
 
 interface ImageRecord {
   id: Digest;
@@ -30,6 +31,8 @@ export interface BuilderImages {
   children(id: Digest): Digest[];
   hold(): Disposable;
   createBuildStep(request: BuildStepRequest): Promise<Digest>;
+  /** One layer instead of those that an image has over its base; returns the new image's id. */
+  squash(request: SquashRequest): Promise<Digest>;
   /** An image that came from elsewhere is known from now on to be the step after `parent`. */
   adopt(id: Digest, parent: Digest): void;
   /** Keeps layers for the cache alone. */
@@ -77,6 +80,7 @@ export interface BuilderSnapshots {
   mount(key: string): string;
   remove(key: string): Promise<void>;
   commit(key: string, options: CommitOptions): Promise<Layer>;
+  difference(tree: string, layers: readonly string[], options?: LayerJobOptions): Promise<Layer>;
 }
 
 export interface BuilderLayers {

@@ -67,6 +67,8 @@ export interface BuildScope {
 }
 
 export interface StageState {
+  /** The image of the FROM line, another stage's maybe. */
+  base: Digest | undefined;
   /** Undefined after `FROM scratch` alone. */
   image: Digest | undefined;
   readonly run: RunConfigState;
@@ -111,6 +113,7 @@ export class StageBuild {
     this.stage = stage;
     this.report = report;
     this.state = {
+      base: undefined,
       image: undefined,
       run: { config: {}, commandSet: false },
       args,
@@ -174,6 +177,7 @@ export class StageBuild {
     else if (base !== "scratch") {
       scope.steps.startFromImage(state, await scope.sources.image(base, this.report, this.stage.platform));
     }
+    state.base = state.image;
     const { config } = state.run;
     if (!config.Env?.some((entry) => entry.startsWith("PATH="))) config.Env = [...(config.Env ?? []), defaultPath];
   }

@@ -25,6 +25,8 @@ export interface UpperLayerJob extends Omit<UpperJob, "verb"> {
   mountPoints: readonly MountPoint[];
   /** For `copy-upper` alone. */
   times?: PackedTimes | undefined;
+  /** For `copy-upper` alone: what is there is a whole tree. */
+  whole?: boolean | undefined;
 }
 
 const kinds = { modified: 0, added: 1, deleted: 2 } as const;
@@ -39,11 +41,11 @@ function changes({ upper, layers }: UpperJob): FilesystemChange[] {
     .map(({ path, kind }) => ({ Path: fromRaw(path), Kind: kinds[kind] }));
 }
 
-function copyUpper({ upper, layers, directory, mountPoints, times }: UpperLayerJob): UnpackLayerResult {
+function copyUpper({ upper, layers, directory, mountPoints, times, whole }: UpperLayerJob): UnpackLayerResult {
   return withLayers(layers, (descriptors) => {
     using maker = new LayerMaker(directory, upper);
     tidyMountPoints(mountPoints, descriptors);
-    pack(new Packer(maker, times), upperChanges(descriptors, { purpose: "layer" }));
+    pack(new Packer(maker, times), upperChanges(descriptors, { purpose: whole ? "tree" : "layer" }));
     maker.end();
     return maker.result();
   });

@@ -150,21 +150,32 @@ export class OverlaySnapshotter implements Snapshotter {
     return this.layers.adopt(place.path, { diffId, size });
   }
 
-  async retime(
-    layers: readonly string[],
-    notAfter: number,
-    { signal, run = runOnce }: LayerJobOptions = {},
-  ): Promise<Layer> {
-    const [upper, ...below] = layers.map((diffId) => this.layers.path(this.layers.get(diffId).diffId)).reverse();
+  async retime(layers: readonly string[], notAfter: number, options: LayerJobOptions = {}): Promise<Layer> {
+    const [upper, ...below] = layers.toReversed();
     if (upper === undefined) throw notFound("there is no layer to make another one of");
+    return await this.copy(this.layers.path(this.layers.get(upper).diffId), below, { times: { notAfter } }, options);
+  }
+
+  async difference(tree: string, layers: readonly string[], options: LayerJobOptions = {}): Promise<Layer> {
+    return await this.copy(tree, layers.toReversed(), { whole: true }, options);
+  }
+
+  /** Makes a layer of a directory that stays as it is. `below`: the layers that it lies on, topmost first. */
+  private async copy(
+    upper: string,
+    below: readonly string[],
+    how: Pick<UpperLayerJob, "times" | "whole">,
+    { signal, run = runOnce }: LayerJobOptions,
+  ): Promise<Layer> {
+    const layers = below.map((diffId) => this.layers.path(this.layers.get(diffId).diffId));
     using place = this.layers.newDirectory();
     const job = {
       verb: "copy-upper",
       upper,
-      layers: below.length > 0 ? below : [this.emptyLayer],
+      layers: layers.length > 0 ? layers : [this.emptyLayer],
       directory: place.path,
       mountPoints: [],
-      times: { notAfter },
+      ...how,
     } as const;
     const { diffId, size } = (await run(job, { signal })) as UnpackLayerResult;
     return this.layers.adopt(place.path, { diffId, size });

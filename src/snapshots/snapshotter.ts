@@ -57,6 +57,8 @@ export interface Snapshotter {
   usage(key: string): Promise<number>;
   /** Makes a layer of the upper directory; unless it is consumed, the snapshot stays as it is. Throws `not-found`. */
   commit(key: string, options?: CommitOptions): Promise<Layer>;
+  /** Makes a layer of what a whole tree has other than these layers (base first) and has not of them, by sizes and times, as `docker diff` does. */
+  difference(tree: string, layers: readonly string[], options?: LayerJobOptions): Promise<Layer>;
   /**
    * Makes another layer of the topmost one, with no time later than `notAfter` (seconds since 1970). `layers`: those that it lies on,
    * base first, and itself. Throws `not-found`.

@@ -21,9 +21,10 @@ export interface UpperChange {
 export interface WalkOptions {
   /**
    * `diff`: what is really different, the content of a replaced directory as single deletions. `layer`: whatever a layer must hold,
-   * so that no content is judged by its size and time, and a replaced directory is opaque.
+   * so that no content is judged by its size and time, and a replaced directory is opaque. `tree`: what is really different, of an upper
+   * directory that holds all there is.
    */
-  purpose: "diff" | "layer";
+  purpose: "diff" | "layer" | "tree";
   /** Told of what is in the upper directory and changes nothing; of a directory, after all that is in it. */
   onUseless?: (path: string) => void;
 }
@@ -51,7 +52,7 @@ function isWhiteout(stat: files.FileStat): boolean {
 /** All changes in depth-first order, names in byte order. `layers`: descriptors of the layers' roots, topmost first. */
 export function upperChanges(layers: readonly number[], options: WalkOptions): UpperChange[] {
   const changes: UpperChange[] = [];
-  new Walk(options, changes).directory("", { path: ".", layers });
+  new Walk(options, changes).root({ path: ".", layers });
   return changes;
 }
 
@@ -64,6 +65,11 @@ class Walk {
     this.purpose = purpose;
     this.onUseless = onUseless;
     this.changes = changes;
+  }
+
+  root(lower: LowerDirectory): void {
+    this.directory("", lower);
+    if (this.purpose === "tree") this.hidden("", lower);
   }
 
   directory(path: string, lower: LowerDirectory | undefined): void {
@@ -86,11 +92,12 @@ class Walk {
   }
 
   private childDirectory(path: string, stat: files.FileStat, below: LowerEntry | undefined): void {
-    const opaque = below?.directory !== undefined && isOpaque(path);
+    const whole = this.purpose === "tree";
+    const opaque = below?.directory !== undefined && !whole && isOpaque(path);
     const change: UpperChange = { path, kind: below ? "modified" : "added", stat, opaque };
     const position = this.changes.push(change);
     this.directory(path, opaque && this.purpose === "layer" ? undefined : below?.directory);
-    if (opaque && this.purpose === "diff" && below.directory) this.hidden(path, below.directory);
+    if (below?.directory && (whole || (opaque && this.purpose === "diff"))) this.hidden(path, below.directory);
     const unchanged =
       this.changes.length === position &&
       below?.directory !== undefined &&
@@ -101,7 +108,7 @@ class Walk {
     this.onUseless(path);
   }
 
-  /** What an opaque directory hides and does not have itself. */
+  /** What a directory hides of those below, and does not have itself. */
   private hidden(path: string, lower: LowerDirectory): void {
     const names = new Set<string>();
     for (const layer of lower.layers) {

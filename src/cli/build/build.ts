@@ -24,6 +24,7 @@ const classicOnly = [
   "memory",
   "memory-swap",
   "rm",
+  "squash",
 ] as const;
 const buildkitOnly = [
   "build-context",
@@ -75,6 +76,7 @@ export const command = defineCommand({
     rm: flag.boolOn("Remove intermediate containers after a successful build"),
     secret: flag.list("Secret to expose to the build (format: 'id=mysecret[,src=/local/secret]')"),
     "shm-size": flag.bytes("Size of /dev/shm"),
+    squash: flag.bool("Squash newly built layers into a single new layer"),
     ssh: flag.commaList("SSH agent socket to expose to the build (format: 'default|<id>[=<socket>]')"),
     tag: flag.list("Name and optionally a tag in the 'name:tag' format", { short: "t" }),
     target: flag.string("Set the target build stage to build."),

@@ -31,6 +31,7 @@ export interface ClassicBuild {
   readonly quiet: boolean;
   readonly rm: boolean;
   readonly "shm-size": number;
+  readonly squash: boolean;
   readonly tag: readonly string[];
   readonly target: string;
   readonly ulimit: Record<string, Ulimit>;
@@ -50,6 +51,7 @@ export async function classicBuild(context: CliContext, source: string, value: C
       pull: value.pull || undefined,
       rm: value.rm ? 1 : 0,
       forcerm: value["force-rm"] || undefined,
+      squash: value.squash || undefined,
       target: value.target || undefined,
       platform: value.platform.toLowerCase() || undefined,
       networkmode: value.network,

@@ -35,6 +35,7 @@ import { type ListOptions, listImages } from "./list.ts";
 import { pruneImages } from "./prune.ts";
 import { type RemoveOptions, removeImage } from "./remove.ts";
 import { resolveImage, targetOf } from "./resolve.ts";
+import { type SquashRequest, squashImage } from "./squash.ts";
 import { Downloads } from "./transfer/downloads.ts";
 import { LayerBlobs } from "./transfer/layer-blobs.ts";
 import { LayerLeases } from "./transfer/layer-leases.ts";
@@ -150,6 +151,11 @@ export class Images {
   /** A step of a build becomes an image; returns its id. The caller holds (`hold`) from before its layer was made. */
   createBuildStep(request: BuildStepRequest): Promise<Digest> {
     return createBuildStep(this.context, request);
+  }
+
+  /** One layer instead of those that an image has over its base; returns the new image's id. */
+  squash(request: SquashRequest): Promise<Digest> {
+    return squashImage(this.context, request);
   }
 
   /** An image that came from elsewhere is known from now on to be the step after `parent`. */

@@ -1,7 +1,7 @@
 /** `POST /build` and the build cache. Spec: Docker Engine API, "Image". BuildKit's is in `build-buildkit.ts`. */
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
 import type { ProgressMessage } from "../../api/system.ts";
-import { invalidArgument } from "../../base/errors.ts";
+import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import type { BuildRequest } from "../../builder/build-request.ts";
 import { recordFilters } from "../../builder/cache/record-filter.ts";
 import type { Backends, BuildBackend } from "../backends.ts";
@@ -15,7 +15,9 @@ import { decodeLogins } from "./registries.ts";
 /** As in dockerd: `unused-for` is the older name of `until`. */
 const pruneFilters = [...recordFilters, "unused-for", "until"];
 
-export function buildRoutes(backends: Pick<Backends, "builder" | "buildkit">): Route[] {
+type BuildBackends = Pick<Backends, "builder" | "buildkit" | "system">;
+
+export function buildRoutes(backends: BuildBackends): Route[] {
   const running = new Map<string, AbortController>();
   return [
     route("POST", "/build", (context) => build(backends, context, running)),
@@ -35,13 +37,12 @@ export function buildRoutes(backends: Pick<Backends, "builder" | "buildkit">): R
 }
 
 async function build(
-  { builder, buildkit }: Pick<Backends, "builder" | "buildkit">,
+  { builder, buildkit, system }: BuildBackends,
   context: RouteContext,
   running: Map<string, AbortController>,
 ): Promise<HttpResponse> {
   const { query, request, version } = context;
-  check(query);
-  if (query.bool("squash")) throw invalidArgument("squash is only supported with experimental mode");
+  check(query, system.ping());
   if (query.has("securityopt")) {
     throw invalidArgument("The daemon on this platform does not support setting security options on build");
   }
@@ -66,6 +67,7 @@ async function build(
     platform: version >= 32 ? query.optional("platform") : undefined,
     cacheFrom: query.json("cachefrom", "error reading cache-from") ?? [],
     noCache: query.bool("nocache"),
+    squash: query.bool("squash"),
     pull: query.bool("pull"),
     remove: query.bool("rm", true),
     forceRemove: query.bool("forcerm"),
@@ -81,8 +83,12 @@ async function build(
 }
 
 /** What dockerd refuses before anything else. */
-function check(query: Query): void {
+function check(query: Query, { experimental }: { experimental: boolean }): void {
   const version = query.text("version");
+  const squash = query.bool("squash");
+  if (squash && !experimental) throw invalidArgument("squash is only supported with experimental mode");
+  if (squash && version === "2")
+    throw notImplemented("squash is not supported with BuildKit: only the classic builder can");
   if (!["", "1", "2"].includes(version)) throw invalidArgument(`invalid version ${JSON.stringify(version)}`);
   if (version !== "2" && query.text("remote") === "client-session") {
     throw invalidArgument(
