@@ -35,7 +35,7 @@ export class Registries {
     work: (repository: Repository) => Promise<T>,
   ): Promise<T> {
     let failure: unknown;
-    for (const endpoint of endpointsOf(reference.domain, this.config, purpose)) {
+    for (const endpoint of await endpointsOf(reference.domain, this.config, purpose)) {
       // A mirror is not the registry that the credentials are for.
       const given = endpoint.mirror ? {} : credentials;
       let reached = false;
@@ -74,7 +74,7 @@ export class Registries {
   /** The first endpoint that answers at all. */
   private async askFirst<T>(domain: string, ask: (endpoint: Endpoint) => Promise<T>): Promise<T> {
     let failure: unknown;
-    for (const endpoint of endpointsOf(domain, this.config, "push")) {
+    for (const endpoint of await endpointsOf(domain, this.config, "push")) {
       try {
         return await ask(endpoint);
       } catch (error) {
