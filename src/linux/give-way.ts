@@ -7,7 +7,7 @@ import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 
 /** Behind the daemon, before what nobody waits for. */
-const working = 10;
+const working = 5;
 /** What nobody waits for. */
 export const idle = 19;
 
