@@ -24,6 +24,11 @@ function handleOf(stream: Duplex): Handle | undefined {
   return typeof handle.fd === "number" && handle.fd >= 0 ? (handle as Handle) : undefined;
 }
 
+/** The descriptor of a plain socket for another process to write to, while nothing is left to be written here. Undefined for other streams. */
+export function writableDescriptor(stream: Duplex): number | undefined {
+  return stream.writableLength > 0 ? undefined : handleOf(stream)?.fd;
+}
+
 /** A socket that this process reads no longer, whatever is done to its stream. */
 export interface TakenSocket {
   descriptor: number;
@@ -37,9 +42,10 @@ export function takeSocket(stream: Duplex): TakenSocket | undefined {
   if (!handle || stream.writableLength > 0) return undefined;
   // A paused stream goes on reading until its buffer is full, and starts again when some is taken.
   stream._read = () => {};
-  const ahead = (stream.read() as Buffer | null) ?? Buffer.alloc(0);
+  const ahead: Buffer[] = [];
+  for (let part = stream.read(); part !== null; part = stream.read()) ahead.push(part as Buffer);
   handle.pause();
-  return { descriptor: handle.fd, ahead };
+  return { descriptor: handle.fd, ahead: Buffer.concat(ahead) };
 }
 
 /**
