@@ -20,7 +20,8 @@ trap 'rm -f "$new" "$new".*.bun-build build/.started.$$' EXIT
 # The worker is an entry point of its own; the shim and what belongs to it travel inside as files.
 node_modules/.bin/bun build --compile --minify --bytecode --splitting --root src --format=esm --asset-naming='[name].[ext]' \
   --define "GANTRY_COMMIT=\"$commit\"" --define "GANTRY_BUILD_TIME=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"" \
-  --outfile "$new" src/main.ts src/linux/network/network-worker.ts build/gantry-shim build/gantry-no-systemd.so >build/build.log 2>&1 || {
+  --outfile "$new" src/main.ts src/linux/network/network-worker.ts build/gantry-shim build/gantry-relay \
+  build/gantry-no-systemd.so >build/build.log 2>&1 || {
   cat build/build.log >&2
   exit 1
 }

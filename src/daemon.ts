@@ -26,11 +26,12 @@ import { Plugins } from "./plugins/plugins.ts";
 import { readCdiDevices } from "./runtime/cdi/cdi-spec.ts";
 import { leanEnvironment } from "./runtime/lean-crun.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
-import { noSystemdPath, shimPath } from "./runtime/shim-binary.ts";
+import { noSystemdPath, relayPath, shimPath } from "./runtime/shim-binary.ts";
 import { ShimPool } from "./runtime/shim-pool.ts";
 import { createApiHandler } from "./server/api-server.ts";
 import type { Backends } from "./server/backends.ts";
 import { HttpServer } from "./server/http/http-server.ts";
+import { Relay } from "./server/http/relay.ts";
 import { createMetricsHandler } from "./server/metrics-handler.ts";
 
 /** Set by the build; absent when run from source. */
@@ -77,7 +78,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const buildkit = createBuildkit(engine, id);
   const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
   const handler = createApiHandler({ backends, version, log, authorizer, observe: requests.observe });
-  const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }) });
+  const relay = new Relay(await relayPath(config.dataRoot));
+  const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }), relay });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
   const listeners = await listen({ ...config, inherited, log }, ({ server: listener, event }) =>
     server.attach(listener, event),

@@ -8,7 +8,7 @@
 import { closeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { canceled, errorMessage } from "../base/errors.ts";
-import { type Bytes, collectText } from "../base/streams.ts";
+import { type CarriedBytes, collectText } from "../base/streams.ts";
 import { giveWay } from "../linux/give-way.ts";
 import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
 import type { FileRange } from "./layers/layer-jobs.ts";
@@ -18,7 +18,7 @@ import { type ChildInput, feed, makePipe, startChild } from "./processes/run-chi
 export type StartReader = (stdin: ChildInput, signal: AbortSignal) => Promise<unknown>;
 
 /** Resolves with the reader's result. Rejects `invalid-argument` for corrupt input, `canceled` after an abort; no process outlives the promise. */
-export function readArchive(source: Bytes, reader: StartReader, signal?: AbortSignal): Promise<unknown> {
+export function readArchive(source: CarriedBytes, reader: StartReader, signal?: AbortSignal): Promise<unknown> {
   return endingAll(signal, async (either) => {
     const { head, whole } = await peek(source);
     const kind = detectCompression(head);
@@ -66,7 +66,10 @@ async function readHead({ path, offset, size }: FileRange): Promise<Uint8Array> 
 }
 
 /** The first bytes of a stream, at least `wanted` if there are as many, and the whole stream. */
-export async function peek(source: Bytes, wanted = magicSize): Promise<{ head: Uint8Array; whole: Bytes }> {
+export async function peek(
+  source: CarriedBytes,
+  wanted = magicSize,
+): Promise<{ head: Uint8Array; whole: CarriedBytes }> {
   const iterator = source[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   for (let size = 0; size < wanted; ) {
@@ -75,20 +78,23 @@ export async function peek(source: Bytes, wanted = magicSize): Promise<{ head: U
     chunks.push(next.value);
     size += next.value.length;
   }
+  let shown = false;
   async function* whole() {
     try {
       yield* chunks;
+      shown = true;
       for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
     } finally {
       await iterator.return?.();
     }
   }
-  return { head: Buffer.concat(chunks), whole: whole() };
+  const carryTo: CarriedBytes["carryTo"] = (pipe, signal) => (shown ? source.carryTo?.(pipe, signal) : undefined);
+  return { head: Buffer.concat(chunks), whole: Object.assign(whole(), { carryTo }) };
 }
 
 async function readCompressed(
   kind: Exclude<Compression, "none">,
-  source: Bytes | FileRange,
+  source: CarriedBytes | FileRange,
   reader: StartReader,
   signal: AbortSignal,
 ): Promise<unknown> {

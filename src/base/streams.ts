@@ -1,6 +1,28 @@
 /** Small helpers over byte streams. A stream here is any AsyncIterable of chunks: Node Readables and web ReadableStreams both are. */
 export type Bytes = AsyncIterable<Uint8Array>;
 
+/** A stream whose rest another process can put into a pipe, which is cheaper when there is much of it. */
+export interface CarriedBytes extends Bytes {
+  /**
+   * Between two chunks, instead of asking for the next one: the rest goes to the pipe, whose end stays the caller's to close. Settles as
+   * reading to the end would; quietly and early on an abort. Undefined where it cannot be done.
+   */
+  carryTo?(pipe: number, signal: AbortSignal): Promise<void> | undefined;
+}
+
+/** A stream that comes out of a pipe, from where another process can take it. */
+export interface PipedBytes extends Bytes {
+  /**
+   * Instead of reading: what comes first goes to `write`, and if there is much more, `carry` gets the reading end for the rest. Settles
+   * as reading to the end would.
+   */
+  through(write: (chunk: Uint8Array) => Promise<void>, carry: (pipe: number) => Promise<void>): Promise<void>;
+}
+
+export function isPiped(source: AsyncIterable<unknown>): source is PipedBytes {
+  return "through" in source;
+}
+
 /** A stream of bytes that are here already; one chunk, or none. */
 export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;

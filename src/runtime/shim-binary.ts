@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { unavailable } from "../base/errors.ts";
 import { isCompiled } from "../base/self.ts";
 
-type Carried = "gantry-shim" | "gantry-no-systemd.so";
+type Carried = "gantry-shim" | "gantry-relay" | "gantry-no-systemd.so";
 
 /**
  * The path of a shim that can be run. `directory` (the daemon's own, on a filesystem that allows execution) receives the carried one; it may
@@ -17,6 +17,11 @@ type Carried = "gantry-shim" | "gantry-no-systemd.so";
  */
 export function shimPath(directory: string): Promise<string> {
   return carriedPath("gantry-shim", directory);
+}
+
+/** As `shimPath`, of the program that carries large bodies (shim/relay.c). */
+export function relayPath(directory: string): Promise<string> {
+  return carriedPath("gantry-relay", directory);
 }
 
 /** As `shimPath`, of the library. */

@@ -3,16 +3,17 @@ import { FFIType, ptr } from "bun:ffi";
 import { closeSync, writev } from "node:fs";
 import { canceled, EngineError, internal } from "../../base/errors.ts";
 import { selfArgv } from "../../base/self.ts";
-import { type Bytes, lines } from "../../base/streams.ts";
+import { type Bytes, type CarriedBytes, lines, type PipedBytes } from "../../base/streams.ts";
 import { giveWay } from "../../linux/give-way.ts";
 import { lazySymbols } from "../../linux/libc.ts";
+import { outputOf } from "./child-output.ts";
 import type { ChildMessage } from "./child-protocol.ts";
 
 /** A hidden verb of the program's entry that runs jobs. */
 export type ChildVerb = "__archive" | "__snapshot" | "__build" | "__volume";
 
 /** What a child reads: nothing, a stream of this process, or an open descriptor. */
-export type ChildInput = Bytes | number | undefined;
+export type ChildInput = CarriedBytes | number | undefined;
 
 export interface ChildOptions {
   stdin?: ChildInput;
@@ -27,7 +28,7 @@ export interface Child {
   /** Rejects with the child's own EngineError, or `canceled`. */
   result: Promise<unknown>;
   /** The child's stdout, with `stdout: "stream"`. Ends with the error if the child failed; leaving early ends the child. */
-  output: Bytes;
+  output: PipedBytes;
 }
 
 export function startChild(verb: ChildVerb, job: object, options: ChildOptions = {}): Child {
@@ -100,6 +101,9 @@ async function readOutcome(stderr: Bytes, onHead: (head: unknown) => void): Prom
   return outcome ?? (other.length > 0 ? { error: { kind: "internal", message: other.join("\n") } } : undefined);
 }
 
+/** A stream that has given so many bytes is a long one: let another process carry the rest. */
+const carryFrom = 1 << 20;
+
 /** Bytes that gather while a write is under way, before the source has to wait for it. */
 const gatherLimit = 1 << 20;
 
@@ -110,12 +114,13 @@ const gatherLimit = 1 << 20;
  * An error of the stream itself goes to `fail`, which ends the child.
  */
 export async function feed(
-  source: Bytes,
+  source: CarriedBytes,
   descriptor: number,
   { fail, succeeded }: { fail: (error: unknown) => void; succeeded: Promise<boolean> },
 ): Promise<void> {
   let gathered: Uint8Array[] = [];
   let size = 0;
+  let passed = 0;
   let refused = false;
   let writing: Promise<void> | undefined;
   const flush = () => {
@@ -132,6 +137,12 @@ export async function feed(
       },
     );
   };
+  const settled = async () => {
+    await writing;
+    if (refused || size === 0) return;
+    flush();
+    await writing;
+  };
   try {
     for await (const chunk of source) {
       if (refused) {
@@ -142,17 +153,29 @@ export async function feed(
       size += chunk.length;
       if (size >= gatherLimit) await writing;
       if (!writing) flush();
+      passed += chunk.length;
+      if (passed < carryFrom || !source.carryTo) continue;
+      await settled();
+      if (!refused && (await carriedOn(source, descriptor, succeeded))) break;
+      passed = Number.NEGATIVE_INFINITY;
     }
   } catch (error) {
     fail(error ?? internal("the stream ended with an error"));
   } finally {
-    await writing;
-    if (!refused && size > 0) {
-      flush();
-      await writing;
-    }
+    await settled();
     closeSync(descriptor);
   }
+}
+
+/** Hands the rest of a stream to another process. False where that cannot be. A child that fails ends it. */
+async function carriedOn(source: CarriedBytes, descriptor: number, succeeded: Promise<boolean>): Promise<boolean> {
+  const failed = new AbortController();
+  succeeded.then((success) => {
+    if (!success) failed.abort();
+  });
+  const carrying = source.carryTo?.(descriptor, failed.signal);
+  await carrying;
+  return carrying !== undefined;
 }
 
 /** On the thread pool, which waits for the reader. Rejects when there is none any more. */
@@ -172,41 +195,6 @@ function writeVector(descriptor: number, chunks: Uint8Array[]): Promise<number> 
   return new Promise((resolve, reject) => {
     writev(descriptor, chunks, (error, written) => (error ? reject(error) : resolve(written)));
   });
-}
-
-/**
- * The reading end of a pipe of our own as a stream, and then the child's outcome. Bun reads such a descriptor in three times less
- * time than the socket that it makes itself for a child's output, but leaves closing it to us.
- */
-function outputOf(descriptor: number | undefined, result: Promise<unknown>, kill: () => void): Bytes {
-  let open = descriptor !== undefined;
-  const close = () => {
-    if (open && descriptor !== undefined) closeSync(descriptor);
-    open = false;
-  };
-  async function* read() {
-    if (!open || descriptor === undefined) {
-      await result;
-      return;
-    }
-    let complete = false;
-    reading = true;
-    try {
-      yield* Bun.file(descriptor).stream();
-      close();
-      await result;
-      complete = true;
-    } finally {
-      close();
-      if (!complete) kill();
-    }
-  }
-  let reading = false;
-  // Who learns of the failure first does not come to read.
-  result.catch(() => {
-    if (!reading) close();
-  });
-  return read();
 }
 
 const calls = lazySymbols({

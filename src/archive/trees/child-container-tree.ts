@@ -1,6 +1,6 @@
 /** Container trees by child processes of this executable. */
 import type { ContainerPathStat } from "../../api/containers.ts";
-import type { Bytes } from "../../base/streams.ts";
+import type { CarriedBytes, PipedBytes } from "../../base/streams.ts";
 import { runChild, startChild } from "../processes/run-child.ts";
 import { readArchive } from "../read-archive.ts";
 import type { PackedTimes } from "../tar/pack.ts";
@@ -15,12 +15,17 @@ export class ChildContainerTree implements ContainerTree {
     root: TreeRoot,
     path: string,
     signal: AbortSignal,
-  ): Promise<{ stat: ContainerPathStat; body: Bytes }> {
+  ): Promise<{ stat: ContainerPathStat; body: PipedBytes }> {
     const child = startChild("__archive", { verb: "tree-get", root, path }, { stdout: "stream", signal });
     return { stat: (await child.head) as ContainerPathStat, body: child.output };
   }
 
-  async putArchive(root: TreeRoot, path: string, archive: Bytes, { signal, ...options }: PutOptions): Promise<void> {
+  async putArchive(
+    root: TreeRoot,
+    path: string,
+    archive: CarriedBytes,
+    { signal, ...options }: PutOptions,
+  ): Promise<void> {
     const job = { verb: "tree-put", root, path, ...options };
     await readArchive(
       archive,
@@ -29,7 +34,7 @@ export class ChildContainerTree implements ContainerTree {
     );
   }
 
-  async exportTree(rootfs: string, signal: AbortSignal, times?: PackedTimes): Promise<Bytes> {
+  async exportTree(rootfs: string, signal: AbortSignal, times?: PackedTimes): Promise<PipedBytes> {
     return startChild("__archive", { verb: "tree-export", rootfs, times }, { stdout: "stream", signal }).output;
   }
 }

@@ -3,7 +3,7 @@
  * container's root its own before it follows a path or reads a byte of an archive, so nothing in either can lead outside.
  */
 import type { ContainerPathStat } from "../../api/containers.ts";
-import type { Bytes } from "../../base/streams.ts";
+import type { CarriedBytes, PipedBytes } from "../../base/streams.ts";
 import type { PackedTimes } from "../tar/pack.ts";
 
 export interface TreeBind {
@@ -32,12 +32,12 @@ export interface ContainerTree {
   /** What is at `path`, symbolic links in its directory followed. Rejects `not-found` with Docker's words. */
   statPath(root: TreeRoot, path: string): Promise<ContainerPathStat>;
   /** A tar archive of what is at `path`, rooted at its base name (`dir/.`: at `.`). Rejects before the first byte if it does not exist. */
-  getArchive(root: TreeRoot, path: string, signal: AbortSignal): Promise<{ stat: ContainerPathStat; body: Bytes }>;
+  getArchive(root: TreeRoot, path: string, signal: AbortSignal): Promise<{ stat: ContainerPathStat; body: PipedBytes }>;
   /**
    * Extracts an archive (any compression) into the directory `path`. Rejects `not-found`, and `invalid-argument` for "extraction
    * point is not a directory", "container rootfs is marked read-only" and "mounted volume is marked read-only".
    */
-  putArchive(root: TreeRoot, path: string, archive: Bytes, options: PutOptions): Promise<void>;
+  putArchive(root: TreeRoot, path: string, archive: CarriedBytes, options: PutOptions): Promise<void>;
   /** The whole rootfs without what is mounted in it. `rootfs` must be mounted. */
-  exportTree(rootfs: string, signal: AbortSignal, times?: PackedTimes): Promise<Bytes>;
+  exportTree(rootfs: string, signal: AbortSignal, times?: PackedTimes): Promise<PipedBytes>;
 }

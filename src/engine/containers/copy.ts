@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { ContainerPathStat } from "../../api/containers.ts";
 import type { ContainerTree, TreeBind, TreeRoot } from "../../archive/trees/container-tree.ts";
 import { conflict } from "../../base/errors.ts";
-import type { Bytes } from "../../base/streams.ts";
+import type { Bytes, CarriedBytes, PipedBytes } from "../../base/streams.ts";
 import { resolveUser } from "../../runtime/spec/security/user.ts";
 import type { Snapshotter } from "../../snapshots/snapshotter.ts";
 import type { ContainerMounts } from "../volumes/mounts/container-mounts.ts";
@@ -67,7 +67,7 @@ export class CopyPoint {
     }
   }
 
-  put(container: Container, name: string, path: string, archive: Bytes, options: PutOptions): Promise<void> {
+  put(container: Container, name: string, path: string, archive: CarriedBytes, options: PutOptions): Promise<void> {
     const { config, hostConfig } = container.record;
     return this.use(container, name, async (root) => {
       const owner = options.copyUidGid && config.User ? resolveUser(rootPath(root), config.User) : undefined;
@@ -154,10 +154,14 @@ function rootPath(root: TreeRoot): string {
   return "pid" in root ? `/proc/${root.pid}/root` : root.rootfs;
 }
 
-async function* untilDone(body: Bytes, release: () => Promise<void>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } finally {
-    await release();
+function untilDone(body: PipedBytes, release: () => Promise<void>): PipedBytes {
+  async function* read() {
+    try {
+      yield* body;
+    } finally {
+      await release();
+    }
   }
+  const through: PipedBytes["through"] = (write, carry) => body.through(write, carry).finally(release);
+  return Object.assign(read(), { through });
 }

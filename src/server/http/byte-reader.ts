@@ -3,6 +3,7 @@
  * taken can be given back to the socket, for whoever takes it over.
  */
 import type { Socket } from "node:net";
+import { type TakenSocket, takeSocket, writableDescriptor } from "../../linux/pass-descriptor.ts";
 
 /** Read-ahead at which the socket is paused. */
 const highWater = 256 * 1024;
@@ -14,6 +15,8 @@ export class ByteReader {
   private size = 0;
   private paused = false;
   private ended = false;
+  /** `handOver` was called, and succeeded. */
+  handedOver = false;
   private wake: (() => void) | undefined;
   private readonly listeners: { event: string; listener: (chunk: Buffer) => void }[];
 
@@ -85,6 +88,28 @@ export class ByteReader {
     if (this.size > 0) this.socket.unshift(this.joined());
     this.chunks = [];
     this.size = 0;
+  }
+
+  /** Whether `handOver` is possible: the socket is a plain one. */
+  get canHandOver(): boolean {
+    return !this.ended && writableDescriptor(this.socket) !== undefined;
+  }
+
+  /** Stops reading for good, so that another process can go on; from then on this is at its end. Undefined when the client has gone. */
+  async handOver(): Promise<TakenSocket | undefined> {
+    const { socket } = this;
+    this.ended = true;
+    this.handedOver = true;
+    socket.pause();
+    for (const { event, listener } of this.listeners) socket.off(event, listener);
+    // Bun may be in the middle of reading the socket several times in a row: what that brings is taken with the rest.
+    await new Promise((resolve) => setImmediate(resolve));
+    const taken = takeSocket(socket);
+    if (!taken) return undefined;
+    const ahead = Buffer.concat([...this.chunks, taken.ahead]);
+    this.chunks = [];
+    this.size = 0;
+    return { descriptor: taken.descriptor, ahead };
   }
 
   /** The first chunk, made long enough for what `takeUntil` looks for; what lies beyond is not copied. */

@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { ByteReader } from "./byte-reader.ts";
 import type { HttpHandler, HttpResponse } from "./message.ts";
 import { peerOf } from "./peer.ts";
+import type { Relay } from "./relay.ts";
 import { RequestBody } from "./request-body.ts";
 import { HttpProtocolError, maxHeadBytes, parseRequestHead, type RequestHead } from "./request-head.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -26,6 +27,7 @@ export interface ConnectionOptions {
   handler: HttpHandler;
   /** Unexpected errors: of streamed bodies and hijacked connections. */
   onError: (error: unknown) => void;
+  relay?: Relay;
 }
 
 export class Connection {
@@ -41,7 +43,7 @@ export class Connection {
     this.socket = socket;
     this.options = options;
     this.reader = new ByteReader(socket, () => this.abort?.abort());
-    this.writer = new ResponseWriter(socket);
+    this.writer = new ResponseWriter(socket, options.relay);
     socket.on("error", () => socket.destroy());
   }
 
@@ -77,9 +79,10 @@ export class Connection {
     const abort = new AbortController();
     this.abort = abort;
     let answered = false;
-    const body = new RequestBody(this.reader, head.framing, () => {
+    const onStart = () => {
       if (head.expectsContinue && !answered) this.writer.sendContinue().catch(() => {});
-    });
+    };
+    const body = new RequestBody(this.reader, head.framing, onStart, this.options.relay);
     try {
       const { method, target, path, query, headers } = head;
       const peer = () => peerOf(this.socket);
@@ -125,7 +128,7 @@ export class Connection {
 
   private async respond(response: HttpResponse, head: RequestHead, body: RequestBody): Promise<boolean> {
     // Before the head, as Go's server does: a client that is answered while it still sends takes that for a failure.
-    const keepAlive = (await this.bodyDone(head, body)) && head.keepAlive && !this.closing;
+    const keepAlive = (await this.bodyDone(head, body)) && head.keepAlive && !this.closing && !body.carried;
     const framing = { headOnly: head.method === "HEAD", http11: head.http11, keepAlive };
     try {
       return await this.writer.send(response, framing);
@@ -191,7 +194,9 @@ export class Connection {
     const { socket, reader } = this;
     if (socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), lingerMillis);
-    socket.end();
+    // What another process reads is at its end here.
+    if (reader.handedOver) await this.finishWriting();
+    else socket.end();
     while ((await reader.take(Number.POSITIVE_INFINITY)) !== undefined);
     clearTimeout(timer);
     socket.destroy();

@@ -2,10 +2,13 @@
 import type { Server as NetServer, Socket } from "node:net";
 import { Connection } from "./connection.ts";
 import type { HttpHandler } from "./message.ts";
+import type { Relay } from "./relay.ts";
 
 export interface HttpServerOptions {
   handler: HttpHandler;
   onError: (error: unknown) => void;
+  /** Carries large bodies that go from or to other processes. */
+  relay?: Relay;
 }
 
 export class HttpServer {

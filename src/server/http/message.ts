@@ -1,6 +1,6 @@
 /** A request and a response as the routes see them, with or without a socket behind them. */
 import type { Duplex } from "node:stream";
-import type { Bytes } from "../../base/streams.ts";
+import type { CarriedBytes } from "../../base/streams.ts";
 
 export interface Peer {
   /** The certificate's common name. */
@@ -19,7 +19,7 @@ export interface HttpRequest {
   /** Names in lower case; several of one name joined by `, `. */
   readonly headers: ReadonlyMap<string, string>;
   /** Read at most once. Reading it sends `100 Continue` where the client waits for that. */
-  readonly body: Bytes;
+  readonly body: CarriedBytes;
   /** Undefined: chunked, of unknown length. */
   readonly bodyLength: number | undefined;
   /** Aborted when the client goes away. */

@@ -1,25 +1,30 @@
 /** A request's body, decoded from its framing as it is read. */
-import type { Bytes } from "../../base/streams.ts";
+import type { CarriedBytes } from "../../base/streams.ts";
 import type { ByteReader } from "./byte-reader.ts";
+import type { Relay } from "./relay.ts";
 import { type BodyFraming, HttpProtocolError } from "./request-head.ts";
 
 /** A chunk's size line, with extensions. */
 const maxChunkLine = 4096;
 
-export class RequestBody implements Bytes {
+export class RequestBody implements CarriedBytes {
   /** True once every byte of the body has been taken from the connection. */
   complete: boolean;
   /** True once somebody began to read. */
   started = false;
   private readonly reader: ByteReader;
   private readonly framing: BodyFraming;
+  /** True once another process reads the connection: it can carry no further request. */
+  carried = false;
   private readonly onStart: () => void;
+  private readonly relay: Relay | undefined;
   private left: number;
 
   /** `onStart` runs before the first byte is waited for. */
-  constructor(reader: ByteReader, framing: BodyFraming, onStart: () => void) {
+  constructor(reader: ByteReader, framing: BodyFraming, onStart: () => void, relay?: Relay) {
     this.reader = reader;
     this.framing = framing;
+    this.relay = relay;
     this.onStart = onStart;
     this.complete = framing.kind === "none";
     this.left = framing.kind === "length" ? framing.length : 0;
@@ -39,6 +44,22 @@ export class RequestBody implements Bytes {
     }
     if (this.framing.kind === "length") yield* this.readLength();
     else yield* this.readChunks();
+  }
+
+  carryTo(pipe: number, signal: AbortSignal): Promise<void> | undefined {
+    if (!this.relay || !this.started || this.complete || !this.reader.canHandOver) return undefined;
+    this.carried = true;
+    return this.carry(this.relay, pipe, signal);
+  }
+
+  private async carry(relay: Relay, pipe: number, signal: AbortSignal): Promise<void> {
+    const taken = await this.reader.handOver();
+    if (!taken) throw new HttpProtocolError(400, "unexpected EOF");
+    const framing = this.framing.kind === "chunked" ? "chunked" : "length";
+    const outcome = await relay.in(taken, pipe, { framing, left: this.left }, signal);
+    if (outcome === "malformed") throw malformed();
+    if (outcome === "gone") throw new HttpProtocolError(400, "unexpected EOF");
+    this.complete = outcome === "carried";
   }
 
   /** Reads and forgets what is left, so that the next request can be read. False when that is more than `limit` bytes. */

@@ -1,6 +1,9 @@
 /** Writes responses to a socket, waiting for slow readers. Rejects when the client is gone. */
 import type { Socket } from "node:net";
+import { isPiped, type PipedBytes } from "../../base/streams.ts";
+import { writableDescriptor } from "../../linux/pass-descriptor.ts";
 import type { BodyChunk, HttpResponse } from "./message.ts";
+import type { Relay } from "./relay.ts";
 
 export interface ResponseFraming {
   /** The request's method was HEAD: no body is sent, whatever there is. */
@@ -38,10 +41,12 @@ const copyLimit = 32 * 1024;
 
 export class ResponseWriter {
   private readonly socket: Socket;
+  private readonly relay: Relay | undefined;
   private date = { second: 0, text: "" };
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, relay?: Relay) {
     this.socket = socket;
+    this.relay = relay;
   }
 
   /** Sends a whole response; for a streamed body resolves after its last chunk. True when the connection may carry another request. */
@@ -58,7 +63,9 @@ export class ResponseWriter {
     const chunked = framing.http11 && response.headers?.["Content-Length"] === undefined;
     const keepAlive = framing.keepAlive && framing.http11;
     await this.write(this.head(response, chunked ? { "Transfer-Encoding": "chunked" } : {}, { ...framing, keepAlive }));
-    await this.stream(body, { bodyless, chunked });
+    if (this.relay && !bodyless && isPiped(body) && writableDescriptor(this.socket) !== undefined)
+      await this.carry(body, this.relay, chunked);
+    else await this.stream(body, { bodyless, chunked });
     return keepAlive;
   }
 
@@ -90,6 +97,43 @@ export class ResponseWriter {
       // Not awaited: a generator that is in the middle of a wait returns only after it, and the abort signal ends that.
       iterator.return?.()?.catch(() => {});
     }
+  }
+
+  /** A body that comes out of a pipe: a large one goes on to the client without us. */
+  private async carry(body: PipedBytes, relay: Relay, chunked: boolean): Promise<void> {
+    const { socket } = this;
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    socket.once("close", leave);
+    try {
+      await body.through(
+        (chunk) => this.flush(chunked ? frame(chunk) : chunk),
+        async (pipe) => {
+          const descriptor = writableDescriptor(socket);
+          const framing = chunked ? "chunked" : "plain";
+          const outcome = descriptor === undefined ? "gone" : await relay.out(pipe, descriptor, framing, gone.signal);
+          if (outcome !== "carried") throw new Error("client closed the connection");
+        },
+      );
+    } finally {
+      socket.off("close", leave);
+    }
+    if (chunked) await this.write("0\r\n\r\n");
+  }
+
+  /** Writes and waits until nothing is left to be written. */
+  private flush(chunk: Uint8Array): Promise<void> {
+    const { socket } = this;
+    return new Promise((resolve, reject) => {
+      const onClose = () => reject(new Error("client closed the connection"));
+      if (socket.destroyed) return onClose();
+      socket.once("close", onClose);
+      socket.write(chunk, (error) => {
+        socket.off("close", onClose);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
   }
 
   /** One chunk of the chunked coding: small ones in one write, large ones without copying them. */
