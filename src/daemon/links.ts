@@ -15,6 +15,11 @@ export function imageUsage(store: ContainerStore): ImageUsage {
         .list()
         .filter(({ record }) => record.imageId === image)
         .map((container) => ({ id: container.id, name: container.record.name, running: isAlive(container) })),
+    mountingImage: (image) =>
+      store
+        .list()
+        .filter(({ record }) => record.mounts.some((mount) => mount.image?.id === image))
+        .map(({ id }) => id),
     layersInUse: () => store.list().flatMap(({ record }) => layersOf(record)),
   };
 }

@@ -7,15 +7,25 @@ import { errorCode } from "../base/errors.ts";
 import { address, check, cString, libc } from "./libc.ts";
 
 const openat2Number = 437;
-const resolveInRootFlags = 0x10n | 0x02n; // RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+const noMagicLinks = 0x02n;
+const [inRoot, beneath] = [0x10n | noMagicLinks, 0x08n | noMagicLinks];
 /** Missing in Node's constants. */
 export const openFlags = { path: 0o10000000, cloexec: 0o2000000 } as const;
 
 /** Opens `path` below `root`. The caller closes the descriptor. Throws SyscallError (`ENOENT`, `ENOTDIR`, `ELOOP`, …). */
 export function openInRoot(root: string, path: string, flags: number = constants.O_RDONLY, mode = 0): number {
+  return openAt(root, path, inRoot, flags, mode);
+}
+
+/** As `openInRoot`, but what would lead outside, absolute links among it, is refused with `EXDEV`. */
+export function openBeneath(root: string, path: string, flags: number = constants.O_RDONLY): number {
+  return openAt(root, path, beneath, flags, 0);
+}
+
+function openAt(root: string, path: string, resolve: bigint, flags: number, mode: number): number {
   const rootFd = openSync(root, openFlags.path | constants.O_DIRECTORY);
   try {
-    const how = new BigUint64Array([BigInt(flags | openFlags.cloexec), BigInt(mode), resolveInRootFlags]);
+    const how = new BigUint64Array([BigInt(flags | openFlags.cloexec), BigInt(mode), resolve]);
     const [name, bytes] = [cString(path), new Uint8Array(how.buffer)];
     const arguments_ = [rootFd, address(name) ?? 0, address(bytes) ?? 0, bytes.length, 0, 0].map(BigInt);
     const [a, b, c, d, e, f] = arguments_ as [bigint, bigint, bigint, bigint, bigint, bigint];

@@ -38,7 +38,7 @@ export interface CreateDependencies {
     hostConfig: HostConfig;
     imageVolumes: string[];
     readOnlyNonRecursive?: boolean | undefined;
-    resolveImage: (name: string) => readonly string[];
+    resolveImage: (name: string) => { id: string; layers: readonly string[] };
     volumesFrom: (container: string) => MountPlan[];
   }): Promise<MountPlan[]>;
   /** Removes the volumes that were made for a container that then could not be created. */
@@ -112,7 +112,7 @@ async function commit(
     hostConfig: record.hostConfig,
     imageVolumes: Object.keys(image.config.Volumes ?? {}),
     volumesFrom: (container) => mountsOf(store, container),
-    resolveImage: (name) => deps.resolveImage(name, undefined).layers,
+    resolveImage: (name) => deps.resolveImage(name, undefined),
     readOnlyNonRecursive: options.readOnlyNonRecursive,
   });
   undo.defer(() => deps.discardMounts(record.mounts));

@@ -22,6 +22,8 @@ export interface EventSink {
 export interface ContainerUsage {
   /** Containers that were created from this image. */
   usingImage(id: Digest): { id: string; name: string; running: boolean }[];
+  /** Ids of containers that mount this image. */
+  mountingImage(id: Digest): string[];
   /** The layers that each container's root stands on, whether their image still exists or not. */
   layersInUse(): Iterable<readonly Digest[]>;
 }

@@ -22,7 +22,7 @@ async function withImages(
   using database = new Database(join(root, "metadata.db"));
   const content = new LocalContentStore(join(root, "content"), database);
   const layers = new DirectoryLayerStore(root, database, new Trash(join(root, "trash"), new Logger("error")));
-  const usage = () => ({ usingImage: () => [], layersInUse: () => [] });
+  const usage = () => ({ usingImage: () => [], mountingImage: () => [], layersInUse: () => [] });
   const spoolDirectory = join(root, "spool");
   const events = { publish: () => {} };
   const registries = new Registries({ mirrors: [], insecure: [] });

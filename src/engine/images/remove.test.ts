@@ -57,6 +57,18 @@ test("a stopped container must be overruled, and its layers stay until it goes",
   expect(t.layers.has(layer as string)).toBe(false);
 });
 
+test("the last name of an image that a container mounts must be forced", async () => {
+  using t = new TestImages();
+  const id = await t.import("a:1");
+  t.mounting.push({ id: "2".repeat(64), image: id });
+  await expect(t.images.remove("a:1", keep)).rejects.toThrow(
+    `unable to remove repository reference "a:1" (must force) - container 222222222222 is using its referenced image ${id.slice(7, 19)}`,
+  );
+  await t.images.tag("a:1", "b", "2");
+  expect(await t.images.remove("a:1", keep)).toEqual([{ Untagged: "a:1" }]);
+  expect((await t.images.remove("b:2", force))[1]).toEqual({ Deleted: id });
+});
+
 test("a running container cannot be overruled, but a name can go", async () => {
   using t = new TestImages();
   const id = await t.import("a:1");

@@ -94,10 +94,13 @@ function removeName(
   removed: ImageDeleteItem[],
 ): number {
   const { store } = context;
-  const using = options.force ? [] : context.usage().usingImage(id);
+  const usage = context.usage();
+  const using = options.force
+    ? []
+    : [...usage.usingImage(id).map((container) => container.id), ...usage.mountingImage(id)];
   if (using[0] && isSingleReference(store.references(id))) {
     throw conflict(
-      `conflict: unable to remove repository reference "${name}" (must force) - container ${shortId(using[0].id)} is using its referenced image ${shortId(id)}`,
+      `conflict: unable to remove repository reference "${name}" (must force) - container ${shortId(using[0])} is using its referenced image ${shortId(id)}`,
     );
   }
   const parsed = withDefaultTag(parseReference(name));

@@ -23,6 +23,8 @@ export class TestImages implements Disposable {
   readonly database = new Database(":memory:");
   readonly layers = new MemoryLayers();
   readonly containers: TestContainer[] = [];
+  /** Containers that mount an image. */
+  readonly mounting: { id: string; image: string }[] = [];
   /** `action name`, and the id's first digits where the name is the id. */
   readonly events: string[] = [];
   readonly content = new LocalContentStore(join(this.root, "content"), this.database);
@@ -47,6 +49,7 @@ export class TestImages implements Disposable {
           this.containers
             .filter((container) => container.image === id)
             .map((container) => ({ ...container, name: "c" })),
+        mountingImage: (id) => this.mounting.filter(({ image }) => image === id).map((container) => container.id),
         layersInUse: () => this.containers.map((container) => container.layers),
       }),
       spoolDirectory: join(this.root, "spool"),

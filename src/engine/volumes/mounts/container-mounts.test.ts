@@ -4,6 +4,7 @@ import {
   chownSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   statSync,
@@ -53,7 +54,7 @@ const plan = (hostConfig: HostConfig, volumes: Record<string, object> = {}) =>
     config: { Volumes: volumes },
     hostConfig,
     imageVolumes: [],
-    resolveImage: () => [],
+    resolveImage: () => ({ id: "", layers: [] }),
     volumesFrom: () => [],
   });
 
@@ -154,11 +155,39 @@ test("a subpath is pinned inside its volume and released again", async () => {
   const data = planned[0]?.source ?? "";
   mkdirSync(join(data, "real/side"), { recursive: true });
   writeFileSync(join(data, "real/side/file"), "inside");
-  // Absolute, and yet it stays in the volume.
-  symlinkSync("/real", join(data, "in"));
+  symlinkSync("real", join(data, "in"));
   const [spec] = await mounts.toSpecMounts(planned, rootfs, "c1");
   expect(readFileSync(join(spec?.source ?? "", "file"), "utf8")).toBe("inside");
   await mounts.release(planned, "c1");
+  await mounts.release(planned, "c1");
+  expect(readMountInfo().filter((mount) => mount.mountPoint.startsWith(directory))).toEqual([]);
+});
+
+test("a subpath whose links lead outside is refused, absolute ones as well", async () => {
+  const subpath = (Subpath: string) =>
+    plan({ Mounts: [{ Type: "volume", Source: "vol", Target: "/s", VolumeOptions: { Subpath } }] });
+  const [first] = await subpath("root");
+  symlinkSync("/", join(first?.source ?? "", "root"));
+  symlinkSync("root", join(first?.source ?? "", "again"));
+  symlinkSync("../..", join(first?.source ?? "", "above"));
+  for (const name of ["root", "again", "above"]) {
+    await expect(mounts.toSpecMounts(await subpath(name), rootfs, "c1")).rejects.toThrow(
+      `path concatenation escapes the base directory, base: ${first?.source}, subpath: ${name}`,
+    );
+  }
+});
+
+test("an empty subpath is filled from the image, and nothing else of the volume", async () => {
+  mkdirSync(join(rootfs, "bin"));
+  writeFileSync(join(rootfs, "bin/tool"), "");
+  const Mounts = [{ Type: "volume" as const, Source: "vol", Target: "/bin", VolumeOptions: { Subpath: "sub" } }];
+  const planned = await plan({ Mounts });
+  const data = planned[0]?.source ?? "";
+  await expect(mounts.toSpecMounts(planned, rootfs, "c1")).rejects.toThrow("cannot access path");
+  expect(readdirSync(data)).toEqual([]);
+  mkdirSync(join(data, "sub"));
+  await mounts.toSpecMounts(planned, rootfs, "c1");
+  expect([readdirSync(data), readdirSync(join(data, "sub"))]).toEqual([["sub"], ["tool"]]);
   await mounts.release(planned, "c1");
   expect(readMountInfo().filter((mount) => mount.mountPoint.startsWith(directory))).toEqual([]);
 });

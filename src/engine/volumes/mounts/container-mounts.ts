@@ -1,6 +1,6 @@
 /** The mounts of containers from create to removal: planned, made ready for the runtime at start, released at the end. */
 import { mkdirSync, statSync } from "node:fs";
-import { errorCode, errorMessage, internal } from "../../../base/errors.ts";
+import { EngineError, errorCode, errorMessage, internal } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { restrictionsOf } from "../../../linux/mounts/mount.ts";
@@ -13,7 +13,7 @@ import { isPlain } from "../drivers/access.ts";
 import { localDriver, type VolumeRecord } from "../volume-store.ts";
 import type { ContainerUsage, Volumes } from "../volumes.ts";
 import { copyUp } from "./copy-up.ts";
-import { byDepth, type MountPlan } from "./mount-plan.ts";
+import { byDepth, type MountPlan, withSubpath } from "./mount-plan.ts";
 import { type Owner, Pins } from "./pins.ts";
 import { type PlanInput, planMounts } from "./plan-mounts.ts";
 import { effectivePropagation } from "./propagation.ts";
@@ -213,8 +213,17 @@ export class ContainerMounts {
 
   private async fill(plan: MountPlan, record: VolumeRecord, rootfs: string, containerId: string): Promise<void> {
     mkdirSync(plan.source, { recursive: true });
+    const { subpath } = plan;
+    if (subpath !== undefined) return this.fillSubpath({ ...plan, subpath }, rootfs, containerId);
     const shared = !isPlain(record) || this.deps.usage.usingVolume(record.name).some((id) => id !== containerId);
     await copyUp({ rootfs, path: plan.destination, target: plan.source, shared });
+  }
+
+  /** A directory of the volume that is there and empty. What is missing is reported when it is mounted. */
+  private async fillSubpath(plan: MountPlan & { subpath: string }, rootfs: string, containerId: string): Promise<void> {
+    const { source, subpath, destination: path } = plan;
+    if (!isDirectoryBeneath(source, subpath)) return;
+    await this.pins.during(source, subpath, containerId, (target) => copyUp({ rootfs, path, target, shared: true }));
   }
 
   private publishMount(plan: MountPlan, containerId: string): void {
@@ -252,6 +261,15 @@ function modeInRoot(rootfs: string, path: string): number | undefined {
     return withPathInRoot(rootfs, path, (pinned) => statSync(pinned).mode & 0o7777);
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "ELOOP"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+function isDirectoryBeneath(volume: string, subpath: string): boolean {
+  try {
+    return withSubpath(volume, subpath, (pinned) => statSync(pinned).isDirectory());
+  } catch (error) {
+    if (error instanceof EngineError) return false;
     throw error;
   }
 }

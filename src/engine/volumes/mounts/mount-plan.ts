@@ -1,8 +1,10 @@
 /** What a container mounts, decided at create, kept (as JSON) in its record, shown by inspect and turned into spec mounts at start. */
+import { closeSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { MountPoint } from "../../../api/containers.ts";
-import { errorMessage, internal } from "../../../base/errors.ts";
-import { resolveInRoot } from "../../../linux/resolve.ts";
+import { goReason } from "../../../archive/processes/child-protocol.ts";
+import { errorCode, internal, invalidArgument } from "../../../base/errors.ts";
+import { openBeneath, openFlags } from "../../../linux/resolve.ts";
 
 export interface MountPlan {
   type: "bind" | "volume" | "tmpfs" | "image";
@@ -26,8 +28,8 @@ export interface MountPlan {
   /** `-v`: a missing bind source is made a directory at start. */
   createSource: boolean;
   subpath?: string;
-  /** Of an image mount: the image as it was written, the snapshot that shows it, and what that stands on. */
-  image?: { name: string; key: string; layers: readonly string[] };
+  /** Of an image mount: the image as it was written and as it was found, the snapshot that shows it, and what that stands on. */
+  image?: { name: string; id?: string; key: string; layers: readonly string[] };
   /** Made for this container without a name: removed with it by `rm -v` and `--rm`. */
   anonymous?: boolean;
   /** `--tmpfs`, which inspect shows in HostConfig only. */
@@ -67,14 +69,27 @@ export function bindsFor(plans: readonly MountPlan[]): { source: string; destina
     .map((plan) => ({ source: sourceOf(plan), destination: plan.destination, readOnly: !plan.rw }));
 }
 
-/** A subpath's links are resolved inside its volume. */
 function sourceOf({ source, subpath }: MountPlan): string {
-  if (subpath === undefined) return source;
+  return subpath === undefined ? source : withSubpath(source, subpath, (pinned) => readlinkSync(pinned));
+}
+
+/** Calls `use` with a path that stays bound to what a subpath of a volume was. Throws `invalid-argument`, `internal` in dockerd's words. */
+export function withSubpath<T>(volume: string, subpath: string, use: (pinned: string) => T): T {
+  let fd: number;
   try {
-    return resolveInRoot(source, subpath);
+    fd = openBeneath(volume, subpath, openFlags.path);
   } catch (error) {
-    const path = join(source, subpath);
-    throw internal(`cannot access path ${path}: ${errorMessage(error)}`, { cause: error });
+    if (errorCode(error) === "EXDEV") {
+      throw invalidArgument(`path concatenation escapes the base directory, base: ${volume}, subpath: ${subpath}`);
+    }
+    const path = join(volume, subpath);
+    const reason = goReason(errorCode(error) ?? "EIO");
+    throw internal(`cannot access path ${path}: lstat ${path}: ${reason}`, { cause: error });
+  }
+  try {
+    return use(`/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,17 +1,18 @@
 /** Mounts of the engine's own that hold fast what a container is to get, until the runtime has it: `<root>/<container>/<n>`. */
-import { closeSync, mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { goReason } from "../../../archive/processes/child-protocol.ts";
 import { errorCode, errorMessage, internal } from "../../../base/errors.ts";
 import { mountWithOwners } from "../../../linux/mounts/idmap.ts";
 import { mount, mountFlags, unmountIfMounted } from "../../../linux/mounts/mount.ts";
-import { openFlags, openInRoot } from "../../../linux/resolve.ts";
-import type { MountPlan } from "./mount-plan.ts";
+import { type MountPlan, withSubpath } from "./mount-plan.ts";
 
 export interface Owner {
   uid: number;
   gid: number;
 }
+
+/** Name of a pin that outlives no call. */
+const temporary = "now";
 
 export class Pins {
   private readonly root: string;
@@ -22,24 +23,31 @@ export class Pins {
 
   /** A mount of the very inode: another container that has the volume cannot put a link in its place before the runtime mounts it. */
   subpath(volume: string, subpath: string, containerId: string, index: number): string {
-    const target = this.path(containerId, index);
-    let fd: number;
+    return this.pin(volume, subpath, this.path(containerId, index));
+  }
+
+  /** Calls `use` with such a mount, for as long as it takes. */
+  async during(
+    volume: string,
+    subpath: string,
+    containerId: string,
+    use: (path: string) => Promise<void>,
+  ): Promise<void> {
+    const path = this.pin(volume, subpath, this.path(containerId, temporary));
     try {
-      fd = openInRoot(volume, subpath, openFlags.path);
-    } catch (error) {
-      const path = join(volume, subpath);
-      const reason = goReason(errorCode(error) ?? "EIO");
-      throw internal(`cannot access path ${path}: lstat ${path}: ${reason}`, { cause: error });
+      await use(path);
+    } finally {
+      releasePin(path);
     }
-    try {
-      const pinned = `/proc/self/fd/${fd}`;
+  }
+
+  private pin(volume: string, subpath: string, target: string): string {
+    return withSubpath(volume, subpath, (pinned) => {
       makeMountPoint(target, statSync(pinned).isDirectory());
       mount({ source: pinned, target, flags: mountFlags.bind | mountFlags.rec });
       mount({ target, flags: mountFlags.private | mountFlags.rec });
       return target;
-    } finally {
-      closeSync(fd);
-    }
+    });
   }
 
   /** The source's owner on the host and the container's user change places. */
@@ -65,19 +73,22 @@ export class Pins {
     const isPinned = (plan: MountPlan) => plan.subpath !== undefined || plan.matchUser;
     if (!ordered.some(isPinned)) return;
     ordered.forEach((plan, index) => {
-      if (!isPinned(plan)) return;
-      const path = this.path(containerId, index);
-      while (unmountIfMounted(path, { detach: true })) {
-        // A start that was cut short may have left one below.
-      }
-      removeMountPoint(path);
+      if (isPinned(plan)) releasePin(this.path(containerId, index));
     });
+    releasePin(this.path(containerId, temporary));
     removeMountPoint(join(this.root, containerId));
   }
 
-  private path(containerId: string, index: number): string {
+  private path(containerId: string, index: number | typeof temporary): string {
     return join(this.root, containerId, String(index));
   }
+}
+
+function releasePin(path: string): void {
+  while (unmountIfMounted(path, { detach: true })) {
+    // A start that was cut short may have left one below.
+  }
+  removeMountPoint(path);
 }
 
 function makeMountPoint(path: string, directory: boolean): void {

@@ -21,7 +21,7 @@ function plan(hostConfig: HostConfig, config: ContainerConfig = {}, from: MountP
     config,
     hostConfig,
     imageVolumes: [],
-    resolveImage: () => ["sha256:a"],
+    resolveImage: () => ({ id: "sha256:i", layers: ["sha256:a"] }),
     volumesFrom: () => from,
   };
   return planMounts(volumes, "/data", input, []);

@@ -13,8 +13,8 @@ export interface PlanInput {
   imageVolumes: readonly string[];
   /** Mounts below read-only binds stay writable, as before API 1.44. */
   readOnlyNonRecursive?: boolean | undefined;
-  /** The layers of an image; throws `not-found`. */
-  resolveImage: (name: string) => readonly string[];
+  /** An image and its layers; throws `not-found`. */
+  resolveImage: (name: string) => { id: string; layers: readonly string[] };
   /** The plans of another container; throws `not-found`. */
   volumesFrom: (container: string) => MountPlan[];
 }
@@ -55,7 +55,8 @@ export async function planMounts(
     if (guarded.type === "volume")
       plans.set(destination, await withVolume(volumes, { ...parsed, plan: guarded }, made));
     else if (guarded.type === "image") {
-      const image = { name: guarded.source, layers: input.resolveImage(guarded.source) };
+      const { id, layers } = input.resolveImage(guarded.source);
+      const image = { name: guarded.source, id, layers };
       plans.set(destination, withImage(volumes, guarded, image, input, plans.size));
     } else plans.set(destination, guarded);
   };
@@ -108,12 +109,12 @@ async function withVolume(
 function withImage(
   volumes: VolumeMaker,
   plan: MountPlan,
-  { name, layers }: Pick<NonNullable<MountPlan["image"]>, "name" | "layers">,
+  image: Omit<NonNullable<MountPlan["image"]>, "key">,
   { containerId }: PlanInput,
   index: number,
 ): MountPlan {
   const key = `${containerId}-image-${index}`;
-  return { ...plan, source: volumes.imagePath(key), image: { name, key, layers } };
+  return { ...plan, source: volumes.imagePath(key), image: { ...image, key } };
 }
 
 async function imageVolume(
