@@ -187,10 +187,16 @@ export class Repository {
   }
 
   async hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    return (await this.statBlob(digest, signal)) !== undefined;
+  }
+
+  /** Undefined when there is none. Its size in bytes, if the registry says it. */
+  async statBlob(digest: Digest, signal: AbortSignal): Promise<{ size: number | undefined } | undefined> {
     const response = await persist(signal, () => this.ask(`/blobs/${digest}`, { method: "HEAD", signal }));
-    if (response.ok) return true;
-    if (response.status === 404) return false;
-    throw await toRegistryError(response);
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw await toRegistryError(response);
+    const length = response.headers.get("Content-Length");
+    return { size: length === null ? undefined : Number(length) };
   }
 
   /** True when the registry took the blob over from another of its repositories. */

@@ -20,7 +20,10 @@ export async function getBlob(parts: RegistryParts, call: Call): Promise<Respons
   const head = request.method === "HEAD";
   let size = await (head ? blobs.promise(name, digest) : blobs.find(name, digest));
   if (size === undefined && parts.pullThrough) {
-    const found = await parts.pullThrough.blob(name, digest, !head && !request.headers.has("range"));
+    const { pullThrough } = parts;
+    const found = head
+      ? await pullThrough.blobSize(name, digest)
+      : await pullThrough.blob(name, digest, !request.headers.has("range"));
     if (found instanceof ReadableStream) return streamed(found, digest);
     size = found;
   }

@@ -71,6 +71,23 @@ test("fetched once, by prefix, by ns= and by default; then served alone", async 
   expect(push.status).toBe(405);
 });
 
+test("whoever asks how large a blob is fetches none", async () => {
+  await using upstream = await origin();
+  await upstream.registry.pushImage("app", "t", "layer");
+  await using cache = await testRegistry({ mirrors: mirrors(upstream.url) });
+  const blob = `hub/app/blobs/${digestOf("layer")}`;
+  const head = await cache.request("HEAD", blob);
+  expect([head.status, head.headers.get("content-length")]).toEqual([200, "5"]);
+  expect(upstream.asked).toEqual([`HEAD ${blob.slice("hub/".length)}`]);
+  expect((await cache.request("HEAD", `hub/app/blobs/${digestOf("none")}`)).status).toBe(404);
+  upstream.answer = () => new Response("", { status: 500 });
+  expect((await cache.request("HEAD", blob)).status).toBe(503);
+  upstream.answer = undefined;
+  expect(await (await cache.request("GET", blob)).text()).toBe("layer");
+  expect((await cache.request("HEAD", blob)).headers.get("content-length")).toBe("5");
+  expect(upstream.asked.filter((path) => path.startsWith("HEAD"))).toHaveLength(3);
+});
+
 test("a manifest that is not what its digest says is not kept, whatever the algorithm", async () => {
   await using upstream = await origin();
   await using cache = await testRegistry({ mirrors: mirrors(upstream.url) });

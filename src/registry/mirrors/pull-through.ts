@@ -118,6 +118,23 @@ export class PullThrough {
     return done;
   }
 
+  /** How large a blob is that is not here: the upstream is asked, and nothing fetched unless it does not tell. */
+  async blobSize(name: string, digest: Digest): Promise<number | undefined> {
+    const mirror = this.mirrorOf(name);
+    if (!mirror) return undefined;
+    const running = this.fetchingBlobs.get(`${name}@${digest}`);
+    if (running) return running.finished;
+    const signal = AbortSignal.timeout(probeMillis);
+    const found = await this.upstream(mirror, name)
+      .statBlob(digest, signal)
+      .catch((error) => {
+        throw upstreamFailure(mirror, error);
+      });
+    if (!found || found.size !== undefined) return found?.size;
+    const fetched = await this.blob(name, digest, false);
+    return typeof fetched === "number" ? fetched : undefined;
+  }
+
   /** Removes tags of mirrors that nobody pulled for long; returns how many. */
   async expire(now: number): Promise<number> {
     let removed = 0;
