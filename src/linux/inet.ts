@@ -54,6 +54,11 @@ export function bytesText(bytes: Uint8Array): string {
   return `${words.slice(0, at).replace(/:$/, "")}::${words.slice(at + zeros.length).replace(/^:/, "")}`;
 }
 
+/** An address as it may be compared as text: `fd00:0:0::07` is `fd00::7`. Throws `invalid-argument`. */
+export function asOneText(address: string): string {
+  return bytesText(addressBytes(address));
+}
+
 export function addressNumber(text: string): bigint {
   return BigInt(`0x${addressBytes(text).toString("hex")}`);
 }

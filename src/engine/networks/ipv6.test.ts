@@ -148,3 +148,43 @@ test("a network of both versions is its container's way out for both, whatever c
   expect(show(sandbox, "ip", "-6", "route", "show", "default")).toContain("via fd03::1");
   expect(show(sandbox, "ip", "route", "show", "default")).toBe("");
 });
+
+test("addresses are the same however they are written, and single ones are shown as they were", async () => {
+  const manager = await scratch.start("v6-text");
+  const pool = { Subnet: "fd05:0b62::/64", Gateway: "fd05:0b62:0::0001" };
+  const auxiliary = { AuxiliaryAddresses: { kept: "fd05:0b62:0::02" } };
+  const create = (Name: string, more: object) =>
+    manager.catalog.create({ Name, EnableIPv6: true, EnableIPv4: false, IPAM: { Config: [{ ...pool, ...more }] } });
+  const twice = { AuxiliaryAddresses: { kept: "fd05:b62::1" } };
+  expect(await create("twice", twice).catch(({ message }: Error) => message)).toContain("Address already in use");
+  await create("text", auxiliary);
+  expect(ip6Of(await manager.connect(request("a", "text")))).toBe("fd05:b62::3");
+  expect((await manager.catalog.inspect("text", { verbose: false })).IPAM.Config).toEqual([
+    { ...pool, ...auxiliary, Subnet: "fd05:b62::/64" },
+  ]);
+  expect(Object.values((await manager.connect(request("b", "text"))).settings.Networks)[0]?.IPv6Gateway).toBe(
+    "fd05:b62::1",
+  );
+});
+
+test("a container that switches version 6 off has no address of it, and nothing is published there", async () => {
+  const manager = await start("v6-off");
+  const { hostConfig, ...rest } = request("a", "both", ["8086:80/tcp"]);
+  const Sysctls = { "net.ipv6.conf.all.disable_ipv6": "1" };
+  const { settings } = await manager.connect({ ...rest, hostConfig: { ...hostConfig, Sysctls } });
+  expect(settings.Networks["both"]).toMatchObject({ IPAddress: "10.2.0.2", GlobalIPv6Address: "", IPv6Gateway: "" });
+  expect(settings.Ports).toEqual({ "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8086" }] });
+});
+
+test("ports are shown by version of the address, whichever of them is translated", async () => {
+  const manager = await scratch.start("v6-modes");
+  const mode = (family: number) => `com.docker.network.bridge.gateway_mode_ipv${family}`;
+  const Options = { [mode(4)]: "routed", [mode(6)]: "nat" };
+  const IPAM = { Config: [{ Subnet: "fd06::/64" }] };
+  await manager.catalog.create({ Name: "modes", EnableIPv6: true, Options, IPAM });
+  const { settings } = await manager.connect(request("a", "modes", ["8087:80/tcp"]));
+  expect(settings.Ports["80/tcp"]).toEqual([
+    { HostIp: "0.0.0.0", HostPort: "" },
+    { HostIp: "::", HostPort: "8087" },
+  ]);
+});

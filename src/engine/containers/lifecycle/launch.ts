@@ -25,7 +25,7 @@ import type { Snapshotter } from "../../../snapshots/snapshotter.ts";
 import { predefinedNames } from "../../networks/endpoints/endpoint-plan.ts";
 import type { NetworkFilesRequest } from "../../networks/files/network-files.ts";
 import type { NetworkManager } from "../../networks/network-manager.ts";
-import type { SandboxRequest } from "../../networks/settings/network-mode.ts";
+import { type SandboxRequest, spokenFamilies } from "../../networks/settings/network-mode.ts";
 import type { ContainerMounts } from "../../volumes/mounts/container-mounts.ts";
 import type { Container } from "../container.ts";
 import { type ContainerRecord, commandOf } from "../container-record.ts";
@@ -340,6 +340,7 @@ export function networkFiles(
     dns: hostConfig.Dns,
     dnsSearch: hostConfig.DnsSearch,
     dnsOptions: hostConfig.DnsOptions,
+    ipv6: spokenFamilies(hostConfig).includes(6),
     mode: hostMode ? "host" : hostConfig.NetworkMode === "none" ? "none" : "bridge",
     nameService: Object.keys(networks).some((name) => !predefinedNames.includes(name)),
   };

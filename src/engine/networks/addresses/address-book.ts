@@ -1,12 +1,12 @@
 /** Which addresses of a network are free, and when those will be whose last user's interface is still going. */
 import { invalidArgument } from "../../../base/errors.ts";
-import { type Family, parsePrefix, prefixContains } from "../../../linux/inet.ts";
+import { asOneText, type Family, parsePrefix, prefixContains } from "../../../linux/inet.ts";
 import type { Wanted } from "../endpoints/connections.ts";
 import { endpointProblems } from "../endpoints/endpoint-problems.ts";
 import type { EndpointRecord, EndpointStore, IpamRecord } from "../network-store.ts";
 import { joinProblems } from "../problems.ts";
 import { lowestFreeAddress, requestedAddress } from "./addresses.ts";
-import { addressesOf, families, gatewayOf, poolsOf, prefixLengthOf } from "./network-pools.ts";
+import { addressesOf, families, gatewayOf, poolsOf, prefixLengthOf, speaks } from "./network-pools.ts";
 
 /** An endpoint's addresses, as its row has them. */
 export type Addresses = Pick<EndpointRecord, "ip" | "prefix" | "gateway" | "ip6" | "prefix6" | "gateway6">;
@@ -20,15 +20,20 @@ export class AddressBook {
     this.endpoints = endpoints;
   }
 
-  /** One address of each version that the network speaks. Throws dockerd's errors. */
-  choose(wanted: Wanted): Addresses {
+  /** One address of each version that the network and the container speak. Throws dockerd's errors. */
+  choose(wanted: Wanted, spoken: readonly Family[]): Addresses {
     const { IPv4Address, IPv6Address } = wanted.settings.IPAMConfig ?? {};
     const problems = IPv4Address || IPv6Address ? endpointProblems(wanted.network, wanted.settings) : [];
     if (problems.length > 0) {
       const list = joinProblems(problems);
       throw invalidArgument(`invalid config for network ${wanted.network.name}: invalid endpoint settings:\n${list}`);
     }
-    const [four, six] = families.map((family) => this.chooseOne(wanted, family));
+    const common = spoken.filter((family) => speaks(wanted.network, family));
+    // One that speaks none of the network's has an address all the same, as long as it does not look at it.
+    const chosen = common.length > 0 ? common : families;
+    const [four, six] = families.map((family) =>
+      chosen.includes(family) ? this.chooseOne(wanted, family) : undefined,
+    );
     return {
       ...(four ?? { ip: "", prefix: 0, gateway: "" }),
       ...(six ? { ip6: six.ip, prefix6: six.prefix, gateway6: six.gateway } : {}),
@@ -36,7 +41,7 @@ export class AddressBook {
   }
 
   /** A restart gets the addresses that its own former interface still has, when that is gone: they are what others know it by. */
-  async untilFree(wanted: Wanted, containerId: string): Promise<void> {
+  async untilFree(wanted: Wanted, containerId: string, spoken: readonly Family[]): Promise<void> {
     const former = [...this.leaving].filter(([key, leaver]) => {
       return leaver.containerId === containerId && key.startsWith(`${wanted.network.id}/`);
     });
@@ -45,7 +50,7 @@ export class AddressBook {
       const going = this.leavingFrom(wanted.network.id);
       if (going.size === 0) return;
       try {
-        this.choose(wanted);
+        this.choose(wanted, spoken);
         return;
       } catch {
         await Promise.race(going.values());
@@ -87,8 +92,10 @@ export class AddressBook {
     const asked = family === 4 ? IPv4Address : IPv6Address;
     const { subnet, gateway, auxiliary, ipRange } = pool;
     if (asked && !prefixContains(parsePrefix(subnet), asked)) return undefined;
-    const reserved = [gateway, ...Object.values(auxiliary ?? {}), ...this.leavingFrom(network.id).keys()];
-    const taken = this.endpoints.listAddresses(network.id).union(new Set(reserved));
+    const reserved = [gateway, ...Object.values(auxiliary ?? {})].filter((address) => address !== "").map(asOneText);
+    const taken = this.endpoints
+      .listAddresses(network.id)
+      .union(new Set([...reserved, ...this.leavingFrom(network.id).keys()]));
     if (asked) return requestedAddress(subnet, taken, asked);
     return lowestFreeAddress(subnet, taken, `${network.name} (${network.id})`, ipRange ?? subnet);
   }

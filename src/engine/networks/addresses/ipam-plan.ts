@@ -2,8 +2,7 @@
 import type { IpamPool } from "../../../api/networks.ts";
 import { forbidden, internal, invalidArgument } from "../../../base/errors.ts";
 import {
-  addressBytes,
-  bytesText,
+  asOneText,
   type Family,
   findFamily,
   findPrefix,
@@ -77,12 +76,12 @@ function fromPools(elected: IpamRecord, family: Family, { withoutGateway }: Ipam
 /** Throws `internal` in dockerd's words when the gateway or an auxiliary address is no host's, or there twice. */
 export function checkReserved(gateway: string, subnet: Prefix, auxiliary: Record<string, string>): void {
   const taken = unusableAddresses(subnet);
-  if (taken.has(gateway)) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
-  taken.add(gateway);
+  if (taken.has(asOneText(gateway))) throw internal(`failed to allocate gateway (${gateway}): Address already in use`);
+  taken.add(asOneText(gateway));
   for (const [name, ip] of Object.entries(auxiliary)) {
-    if (taken.has(ip))
+    if (taken.has(asOneText(ip)))
       throw internal(`failed to allocate secondary ip address (${name}:${ip}): Address already in use`);
-    taken.add(ip);
+    taken.add(asOneText(ip));
   }
 }
 
@@ -118,7 +117,7 @@ function poolProblems({ Subnet = "", IPRange, Gateway, AuxiliaryAddresses }: Ipa
 /** A prefix in the one way that its address is written, host bits included: `FD00:0:0::7/64` is `fd00::7/64`. */
 function asWritten(text: string): string {
   const [address = "", length] = text.split("/");
-  return `${bytesText(addressBytes(address))}/${Number(length)}`;
+  return `${asOneText(address)}/${Number(length)}`;
 }
 
 function rangeProblems(text: string, subnet: Prefix): string[] {

@@ -1,5 +1,5 @@
 /** The address pools of a network, by version. Pure. */
-import { type Family, parsePrefix } from "../../../linux/inet.ts";
+import { asOneText, type Family, parsePrefix } from "../../../linux/inet.ts";
 import type { EndpointRecord, IpamRecord, NetworkRecord } from "../network-store.ts";
 
 export const families: readonly Family[] = [4, 6];
@@ -29,7 +29,8 @@ export const defaultGatewayKeys: Record<Family, string> = { 4: "DefaultGatewayIP
 
 /** Where the default route of containers with an address of this pool leads; empty: nowhere. */
 export function gatewayOf({ driver }: Pick<NetworkRecord, "driver">, pool: IpamRecord, family: Family): string {
-  return (driver === "bridge" && pool.auxiliary?.[defaultGatewayKeys[family]]) || pool.gateway;
+  const gateway = (driver === "bridge" && pool.auxiliary?.[defaultGatewayKeys[family]]) || pool.gateway;
+  return gateway === "" ? "" : asOneText(gateway);
 }
 
 export interface EndpointAddress {

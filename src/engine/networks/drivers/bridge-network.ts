@@ -3,7 +3,7 @@
  * Knows no database: what must outlive the daemon is the manager's.
  */
 import type { Logger } from "../../../base/log.ts";
-import type { Family } from "../../../linux/inet.ts";
+import { asOneText, type Family } from "../../../linux/inet.ts";
 import { isBridgeFiltered } from "../../../linux/network/net-sysctl.ts";
 import type { NetworkThread } from "../../../linux/network/network-thread.ts";
 import type { DefaultRoute, LinkAddress } from "../../../linux/network/rtnetlink-addresses.ts";
@@ -128,7 +128,7 @@ export class BridgeNetwork implements ConnectableNetwork {
     return families
       .filter((family) => bridgeHasAddress(record, settings, family))
       .flatMap((family) => poolsOf(record, family))
-      .map((pool) => ({ ip: pool.gateway, prefix: prefixLengthOf(pool) }));
+      .map((pool) => ({ ip: asOneText(pool.gateway), prefix: prefixLengthOf(pool) }));
   }
 
   takeSandbox(): Promise<PreparedSandbox> {

@@ -18,7 +18,7 @@ import type { EndpointRecord, EndpointStore, NetworkRecord, NetworkStore } from 
 import type { PortAllocator } from "../ports/port-allocator.ts";
 import { targetsOf } from "../ports/publication.ts";
 import { type Leads, Publisher } from "../ports/publisher.ts";
-import type { SandboxRequest } from "../settings/network-mode.ts";
+import { type SandboxRequest, spokenFamilies } from "../settings/network-mode.ts";
 import { newSandboxId, sandboxFile, vethName } from "../settings/network-names.ts";
 import { linkOf } from "./endpoint-link.ts";
 import { comparePrecedence, dnsNamesOf, gatewaysOf, predefinedNames } from "./endpoint-plan.ts";
@@ -75,9 +75,9 @@ export class Connections {
 
   /** At a start: all at once, in a namespace of its own. On failure nothing stays. */
   async connectAll(request: SandboxRequest, wanted: readonly Wanted[]): Promise<EndpointRecord[]> {
-    const leads = this.leadsOf(wanted.map((entry) => this.toCandidate(entry.network, entry.settings.GwPriority)));
+    const precedence = ({ network, settings }: Wanted) => this.toCandidate(request, network, settings.GwPriority);
+    const leads = this.leadsOf(wanted.map(precedence));
     const made: EndpointRecord[] = [];
-    const precedence = ({ network, settings }: Wanted) => this.toCandidate(network, settings.GwPriority);
     try {
       for (const entry of wanted.toSorted((a, b) => comparePrecedence(precedence(a), precedence(b)))) {
         const [first] = made;
@@ -134,7 +134,7 @@ export class Connections {
     const all = endpoints.listByContainer(request.containerId).filter(({ sandboxKey }) => sandboxKey !== "");
     const candidates = all.flatMap((endpoint) => {
       const network = networks.findById(endpoint.networkId);
-      return network ? [this.toCandidate(network, endpoint.gwPriority)] : [];
+      return network ? [this.toCandidate(request, network, endpoint.gwPriority)] : [];
     });
     const leads = this.leadsOf(candidates);
     const [first] = all;
@@ -220,7 +220,7 @@ export class Connections {
 
   private async connectFirst(request: SandboxRequest, wanted: Wanted, leads: Leads): Promise<EndpointRecord> {
     const network = this.needed(wanted.network);
-    await this.addresses.untilFree(wanted, request.containerId);
+    await this.addresses.untilFree(wanted, request.containerId, spokenFamilies(request.hostConfig));
     const sandbox = await network.takeSandbox();
     let endpoint: EndpointRecord;
     try {
@@ -235,7 +235,7 @@ export class Connections {
 
   private async plug(request: SandboxRequest, wanted: Wanted, place: Place, leads: Leads): Promise<EndpointRecord> {
     const network = this.needed(wanted.network);
-    await this.addresses.untilFree(wanted, request.containerId);
+    await this.addresses.untilFree(wanted, request.containerId, spokenFamilies(request.hostConfig));
     const endpoint = this.reserve(request, wanted, place, leads);
     await this.attempt(endpoint, () => network.plug(place, this.linkOf(endpoint, leads), targetsOf(endpoint)));
     return endpoint;
@@ -261,7 +261,7 @@ export class Connections {
   private reserve(request: SandboxRequest, wanted: Wanted, { id, path, veth }: Place, leads: Leads): EndpointRecord {
     const { settings, network } = wanted;
     return this.options.database.transaction(() => {
-      const chosen = this.addresses.choose(wanted);
+      const chosen = this.addresses.choose(wanted, spokenFamilies(request.hostConfig));
       const { hasHostEnds } = this.needed(network);
       const draft = { ...this.draft(request, wanted), sandboxId: id, sandboxKey: path, veth: hasHostEnds ? veth : "" };
       const [address] = addressesOf(chosen);
@@ -301,10 +301,10 @@ export class Connections {
     return Object.fromEntries(entries);
   }
 
-  private toCandidate(record: NetworkRecord, priority = 0) {
+  private toCandidate({ hostConfig }: SandboxRequest, record: NetworkRecord, priority = 0) {
     const { id, name, internal: isInternal } = record;
     const network = this.networkOf(id);
-    const leads = families.filter((family) =>
+    const leads = spokenFamilies(hostConfig).filter((family) =>
       poolsOf(record, family).some(({ gateway }) => network?.routeOf(family, gateway)),
     );
     return { networkId: id, name, priority, internal: isInternal === true, families: leads };

@@ -40,6 +40,7 @@ test("hosts: extra hosts, links and the container's own names, as dockerd orders
 test("hosts: none has the head only, host mode copies the host's file, host-gateway needs a gateway", () => {
   const base = { directory, hostname: "hh", addresses: [] };
   expect(hostsText({ ...base, mode: "none" }, [])).toBe(head);
+  expect(hostsText({ ...base, mode: "none", ipv6: false }, [])).toBe("127.0.0.1\tlocalhost\n");
   expect(hostsText({ ...base, mode: "host" }, [])).toBe(readFileSync("/etc/hosts", "utf8"));
   expect(() => hostsText({ ...base, mode: "none", extraHosts: ["a:host-gateway"] }, [])).toThrow("host-gateway");
 });

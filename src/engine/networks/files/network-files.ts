@@ -19,6 +19,8 @@ export interface NetworkFilesRequest {
   dnsSearch?: readonly string[] | null | undefined;
   dnsOptions?: readonly string[] | null | undefined;
   mode: "bridge" | "host" | "none";
+  /** False: the container has switched version 6 off. */
+  ipv6?: boolean | undefined;
   /** True: names are resolved by the daemon's own name service, at 127.0.0.11. */
   nameService?: boolean | undefined;
 }
@@ -33,8 +35,8 @@ export interface NetworkFilesDefaults {
 
 const etcResolvConf = "/etc/resolv.conf";
 const systemdResolvConf = "/run/systemd/resolve/resolv.conf";
-const hostsHead = [
-  "127.0.0.1\tlocalhost",
+const hostsHead = "127.0.0.1\tlocalhost";
+const hostsHead6 = [
   "::1\tlocalhost ip6-localhost ip6-loopback",
   "fe00::\tip6-localnet",
   "ff00::\tip6-mcastprefix",
@@ -107,7 +109,8 @@ export function hostsText(request: NetworkFilesRequest, hostGateways: readonly s
   });
   const links = (request.links ?? []).map(({ names, ip }) => `${ip}\t${names.join(" ")}`);
   const own = request.addresses.map((address) => ownLine(request, address));
-  return `${[...hostsHead, ...extra, ...links, ...own].join("\n")}\n`;
+  const head = request.ipv6 === false ? [hostsHead] : [hostsHead, ...hostsHead6];
+  return `${[...head, ...extra, ...links, ...own].join("\n")}\n`;
 }
 
 function ownLine(request: NetworkFilesRequest, address: string): string {

@@ -18,8 +18,8 @@ export interface PortGroup extends PortKey {
 export interface PublicationPlan {
   /** To be given host ports. */
   groups: PortGroup[];
-  /** Reached by the container's own address. */
-  open: PublishedPort[];
+  /** The groups, and the ports that are reached by the container's own address, in the order in which inspect shows them. */
+  entries: (PortGroup | PublishedPort)[];
 }
 
 export interface PublicationPlace {
@@ -37,18 +37,21 @@ const noLoopback6 =
 /** Throws `unavailable`. Addresses of a version that the endpoint does not have are passed over, as dockerd without its proxy does. */
 export function planPublication(requests: readonly PortRequest[], place: PublicationPlace): PublicationPlan {
   const { families, modes, bindAddress, loopback6 } = place;
-  const plan: PublicationPlan = { groups: [], open: [] };
+  const plan: PublicationPlan = { groups: [], entries: [] };
   for (const { hostIp, ...request } of requests) {
     const hostIps = (hostIp ? [hostIp] : standardAddresses(bindAddress)).filter((ip) =>
       families.includes(familyOf(ip)),
     );
     if (!loopback6 && hostIps.includes("::1")) throw unavailable(noLoopback6);
-    const isRouted = (ip: string) => modes[familyOf(ip)] === "routed";
+    const isRouted = (ip: string) => ip !== "" && modes[familyOf(ip)] === "routed";
     const translated = hostIps.filter((ip) => !isRouted(ip));
-    if (translated.length > 0) plan.groups.push({ ...request, hostIps: translated });
+    const group = translated.length > 0 ? [{ ...request, hostIps: translated }] : [];
     const { protocol, containerPort } = request;
-    const open = hostIps.filter(isRouted).map((ip) => anyAddresses[familyOf(ip)]);
-    plan.open.push(...open.map((ip) => ({ protocol, containerPort, hostIp: ip, hostPort: 0 })));
+    const open = hostIps
+      .filter(isRouted)
+      .map((ip) => ({ protocol, containerPort, hostIp: anyAddresses[familyOf(ip)], hostPort: 0 }));
+    plan.groups.push(...group);
+    plan.entries.push(...(isRouted(hostIps[0] ?? "") ? [...open, ...group] : [...group, ...open]));
   }
   return plan;
 }

@@ -82,13 +82,15 @@ export class Publisher {
 
   private assign(
     endpoint: EndpointRecord,
-    { exposed, families, groups, open }: ReturnType<Publisher["plan"]>,
+    { exposed, families, groups, entries }: ReturnType<Publisher["plan"]>,
     kept: Kept,
   ): EndpointRecord {
     const missing = groups.filter((group) => !kept.has(group));
     const allocated = this.allocate(endpoint, missing);
-    const published = groups.flatMap((group) => kept.get(group) ?? allocated.get(group) ?? []);
-    return { ...endpoint, publishes: families, ports: toPortMap(exposed, [...published, ...open]) };
+    const published = entries.flatMap((entry) =>
+      "hostIps" in entry ? (kept.get(entry) ?? allocated.get(entry) ?? []) : [entry],
+    );
+    return { ...endpoint, publishes: families, ports: toPortMap(exposed, published) };
   }
 
   private allocate(endpoint: EndpointRecord, groups: PortGroup[]): Map<PortGroup, PublishedPort[]> {

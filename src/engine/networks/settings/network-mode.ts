@@ -2,7 +2,7 @@
 import type { ContainerConfig, HostConfig } from "../../../api/container-config.ts";
 import type { EndpointSettings, NetworkingConfig } from "../../../api/networks.ts";
 import { invalidArgument } from "../../../base/errors.ts";
-import { findFamily, macBytes } from "../../../linux/inet.ts";
+import { type Family, findFamily, macBytes } from "../../../linux/inet.ts";
 import { parsePortBindings } from "../ports/port-bindings.ts";
 
 /** What the engine asks for one container, at create and at start. */
@@ -13,6 +13,11 @@ export interface SandboxRequest {
   config: ContainerConfig;
   hostConfig: HostConfig;
   networking: NetworkingConfig | undefined;
+}
+
+/** The versions that a container speaks: it may switch version 6 off for itself. */
+export function spokenFamilies({ Sysctls }: HostConfig): readonly Family[] {
+  return Sysctls?.["net.ipv6.conf.all.disable_ipv6"] === "1" ? [4] : [4, 6];
 }
 
 export type NetworkMode =
