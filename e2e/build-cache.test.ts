@@ -1,36 +1,26 @@
 /** Caches of builds that travel through a registry: what one machine has built, another does not build again. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { linkPlugins, onGantryWithBuildx, registryAddress, startRegistry } from "./lib/buildx.ts";
 import { useTarget } from "./lib/journey.ts";
-import { type Outcome, run, until } from "./lib/run.ts";
-import { buildxPlugin, dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
+import { type Outcome, run } from "./lib/run.ts";
+import { dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
 
-let registry: Bun.Subprocess | undefined;
+let registry: AsyncDisposable | undefined;
 
 afterAll(async () => {
-  registry?.kill();
-  await registry?.exited;
+  await registry?.[Symbol.asyncDispose]();
 });
 
 const target = useTarget();
 const onGantry = test.if(targetKind === "gantry");
-const withBuildx = test.if(targetKind === "gantry" && buildxPlugin !== undefined && existsSync(buildxPlugin));
-const address = "127.0.0.1:5000";
+const withBuildx = test.if(onGantryWithBuildx);
+const address = registryAddress;
 
 beforeAll(async () => {
   if (targetKind !== "gantry") return;
-  const { host, root } = target();
-  const serve = [...gantryCommand(), "registry", "serve", "--listen", address, "--root", join(root, "registry")];
-  registry = Bun.spawn(host.command(serve), { stdout: "ignore", stderr: "ignore" });
-  await until(
-    "the registry",
-    async () => (await run(host.command(["curl", "-sf", `http://${address}/v2/`]))).code === 0,
-  );
-  mkdirSync(join(root, "work"), { recursive: true });
-  const plugins = join(root, "cli/cli-plugins");
-  mkdirSync(plugins, { recursive: true });
-  if (buildxPlugin) symlinkSync(buildxPlugin, join(plugins, "docker-buildx"));
+  linkPlugins(target());
+  registry = await startRegistry(target());
 });
 
 const dockerfile = `FROM busybox AS tools

@@ -1,17 +1,16 @@
 /** Images from Dockerfiles by BuildKit's API, as the docker CLI with buildx, bake and compose speak it. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { hasBuildx, isPresent, linkPlugins, onGantryWithBuildx } from "./lib/buildx.ts";
 import { useTarget } from "./lib/journey.ts";
 import { type Outcome, run, until } from "./lib/run.ts";
 import { Session } from "./lib/session.ts";
-import { buildxPlugin, composePlugin, dockerCli, targetKind } from "./lib/settings.ts";
+import { composePlugin, dockerCli } from "./lib/settings.ts";
 
-const present = (path: string | undefined) => path !== undefined && existsSync(path);
-const withBuildx = test.if(present(buildxPlugin));
+const withBuildx = test.if(hasBuildx);
 /** What dockerd does with the containerd image store alone. */
-const onGantry = test.if(present(buildxPlugin) && targetKind === "gantry");
-const onGantryWithCompose = test.if(present(buildxPlugin) && present(composePlugin) && targetKind === "gantry");
+const onGantry = test.if(onGantryWithBuildx);
+const onGantryWithCompose = test.if(onGantryWithBuildx && isPresent(composePlugin));
 
 const target = useTarget();
 
@@ -36,11 +35,7 @@ SCRIPT
 chmod +x ../bin/df ../bin/bx`;
 
 async function begin(): Promise<Session> {
-  const plugins = join(target().root, "cli/cli-plugins");
-  mkdirSync(plugins, { recursive: true });
-  for (const [name, path] of Object.entries({ "docker-buildx": buildxPlugin, "docker-compose": composePlugin })) {
-    if (path && !existsSync(join(plugins, name))) symlinkSync(path, join(plugins, name));
-  }
+  linkPlugins(target());
   const session = new Session(target());
   await session.prepare(helpers);
   return session;

@@ -76,10 +76,10 @@ export async function solve(build: Solve): Promise<Solved> {
 export function baseImages(
   build: Pick<Solve, "dockerfile" | "request" | "platform">,
 ): { name: string; stage: Stage }[] {
-  const { base, needed } = planStages(build);
+  const { base, needed, expand } = planStages(build);
   const { stages } = build.dockerfile;
   return needed.flatMap((index) => {
-    const stage = stageOf(build.dockerfile, index);
+    const stage = withPlatform(stageOf(build.dockerfile, index), expand);
     const name = base(stage);
     const isImage = name !== "" && name !== "scratch" && baseStage(stages.slice(0, index), name) === undefined;
     return isImage ? [{ name, stage }] : [];

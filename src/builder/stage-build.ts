@@ -12,7 +12,7 @@ import { applyInstruction, type RunConfigState } from "../dockerfile/run-config.
 import { makeDirectoryInRoot } from "../linux/make-directory.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageHistory } from "../oci/image-config.ts";
-import type { Platform } from "../oci/platform.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
 import type { Layer } from "../snapshots/layer-store.ts";
 import type { CommitOptions } from "../snapshots/snapshotter.ts";
 import type { BuildArgs } from "./build-args.ts";
@@ -67,6 +67,8 @@ export interface BuildScope {
 }
 
 export interface StageState {
+  /** What it is built for: the FROM line's, that of the stage that it begins with, or the build's. */
+  platform: Platform;
   /** The image of the FROM line, another stage's maybe. */
   base: Digest | undefined;
   /** Undefined after `FROM scratch` alone. */
@@ -113,6 +115,7 @@ export class StageBuild {
     this.stage = stage;
     this.report = report;
     this.state = {
+      platform: stage.platform ? parsePlatform(stage.platform) : scope.platform,
       base: undefined,
       image: undefined,
       run: { config: {}, commandSet: false },
@@ -173,8 +176,11 @@ export class StageBuild {
     if (base === "") throw invalidArgument(`base name (${this.stage.base}) should not be blank`);
     // A number is an image's name here.
     const earlier = isNumber(base) ? undefined : scope.stage(base);
-    if (earlier) scope.steps.startFromStage(state, await earlier);
-    else if (base !== "scratch") {
+    if (earlier) {
+      const before = await earlier;
+      if (!this.stage.platform) state.platform = before.platform;
+      scope.steps.startFromStage(state, before);
+    } else if (base !== "scratch") {
       scope.steps.startFromImage(state, await scope.sources.image(base, this.report, this.stage.platform));
     }
     state.base = state.image;
@@ -239,8 +245,8 @@ export class StageBuild {
   /** Goes on to the image of the key: from the cache, or made by `work`. Resolves with the key as the cache knows it. */
   async reach(key: unknown[], step: Uncached): Promise<string> {
     const { description, work } = step;
-    const { cache, platform, ignoresCache } = this.scope;
-    const whole = cacheKey(platform, ...key);
+    const { cache, ignoresCache } = this.scope;
+    const whole = cacheKey(this.state.platform, ...key);
     const here = ignoresCache || step.onlyOtherwise ? undefined : cache.find(whole);
     const found = here ?? (ignoresCache ? undefined : await this.findOtherwise(whole, step));
     if (found !== undefined) {

@@ -5,6 +5,7 @@ import type { PackedTimes } from "../archive/tar/pack.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { Builder } from "../builder/builder.ts";
 import type { BuilderImages, BuilderSnapshots } from "../builder/parts.ts";
+import type { BuiltIndex } from "../engine/images/oci-manifest.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
@@ -20,7 +21,16 @@ export interface BuildkitImages extends BuilderImages {
   ): Promise<{ config: Uint8Array; fetch(layers: readonly Digest[]): Promise<void> }>;
   /** Under a name that it does not get here. */
   pushUnnamed(id: Digest, name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<Digest>;
-  saveAs(id: Digest, names: Reference[], options: { signal: AbortSignal }): Promise<Bytes>;
+  /** Of images for several platforms; under a hold, until a name leads to it. */
+  createIndex(images: readonly Digest[]): Promise<BuiltIndex>;
+  /** Gives a name to an image (or to the index that it is in). */
+  tagBuilt(reference: Reference, id: Digest, index?: Digest): void;
+  /** `variants`: as an index of all of them. */
+  saveAs(
+    id: Digest,
+    names: Reference[],
+    options: { signal: AbortSignal; variants?: readonly Digest[] },
+  ): Promise<Bytes>;
   push(
     name: string,
     options: {

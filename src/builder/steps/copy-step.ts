@@ -74,8 +74,8 @@ export class CopyStep {
    * It has an entry of its own in the cache.
    */
   private async bringLinked(prepared: PreparedCopy, parts: unknown[], keep: Keep): Promise<Digest> {
-    const { sources, images, cache, platform, ignoresCache } = this.build.scope;
-    const { image } = this.build.state;
+    const { sources, images, cache, ignoresCache } = this.build.scope;
+    const { image, platform } = this.build.state;
     using _held = images.hold();
     // Names of users are those of the image all the same.
     const owner = this.owner(image === undefined ? undefined : sources.root(image));

@@ -2,6 +2,9 @@
 import { Duplex } from "node:stream";
 import { frameHeaderSize } from "../../api/stdcopy.ts";
 
+/** A program of another processor's: crun says so in its own form, where the program's output is expected. */
+const foreignProgram = /^\{"msg":"exec container process `(.*)`: Exec format error",.*\}$/m;
+
 export class RunOutput extends Duplex {
   private readonly decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   private readonly say: (stream: "stdout" | "stderr", text: string) => void;
@@ -22,8 +25,12 @@ export class RunOutput extends Duplex {
       const stream = this.rest[0] === 2 ? "stderr" : "stdout";
       const text = this.decoders[stream].decode(this.rest.subarray(frameHeaderSize, end), { stream: true });
       this.rest = this.rest.subarray(end);
-      if (text !== "") this.say(stream, text);
+      if (text !== "") this.say(stream, inDockersWords(text));
     }
     done();
   }
+}
+
+function inDockersWords(text: string): string {
+  return text.startsWith("{") ? text.replace(foreignProgram, "exec $1: exec format error") : text;
 }

@@ -19,7 +19,7 @@ import {
 } from "../../buildkit-api/protocol/messages.ts";
 import { checkCacheExport, exportCache, withInlineCache } from "../exporters/cache.ts";
 import { checkExporter, exportResult } from "../exporters/export.ts";
-import { checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
+import { type Built, checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
 import { tunnel } from "../session/tunnel.ts";
 import { diskUsage, prune } from "./cache.ts";
 import { type GatewayScope, gatewayMethods } from "./gateway.ts";
@@ -107,20 +107,19 @@ export async function solve(
   for (const cache of caches) checkCacheExport(cache);
   const abort = () => running.returned.reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const id =
+  const found =
     request.Frontend === "" ? await running.returned.promise : await solveAtOnce(request, running, scope, uploaded);
-  const built = id === undefined ? undefined : running.results.get(id);
-  if (!built) return {};
-  const result = caches.some(({ Type }) => Type === "inline") ? withInlineCache(built) : built;
+  if (!found) return {};
+  const built = caches.some(({ Type }) => Type === "inline") ? withInlineCache(found) : found;
   const { progress } = running;
   const session = () => scope.sessions.get(request.Session);
   const response: Record<string, string> = {};
   for (const [index, exporter] of exporters.entries()) {
     const exportScope = { deps: scope.deps, session, progress, index, signal };
-    Object.assign(response, await exportResult(exporter, result, exportScope));
+    Object.assign(response, await exportResult(exporter, built, exportScope));
   }
   for (const cache of caches) {
-    if (cache.Type === "registry") await exportCache(cache, result, { deps: scope.deps, session, progress, signal });
+    if (cache.Type === "registry") await exportCache(cache, built, { deps: scope.deps, session, progress, signal });
   }
   return response;
 }
@@ -131,7 +130,7 @@ async function solveAtOnce(
   running: RunningSolve,
   scope: GatewayScope,
   uploaded: Uploaded | undefined,
-): Promise<string> {
+): Promise<Built> {
   checkFrontend(request.Frontend, request.FrontendAttrs["source"]);
   const frontendRequest: FrontendRequest = {
     options: request.FrontendAttrs,
@@ -143,8 +142,7 @@ async function solveAtOnce(
     signal: running.signal,
     uploaded,
   };
-  running.results.set(request.Ref, await scope.frontend.build(frontendRequest));
-  return request.Ref;
+  return await scope.frontend.build(frontendRequest);
 }
 
 function exportersOf({ Exporters, ExporterDeprecated, ExporterAttrsDeprecated }: ControlSolveRequest): Exporter[] {

@@ -12,13 +12,15 @@ import {
   inputsResponse,
   nothing,
   pongResponse,
+  type Ref,
   type Result,
   readFileRequest,
   readFileResponse,
   returnRequest,
 } from "../../buildkit-api/protocol/messages.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
-import { checkFrontend, type DockerfileFrontend } from "../frontend/frontend.ts";
+import { formatPlatform } from "../../oci/platform.ts";
+import { type Built, checkFrontend, type DockerfileFrontend } from "../frontend/frontend.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { LocalSources } from "../session/local-sources.ts";
 import type { Sessions } from "../session/session.ts";
@@ -83,7 +85,7 @@ export function gatewayMethods(scope: GatewayScope): [string, Method][] {
       const { result, error } = returnRequest.decode(message);
       if (error && error.code !== 0) {
         solve.returned.reject(new GrpcError(error.code, error.message, error.details));
-      } else solve.returned.resolve(idOf(result));
+      } else solve.returned.resolve(result ? builtOf(solve, result) : undefined);
       return nothing;
     }),
     unary("Inputs", async () => inputsResponse.encode({ Definitions: {} })),
@@ -121,13 +123,29 @@ async function gatewaySolve(
   };
   const asked = request.FrontendOpt["requestid"];
   if (asked) return { metadata: await scope.frontend.answer(frontendRequest) };
-  const result = await scope.frontend.build(frontendRequest);
-  const id = newId().slice(0, 25);
-  solve.results.set(id, result);
-  scope.results.remember(id, result);
+  const built = await scope.frontend.build(frontendRequest);
+  const refs = built.results.map((result) => {
+    const id = newId().slice(0, 25);
+    solve.results.set(id, result);
+    scope.results.remember(id, result);
+    return { id, def: scope.results.definition(id) };
+  });
+  return toResult(built, refs);
+}
+
+/** Where several platforms were asked for, each result has the name of its own. */
+function toResult({ results, several }: Built, refs: readonly Ref[]): Result {
+  const platforms = results.map(({ platform }) => ({ ID: formatPlatform(platform), Platform: platform }));
+  const named = { "refs.platforms": Buffer.from(JSON.stringify({ Platforms: platforms })) };
+  const configs = results.map(({ config }) => encodeImageConfig(config));
+  if (!several) return { ref: refs[0] ?? null, metadata: { ...named, "containerimage.config": configs[0] ?? nothing } };
+  const ids = platforms.map(({ ID }) => ID);
   return {
-    ref: { id, def: scope.results.definition(id) },
-    metadata: { "containerimage.config": encodeImageConfig(result.config) },
+    refs: { refs: Object.fromEntries(ids.map((id, at) => [id, refs[at] as Ref])) },
+    metadata: {
+      ...named,
+      ...Object.fromEntries(ids.map((id, at) => [`containerimage.config/${id}`, configs[at] ?? nothing])),
+    },
   };
 }
 
@@ -144,9 +162,12 @@ function resultOf(solve: RunningSolve, id: string) {
 }
 
 /** Undefined: the client has nothing to export. */
-function idOf(result: Result | null): string | undefined {
-  if (result?.refs && Object.keys(result.refs.refs).length > 0) {
-    throw notImplemented("results of several platforms are not supported");
-  }
-  return result?.ref?.id || undefined;
+function builtOf(solve: RunningSolve, { ref, refs }: Result): Built | undefined {
+  const several = Object.values(refs?.refs ?? {});
+  const ids = (several.length > 0 ? several : [ref]).flatMap((one) => one?.id || []);
+  if (ids.length === 0) return undefined;
+  for (const id of ids) resultOf(solve, id);
+  // The map's order says nothing: they were asked for in the order in which they are known here.
+  const results = [...solve.results].flatMap(([id, result]) => (ids.includes(id) ? [result] : []));
+  return { results, several: several.length > 0 };
 }

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { notFound } from "../../base/errors.ts";
 import { resolveInRoot } from "../../linux/resolve.ts";
 import { withTree } from "../exporters/export.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 
 /** `range`: bytes; null is the whole file. Links are followed inside the result's tree. */

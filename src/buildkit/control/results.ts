@@ -5,7 +5,7 @@
 import { invalidArgument, notFound } from "../../base/errors.ts";
 import { type Definition, op } from "../../buildkit-api/protocol/messages.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
 import type { BuildkitImages } from "../parts.ts";
 
 const scheme = "gantry-result://";

@@ -1,7 +1,8 @@
 /** The builds that run or have just ended, by the reference that their client gave them: `Solve`, `Status` and the gateway's calls are about the same one. */
 import { notFound } from "../../base/errors.ts";
 import { Arrivals } from "../arrivals.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Built } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
 import { Progress } from "../progress.ts";
 
 /** How long `Status` and the gateway wait for the `Solve` that they belong to. */
@@ -15,8 +16,8 @@ export class RunningSolve {
   readonly signal: AbortSignal;
   /** By the ids that the client was told. */
   readonly results = new Map<string, BuiltResult>();
-  /** What the client says the build's result is: the id, or its error. */
-  readonly returned = Promise.withResolvers<string | undefined>();
+  /** What the client says the build's result is, nothing maybe; or its error. */
+  readonly returned = Promise.withResolvers<Built | undefined>();
 
   constructor(options: { ref: string; session: string; entitlements: readonly string[]; signal: AbortSignal }) {
     this.ref = options.ref;

@@ -1,25 +1,26 @@
 /** Results as archives that the client gets: the tree (`tar`), or the image (`oci`, `docker`). */
-import { notImplemented } from "../../base/errors.ts";
+import { internal, invalidArgument, notImplemented } from "../../base/errors.ts";
 import { once } from "../../base/streams.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Built } from "../frontend/frontend.ts";
 import { datedConfig, epochOf } from "./dated.ts";
-import { type ExportResponse, type ExportScope, withTree } from "./export.ts";
+import { type ExportResponse, type ExportScope, withTrees } from "./export.ts";
 import { namesOf } from "./image.ts";
 import { sendBytes } from "./send.ts";
 
 /** Two blocks of zeros end an archive. */
 const emptyArchive = Buffer.alloc(1024);
 
-export async function exportTar(exporter: Exporter, result: BuiltResult, scope: ExportScope): Promise<ExportResponse> {
+export async function exportTar(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   const { deps, progress, index, signal } = scope;
   await progress.vertex("exporting to client tarball").around((vertex) =>
-    withTree(result, scope, async (directory) => {
+    withTrees(built, exporter, scope, async (directory) => {
       const sending = vertex.status("sending tarball");
       const archive =
         directory === undefined
           ? once(emptyArchive)
-          : await deps.exportTree(directory, signal, { always: epochOf(exporter, result) });
+          : await deps.exportTree(directory, signal, { always: epochOf(exporter, built) });
       await sendBytes(await scope.session(), index, archive, signal);
       sending.complete();
     }),
@@ -28,28 +29,43 @@ export async function exportTar(exporter: Exporter, result: BuiltResult, scope: 
 }
 
 /** In both layouts at once, as `docker save`. */
-export async function exportArchive(
-  exporter: Exporter,
-  result: BuiltResult,
-  scope: ExportScope,
-): Promise<ExportResponse> {
+export async function exportArchive(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   const { deps, progress, index, signal } = scope;
   const { Type, Attrs } = exporter;
   using _held = deps.images.hold();
   if (Attrs["tar"] === "false") throw notImplemented(`the exporter ${Type} makes archives only`);
   const names = namesOf(Attrs["name"]);
+  if (Type === "docker" && built.results.length > 1) {
+    throw invalidArgument("docker exporter does not currently support exporting manifest lists");
+  }
   const format = Type === "oci" ? "oci" : "docker";
   return await progress.vertex(`exporting to ${format} image format`).around(async (vertex) => {
     const exporting = vertex.status("exporting layers");
-    const id = await deps.images.createBuilt(await datedConfig(exporter, result, scope), { hidden: true });
-    exporting.complete();
+    const images: Digest[] = [];
     try {
+      for (const result of built.results) {
+        const config = await datedConfig(exporter, result, scope);
+        images.push(await deps.images.createBuilt(config, { hidden: true }));
+      }
+      exporting.complete();
+      const [image] = images;
+      if (image === undefined) throw internal("the build has no result");
+      const list = images.length > 1 ? await deps.images.createIndex(images) : undefined;
+      const variants = list ? images : [];
       const sending = vertex.status("sending tarball");
-      await sendBytes(await scope.session(), index, await deps.images.saveAs(id, names, { signal }), signal);
+      await sendBytes(
+        await scope.session(),
+        index,
+        await deps.images.saveAs(list?.image ?? image, names, { signal, variants }),
+        signal,
+      );
       sending.complete();
+      return {
+        ...(list ? {} : { "containerimage.config.digest": image }),
+        "containerimage.digest": list?.digest ?? image,
+      };
     } finally {
-      await deps.images.forgetCacheStep(id);
+      for (const image of new Set(images)) await deps.images.forgetCacheStep(image);
     }
-    return { "containerimage.config.digest": id, "containerimage.digest": id };
   });
 }

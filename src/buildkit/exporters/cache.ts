@@ -6,7 +6,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { hostPlatform } from "../../oci/platform.ts";
 import { parseReference } from "../../oci/reference.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Built } from "../frontend/frontend.ts";
 import { credentialsOf } from "../session/services.ts";
 import type { ExportScope } from "./export.ts";
 
@@ -26,24 +26,29 @@ export function checkCacheExport({ Type, Attrs }: CacheOptionsEntry): void {
   parseReference(Attrs["ref"]);
 }
 
-/** The image's own steps, in its config. */
-export function withInlineCache(result: BuiltResult): BuiltResult {
-  const { config, steps } = result;
-  const { diff_ids: layers } = config.rootfs;
-  return { ...result, config: { ...config, [cacheField]: encodeCache(own(steps, layers), layers) } };
+/** The images' own steps, in their configs. */
+export function withInlineCache(built: Built): Built {
+  const results = built.results.map((result) => {
+    const { config, steps } = result;
+    const { diff_ids: layers } = config.rootfs;
+    return { ...result, config: { ...config, [cacheField]: encodeCache(own(steps, layers), layers) } };
+  });
+  return { ...built, results };
 }
 
 /** Pushes the steps as an image of their own. */
 export async function exportCache(
   { Attrs }: CacheOptionsEntry,
-  result: BuiltResult,
+  { results }: Built,
   scope: Omit<ExportScope, "index">,
 ): Promise<void> {
   const { deps, progress, session, signal } = scope;
   const name = Attrs["ref"] ?? "";
   const exporting = progress.vertex("exporting cache to registry").around(async (vertex) => {
     const preparing = vertex.status("preparing build cache for export");
-    const steps = Attrs["mode"] === "max" ? result.steps : own(result.steps, result.config.rootfs.diff_ids);
+    const steps = results.flatMap(({ steps: all, config }) =>
+      Attrs["mode"] === "max" ? all : own(all, config.rootfs.diff_ids),
+    );
     using _hold = deps.images.hold();
     const id = await deps.images.createBuilt(cacheConfig(steps), { hidden: true });
     preparing.complete();

@@ -4,13 +4,14 @@ import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { atEpoch, type Epoch, parseEpoch } from "../epoch.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Built } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
 import type { ExportScope } from "./export.ts";
 
 /** What the output says comes before what the build was given. */
-export function epochOf({ Attrs }: Exporter, { epoch }: Pick<BuiltResult, "epoch">): Epoch {
+export function epochOf({ Attrs }: Exporter, { results: [first] }: Pick<Built, "results">): Epoch {
   const own = Attrs["source-date-epoch"];
-  return own === undefined ? epoch : parseEpoch(own, "source-date-epoch");
+  return own === undefined ? first?.epoch : parseEpoch(own, "source-date-epoch");
 }
 
 /**
@@ -18,7 +19,7 @@ export function epochOf({ Attrs }: Exporter, { epoch }: Pick<BuiltResult, "epoch
  * of the image that it began with stay. They have no owner until an image is made of them: `images.hold()` keeps them.
  */
 export async function datedConfig(exporter: Exporter, result: BuiltResult, scope: ExportScope): Promise<ImageConfig> {
-  const epoch = epochOf(exporter, result);
+  const epoch = epochOf(exporter, { results: [result] });
   const config = atEpoch(result.config, epoch);
   if (exporter.Attrs["rewrite-timestamp"] !== "true" || epoch === undefined) return config;
   const { deps, signal } = scope;

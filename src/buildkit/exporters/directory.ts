@@ -2,20 +2,16 @@
 import { invalidArgument } from "../../base/errors.ts";
 import { sendFiles } from "../../buildkit-api/files/send-files.ts";
 import type { Exporter, Stat } from "../../buildkit-api/protocol/messages.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Built } from "../frontend/frontend.ts";
 import { epochOf } from "./dated.ts";
-import { type ExportResponse, type ExportScope, withTree } from "./export.ts";
+import { type ExportResponse, type ExportScope, withTrees } from "./export.ts";
 import { sendMethod } from "./send.ts";
 
-export async function exportDirectory(
-  exporter: Exporter,
-  result: BuiltResult,
-  scope: ExportScope,
-): Promise<ExportResponse> {
+export async function exportDirectory(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   const { progress, index, signal } = scope;
-  const epoch = epochOf(exporter, result);
+  const epoch = epochOf(exporter, built);
   await progress.vertex("exporting to client directory").around((vertex) =>
-    withTree(result, scope, async (directory) => {
+    withTrees(built, exporter, scope, async (directory) => {
       const session = await scope.session();
       if (!session.supports(sendMethod)) throw invalidArgument("the client takes no files");
       const copying = vertex.status("copying files");

@@ -1,8 +1,13 @@
 /** What becomes of a result: an image of the engine's, archives and directories that the client gets. Source: moby/buildkit exporter/. */
+import { chmodSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
+import { mount, mountFlags, unmount } from "../../linux/mounts/mount.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import { formatPlatform } from "../../oci/platform.ts";
+import type { Built } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress } from "../progress.ts";
 import type { Session } from "../session/session.ts";
@@ -33,21 +38,17 @@ export function checkExporter({ Type, Attrs }: Exporter): void {
   }
 }
 
-export async function exportResult(
-  exporter: Exporter,
-  result: BuiltResult,
-  scope: ExportScope,
-): Promise<ExportResponse> {
+export async function exportResult(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   switch (exporter.Type) {
     case "moby":
     case "image":
-      return exportImage(exporter, result, scope);
+      return exportImage(exporter, built, scope);
     case "local":
-      return exportDirectory(exporter, result, scope);
+      return exportDirectory(exporter, built, scope);
     case "tar":
-      return exportTar(exporter, result, scope);
+      return exportTar(exporter, built, scope);
     default:
-      return exportArchive(exporter, result, scope);
+      return exportArchive(exporter, built, scope);
   }
 }
 
@@ -66,4 +67,54 @@ export async function withTree<T>(
   } finally {
     await deps.snapshots.remove(key);
   }
+}
+
+/** All results' trees in one directory, those of several platforms each in its own: `linux_arm64`. Undefined: there is no file. */
+export async function withTrees<T>(
+  { results, several }: Built,
+  exporter: Exporter,
+  scope: Pick<ExportScope, "deps">,
+  work: (directory: string | undefined) => Promise<T>,
+): Promise<T> {
+  const [only] = results;
+  if (only && !isSplit(exporter, several)) {
+    if (results.length > 1)
+      throw invalidArgument("several platforms need a directory each: platform-split=false cannot be");
+    return await withTree(only, scope, work);
+  }
+  const { builder } = scope.deps;
+  mkdirSync(builder.work, { recursive: true, mode: 0o700 });
+  const whole = mkdtempSync(join(builder.work, "platforms-"));
+  chmodSync(whole, 0o755);
+  try {
+    return await nested(results, whole, scope, work);
+  } finally {
+    // Whatever may have stayed mounted must not be deleted.
+    rmdirSync(whole);
+  }
+}
+
+async function nested<T>(
+  [first, ...others]: readonly BuiltResult[],
+  whole: string,
+  scope: Pick<ExportScope, "deps">,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  if (!first) return await work(whole);
+  const place = join(whole, formatPlatform(first.platform).replaceAll("/", "_"));
+  mkdirSync(place, { mode: 0o755 });
+  return await withTree(first, scope, async (directory) => {
+    if (directory !== undefined) mount({ source: directory, target: place, flags: mountFlags.bind });
+    try {
+      return await nested(others, whole, scope, work);
+    } finally {
+      if (directory !== undefined) unmount(place, { detach: true });
+      rmdirSync(place);
+    }
+  });
+}
+
+function isSplit({ Attrs }: Exporter, several: boolean): boolean {
+  const given = Attrs["platform-split"];
+  return given === undefined ? several : given === "true";
 }

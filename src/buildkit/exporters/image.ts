@@ -1,44 +1,63 @@
 /** The result as an image of the engine's, named, and pushed where that is asked for. */
-import { invalidArgument } from "../../base/errors.ts";
+import type { ProgressMessage } from "../../api/system.ts";
+import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
-import { digestOf } from "../../oci/digest.ts";
+import type { BuiltIndex } from "../../engine/images/oci-manifest.ts";
+import { type Digest, digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
 import { familiarName, formatReference, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
-import type { BuiltResult } from "../frontend/frontend.ts";
+import type { Built } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
 import type { VertexProgress } from "../progress.ts";
 import { credentialsOf } from "../session/services.ts";
 import { datedConfig } from "./dated.ts";
 import type { ExportResponse, ExportScope } from "./export.ts";
 
-export async function exportImage(
-  exporter: Exporter,
-  result: BuiltResult,
-  scope: ExportScope,
-): Promise<ExportResponse> {
+export async function exportImage(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   const { Attrs } = exporter;
   const names = namesOf(Attrs["name"]);
   const { deps, progress } = scope;
   using _held = deps.images.hold();
   return await progress.vertex("exporting to image").around(async (vertex) => {
-    const exporting = vertex.status("exporting layers");
-    const config = await datedConfig(exporter, result, scope);
-    if (config.rootfs.diff_ids.length > 0) exporting.complete();
-    const expected = digestOf(encodeImageConfig(config));
-    const writing = vertex.status(`writing image ${expected}`);
-    const id = await deps.images.createBuilt(config);
-    writing.complete();
+    const images: Digest[] = [];
+    for (const result of built.results) images.push(await createOne(exporter, result, scope, vertex));
+    const [image] = images;
+    if (image === undefined) throw internal("the build has no result");
+    const index = images.length > 1 ? await createIndex(images, scope, vertex) : undefined;
     for (const name of names) {
       const naming = vertex.status(`naming to ${shownName(name)}`);
-      await deps.images.tag(id, familiarName(name), name.tag ?? "latest");
+      deps.images.tagBuilt(name, index?.image ?? image, index?.digest);
       naming.complete();
     }
-    if (Attrs["push"] === "true") for (const name of names) await push(name, vertex, scope);
+    let digest = index?.digest ?? image;
+    if (Attrs["push"] === "true") for (const name of names) digest = await push(name, vertex, scope);
     return {
-      "containerimage.config.digest": id,
-      "containerimage.digest": id,
+      ...(index ? {} : { "containerimage.config.digest": image }),
+      "containerimage.digest": digest,
       ...(names.length > 0 ? { "image.name": names.map(shownName).join(",") } : {}),
     };
   });
+}
+
+async function createOne(
+  exporter: Exporter,
+  result: BuiltResult,
+  scope: ExportScope,
+  vertex: VertexProgress,
+): Promise<Digest> {
+  const exporting = vertex.status("exporting layers");
+  const config = await datedConfig(exporter, result, scope);
+  if (config.rootfs.diff_ids.length > 0) exporting.complete();
+  const writing = vertex.status(`writing image ${digestOf(encodeImageConfig(config))}`);
+  const id = await scope.deps.images.createBuilt(config);
+  writing.complete();
+  return id;
+}
+
+async function createIndex(images: Digest[], { deps }: ExportScope, vertex: VertexProgress): Promise<BuiltIndex> {
+  const index = await deps.images.createIndex(images);
+  vertex.status(`exporting manifest list ${index.digest}`).complete();
+  return index;
 }
 
 /** With the registry, and the tag that was given. */
@@ -59,9 +78,15 @@ export function namesOf(text: string | undefined): Reference[] {
     });
 }
 
-async function push(name: Reference, vertex: VertexProgress, { deps, session, signal }: ExportScope): Promise<void> {
+/** Resolves with the digest that the registry knows it by. */
+async function push(name: Reference, vertex: VertexProgress, { deps, session, signal }: ExportScope): Promise<string> {
   const pushing = vertex.status(`pushing ${formatReference(name)}`);
   const credentials = await credentialsOf(session, name.domain, signal);
-  await deps.images.push(familiarName(name), { tag: name.tag, credentials, progress: () => undefined, signal });
+  let digest = "";
+  const progress = ({ aux }: ProgressMessage) => {
+    digest = (aux as { Digest?: string } | undefined)?.Digest ?? digest;
+  };
+  await deps.images.push(familiarName(name), { tag: name.tag, credentials, progress, signal });
   pushing.complete();
+  return digest;
 }

@@ -1,30 +1,20 @@
 /** The frontend `dockerfile.v0`: a Dockerfile and its context into a result. Source: moby/buildkit frontend/dockerfile/builder/build.go. */
-import { errorMessage, invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
+import { allOrFirst } from "../../base/all-or-first.ts";
+import { invalidArgument, notFound, notImplemented } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
-import type { SolveRequest } from "../../builder/build-request.ts";
-import type { FaceSolve } from "../../builder/builder.ts";
-import type { ReachedStep } from "../../builder/cache/cache-manifest.ts";
 import { CacheImports } from "../../builder/cache/imports.ts";
 import type { BuildContext } from "../../builder/context/context.ts";
-import { LayerSteps } from "../../builder/layer-steps.ts";
-import { baseImages, planStages } from "../../builder/solver.ts";
-import type { StageState } from "../../builder/stage-build.ts";
 import type { CacheOptionsEntry } from "../../buildkit-api/protocol/messages.ts";
-import type { Dockerfile, Location } from "../../dockerfile/instructions.ts";
+import type { Dockerfile } from "../../dockerfile/instructions.ts";
 import { lintDockerfile } from "../../dockerfile/lint/lint.ts";
 import { parseDockerfile, parseErrorLocation } from "../../dockerfile/parse.ts";
-import { type Digest, isSha256 } from "../../oci/digest.ts";
-import type { ImageConfig } from "../../oci/image-config.ts";
-import { hostPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
-import { parseReference } from "../../oci/reference.ts";
-import { atEpoch, type Epoch } from "../epoch.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { hostPlatform } from "../../oci/platform.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress, VertexProgress } from "../progress.ts";
 import type { LocalSources } from "../session/local-sources.ts";
-import { credentialsOf, forwardAgent, secretOf } from "../session/services.ts";
 import { NoSession, type OpenSession, type Sessions } from "../session/session.ts";
 import { cacheSources, parseCacheImports } from "./cache-sources.ts";
-import { checkCircles, checkNeeded } from "./check-stages.ts";
 import { contextPaths } from "./context-files.ts";
 import {
   type DockerfileText,
@@ -34,13 +24,10 @@ import {
   openRemote,
   type SourceScope,
 } from "./dockerfile-source.ts";
-import { inBuildkitWords } from "./failures.ts";
-import { imageConfigOf } from "./image-config.ts";
-import { namedContexts } from "./named-contexts.ts";
 import { type FrontendOptions, parseOptions } from "./options.ts";
+import { type BuiltResult, PlatformBuild } from "./platform-build.ts";
 import { atSource, type DockerfileSource, rangeOf, sourceInfo } from "./source-error.ts";
 import { answerRequest } from "./subrequests.ts";
-import { VertexReport, wholeName } from "./vertex-report.ts";
 
 export interface FrontendRequest {
   options: Readonly<Record<string, string>>;
@@ -58,16 +45,11 @@ export interface FrontendRequest {
 
 export type Uploaded = () => Promise<Bytes>;
 
-export interface BuiltResult {
-  /** Its layers; undefined: it has none. */
-  tree: Digest | undefined;
-  config: ImageConfig;
-  /** So many of the layers, from the base, are not of this build. */
-  baseLayers: number;
-  /** Of SOURCE_DATE_EPOCH. */
-  epoch: Epoch;
-  /** What the build came to, in all its stages. */
-  steps: readonly ReachedStep[];
+/** What a build leads to: one result, or one for each platform that was asked for. */
+export interface Built {
+  results: readonly BuiltResult[];
+  /** The client asked for several platforms: outputs tell results apart, even a single one. */
+  several: boolean;
 }
 
 export class DockerfileFrontend {
@@ -82,16 +64,40 @@ export class DockerfileFrontend {
   }
 
   /** Rejects with a GrpcError that points at the line, where there is one. */
-  async build(request: FrontendRequest): Promise<BuiltResult> {
+  async build(request: FrontendRequest): Promise<Built> {
     const options = parseOptions(request.options);
     checkNetwork(options, request.entitlements);
     await using stack = new AsyncDisposableStack();
-    const scope = this.sourceScope(request, options, stack);
-    const { remote, file, source } = await load(scope, options);
+    const sources = this.sourceScope(request, options, stack);
+    const { remote, file, source } = await load(sources, options);
     const { dockerfile, warnings } = check(source, options);
     checkFrontend("gateway.v0", dockerfile.directives.syntax);
     warnings(file.vertex);
-    return await this.buildParsed({ request, options, scope, remote, file, source, dockerfile });
+    const several = options.multiPlatform || options.platforms.length > 1;
+    const scope = { ...this.imports(request, options), request, options, sources, source, dockerfile, several };
+    const platforms = options.platforms.length > 0 ? options.platforms : [hostPlatform()];
+    const builds = platforms.map((platform) => new PlatformBuild(scope, platform));
+    const { signal } = request;
+    const triggers = await allOrFirst(
+      builds.map((build) => (own) => build.prepare(own)),
+      signal,
+    );
+    const ignore = remote ? [] : (file.ignore ?? (await loadIgnoreFile(sources, "context")));
+    const follow = triggers.includes(true) ? [] : contextPaths(dockerfile);
+    const wanted = async () => ({ name: "context", keep: true, exclude: ignore, follow });
+    const context = remote ? async () => remote : localContext(sources, wanted, "[internal] load build context");
+    const results = await allOrFirst(
+      builds.map((build) => (own) => build.run(context, own)),
+      signal,
+    );
+    return { results, several };
+  }
+
+  private imports(request: FrontendRequest, options: FrontendOptions) {
+    const { deps } = this;
+    const entries = [...request.imports, ...parseCacheImports(options.cacheImports)];
+    const caches = cacheSources(entries, { ...request, deps });
+    return { deps, imports: caches.length > 0 ? new CacheImports(deps.images, caches) : undefined };
   }
 
   /** A question about the Dockerfile, instead of a build. */
@@ -118,142 +124,6 @@ export class DockerfileFrontend {
       }
     };
     return { session, sessionOf, locals: this.locals, progress, contextOptions, signal, stack, uploaded };
-  }
-
-  private async buildParsed(build: {
-    request: FrontendRequest;
-    options: FrontendOptions;
-    scope: SourceScope;
-    remote: BuildContext | undefined;
-    file: DockerfileText;
-    source: DockerfileSource;
-    dockerfile: Dockerfile;
-  }): Promise<BuiltResult> {
-    const { request, options, scope, remote, file, dockerfile } = build;
-    const platform = options.platform ? parsePlatform(options.platform) : hostPlatform();
-    const solveRequest = this.solveRequest(request, options);
-    const named = namedContexts(scope, options, request.inputs);
-    const report = new VertexReport(request.progress, named);
-    const entries = [...request.imports, ...parseCacheImports(options.cacheImports)];
-    const sources = cacheSources(entries, { ...request, deps: this.deps });
-    const steps = new LayerSteps(
-      this.deps.images,
-      sources.length > 0 ? new CacheImports(this.deps.images, sources) : undefined,
-    );
-    let location: Location | undefined;
-    try {
-      const failing = (at: Location) => {
-        location = at;
-      };
-      const { stages } = dockerfile;
-      checkCircles(stages, failing);
-      const images = await this.loadMetadata(
-        { dockerfile, request: solveRequest, platform, named, progress: request.progress },
-        failing,
-      );
-      location = undefined;
-      const ignore = remote ? [] : (file.ignore ?? (await loadIgnoreFile(scope, "context")));
-      checkNeeded(stages, planStages({ dockerfile, request: solveRequest, platform }).needed, failing);
-      const follow = images.some((image) => this.hasTriggers(image)) ? [] : contextPaths(dockerfile);
-      const source = async () => ({ name: "context", keep: true, exclude: ignore, follow });
-      const local = localContext(scope, source, "[internal] load build context");
-      const solve: FaceSolve = {
-        request: solveRequest,
-        context: remote ? async () => remote : local,
-        steps,
-        dockerfile,
-        platform,
-        report,
-        named,
-      };
-      const { state } = await this.deps.builder.solve(solve);
-      return this.result(state, platform, options, steps.reached);
-    } catch (error) {
-      throw atSource(inBuildkitWords(error), build.source, report.failedAt ?? location);
-    }
-  }
-
-  private result(
-    state: StageState,
-    platform: Platform,
-    options: FrontendOptions,
-    steps: readonly ReachedStep[],
-  ): BuiltResult {
-    const layers = (state.image && this.deps.images.find(state.image)?.layers) || [];
-    const config = atEpoch(imageConfigOf(state, { layers, platform }), options.epoch);
-    return { tree: state.image, config, baseLayers: state.baseLayers, epoch: options.epoch, steps };
-  }
-
-  private solveRequest({ session, signal }: FrontendRequest, options: FrontendOptions): SolveRequest {
-    return {
-      args: options.args,
-      labels: options.labels,
-      target: options.target,
-      platform: options.platform,
-      noCache: options.noCache,
-      pull: options.pull,
-      remove: true,
-      forceRemove: true,
-      host: options.host,
-      hostname: "buildkitsandbox",
-      login: (domain) => credentialsOf(session, domain, signal),
-      client: {
-        secret: async (id) => secretOf(await session(), id, signal),
-        agent: async (id, socket) => forwardAgent(await session(), id, socket),
-      },
-      signal,
-    };
-  }
-
-  /** Looks for the images that stages begin with. Returns those that are here. */
-  private async loadMetadata(
-    build: Pick<FaceSolve, "dockerfile" | "request" | "platform" | "named"> & { progress: Progress },
-    failing: (location: Location) => void,
-  ): Promise<Digest[]> {
-    const found: Digest[] = [];
-    const seen = new Set<string>();
-    const { named, request, progress } = build;
-    for (const { name: given, stage } of baseImages(build)) {
-      const name = named?.image(given) ?? given;
-      if (seen.has(name)) continue;
-      seen.add(name);
-      // A result of another build.
-      if (isSha256(name)) continue;
-      failing(stage.location);
-      const label =
-        name === given
-          ? `[internal] load metadata for ${wholeName(name)}`
-          : `[context ${given}] load metadata for ${name}`;
-      const vertex = progress.vertex(label);
-      try {
-        await vertex.around(async () => {
-          const here = this.localImage(name, stage.platform ?? request.platform);
-          if (here && !request.pull) found.push(here);
-          else await this.inspectRemote(name, request);
-        });
-      } catch (error) {
-        const problem = `failed to resolve source metadata for ${wholeName(name)}: ${errorMessage(error)}`;
-        throw invalidArgument(`${name}: ${problem}`, { cause: error });
-      }
-    }
-    return found;
-  }
-
-  private localImage(name: string, platform: string | undefined): Digest | undefined {
-    try {
-      return this.deps.images.resolve(name, platform).id;
-    } catch {
-      return undefined;
-    }
-  }
-
-  private async inspectRemote(name: string, { login, signal }: SolveRequest): Promise<void> {
-    await this.deps.inspectRemote(name, await login(parseReference(name).domain), signal);
-  }
-
-  private hasTriggers(image: Digest): boolean {
-    const record = this.deps.images.find(image);
-    return record !== undefined && (this.deps.images.imageConfig(record).config?.OnBuild?.length ?? 0) > 0;
   }
 }
 

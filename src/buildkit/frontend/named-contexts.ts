@@ -3,6 +3,7 @@ import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import type { BuildContext } from "../../builder/context/context.ts";
 import type { NamedContexts } from "../../builder/image-sources.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { formatPlatform, type Platform } from "../../oci/platform.ts";
 import { loadIgnoreFile, localContext, openRemote, type SourceScope } from "./dockerfile-source.ts";
 import type { FrontendOptions } from "./options.ts";
 import { wholeName } from "./vertex-report.ts";
@@ -12,10 +13,16 @@ export function namedContexts(
   scope: SourceScope,
   options: FrontendOptions,
   inputs: ReadonlyMap<string, Digest>,
+  platform: Platform,
 ): NamedContexts | undefined {
   if (options.contexts.size === 0) return undefined;
   const directories = new Map<string, () => Promise<BuildContext>>();
-  const find = (name: string) => options.contexts.get(name) ?? options.contexts.get(wholeName(name));
+  // What is meant for one platform alone comes first.
+  const find = (name: string) =>
+    [name, wholeName(name)]
+      .flatMap((one) => [`${one}::${formatPlatform(platform)}`, one])
+      .map((one) => options.contexts.get(one))
+      .find((target) => target !== undefined);
   return {
     image: (name) => {
       const target = find(name);

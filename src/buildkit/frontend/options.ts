@@ -1,7 +1,8 @@
 /** The options of the frontend `dockerfile.v0`. Source: moby/buildkit frontend/dockerui/config.go; buildx build/opt.go. */
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
-import { invalidArgument, notImplemented } from "../../base/errors.ts";
+import { EngineError, invalidArgument, notImplemented, withPrefix } from "../../base/errors.ts";
 import { splitOnce } from "../../base/text.ts";
+import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import { type Epoch, parseEpoch } from "../epoch.ts";
 
 export interface FrontendOptions {
@@ -12,7 +13,10 @@ export interface FrontendOptions {
   /** A Git repository, an archive or an upload of the client's; undefined: the local source `context`. */
   remote: string | undefined;
   target: string;
-  platform: string | undefined;
+  /** None: this machine's. */
+  platforms: Platform[];
+  /** Outputs are told apart by platform, even where it is only one. */
+  multiPlatform: boolean;
   args: Record<string, string>;
   /** Of the build argument SOURCE_DATE_EPOCH. */
   epoch: Epoch;
@@ -32,7 +36,7 @@ export interface FrontendOptions {
 }
 
 /** Asking for nothing but what is done anyway. */
-const harmless = /^(multi-platform|image-resolve-mode|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
+const harmless = /^(image-resolve-mode|frontend\.caps|cmdline|source|input-metadata:.*|input:.*)$/;
 
 /** Throws for what is not known: an option that is ignored is a lie. */
 export function parseOptions(given: Readonly<Record<string, string>>): FrontendOptions {
@@ -48,15 +52,15 @@ export function parseOptions(given: Readonly<Record<string, string>>): FrontendO
     return found.map(([name, value]) => [name.slice(prefix.length), value] as [string, string]);
   };
   const noCache = take("no-cache");
-  const platform = take("platform");
-  if (platform?.includes(",")) throw notImplemented("building for several platforms at once is not supported");
+  const platforms = take("platform") || undefined;
   const args = Object.fromEntries(prefixed("build-arg:"));
   const options: FrontendOptions = {
     filename: take("filename") || "Dockerfile",
     dockerfileSource: take("dockerfilekey"),
     remote: take("context") || undefined,
     target: take("target") ?? "",
-    platform: platform || undefined,
+    platforms: platforms ? platforms.split(",").map(parseTargetPlatform) : [],
+    multiPlatform: isTrue(take("multi-platform"), "multi-platform"),
     args,
     epoch: parseEpoch(args["SOURCE_DATE_EPOCH"]),
     labels: Object.fromEntries(prefixed("label:")),
@@ -75,6 +79,21 @@ export function parseOptions(given: Readonly<Record<string, string>>): FrontendO
     if (!harmless.test(name)) throw invalidArgument(`unsupported frontend option ${name}`);
   }
   return options;
+}
+
+function parseTargetPlatform(text: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    throw error instanceof EngineError ? withPrefix(`failed to parse target platform ${text}: `, error) : error;
+  }
+}
+
+function isTrue(text: string | undefined, name: string): boolean {
+  if (text === undefined || text === "") return false;
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw invalidArgument(`invalid boolean value for ${name}: ${text}`);
 }
 
 function hostConfig(take: (name: string) => string | undefined): HostConfig {

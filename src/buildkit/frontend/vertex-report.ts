@@ -10,22 +10,31 @@ import { baseStage } from "../../builder/stages.ts";
 import type { Instruction, Location, Stage } from "../../dockerfile/instructions.ts";
 import type { Lookup } from "../../dockerfile/words/shell-words.ts";
 import { type Digest, isSha256 } from "../../oci/digest.ts";
+import { formatPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
 import { formatReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";
 import { inVertexWords } from "./failures.ts";
 
+export interface VertexReportOptions {
+  /** Names that stand for other images. */
+  named: NamedContexts | undefined;
+  /** The one that is built for, where steps are named with it. */
+  platform: Platform | undefined;
+}
+
 export class VertexReport implements BuildReport {
   private readonly progress: Progress;
-  private readonly named: NamedContexts | undefined;
+  private readonly options: VertexReportOptions;
   private plan: BuildPlan = { metaArgs: [], stages: [], total: 0 };
+  /** Platforms of named stages whose FROM line has one. */
+  private readonly platforms = new Map<string, string>();
   /** Vertices of FROM lines by image: stages that begin with the same one share it. */
   private readonly fromVertices = new Map<string, VertexProgress>();
   private failure: { error: unknown; location: Location } | undefined;
 
-  /** `named`: names that stand for other images. */
-  constructor(progress: Progress, named: NamedContexts | undefined) {
+  constructor(progress: Progress, options: VertexReportOptions) {
     this.progress = progress;
-    this.named = named;
+    this.options = options;
   }
 
   begin(plan: BuildPlan): void {
@@ -42,8 +51,10 @@ export class VertexReport implements BuildReport {
     const earlier = this.plan.stages.slice(0, place).map(({ stage }) => stage);
     return new VertexStage(this.progress, planned.stage, {
       name: stageName(this.plan, planned),
+      target: this.options.platform,
+      platforms: this.platforms,
       fromVertices: this.fromVertices,
-      namedImage: (base) => this.named?.image(base),
+      namedImage: (base) => this.options.named?.image(base),
       isStage: (base) => baseStage(earlier, base) !== undefined,
       failed: (error, location) => {
         const isFirst = this.failure === undefined;
@@ -67,6 +78,8 @@ function bringsAnother(instruction: Instruction): boolean {
 
 interface VertexStageOptions {
   name: string;
+  target: Platform | undefined;
+  platforms: Map<string, string>;
   fromVertices: Map<string, VertexProgress>;
   /** The image that a name stands for where the client says so. */
   namedImage: (base: string) => string | undefined;
@@ -81,6 +94,8 @@ class VertexStage implements StageReport {
   private readonly options: VertexStageOptions;
   private total: number;
   private number = 0;
+  /** Where it is another than the target's. */
+  private platform: string | undefined;
   private location: Location;
   private vertex: VertexProgress | undefined;
   private last: VertexProgress | undefined;
@@ -96,7 +111,7 @@ class VertexStage implements StageReport {
   step(step: Stage | Instruction, lookup: Lookup): void {
     this.location = step.location;
     if ("kind" in step) this.begin(step, step.original, lookup);
-    else this.from(step.base);
+    else this.from(step);
   }
 
   base(): void {
@@ -148,7 +163,10 @@ class VertexStage implements StageReport {
     this.complete({ error: isOwn ? inVertexWords(error) : "context canceled" });
   }
 
-  private from(base: string): void {
+  private from({ base, platform, name }: Stage): void {
+    const { platforms } = this.options;
+    this.platform = platform || platforms.get(base.toLowerCase());
+    if (this.platform && name) platforms.set(name.toLowerCase(), this.platform);
     if (base === "scratch" || this.options.isStage(base)) return;
     this.total++;
     const { fromVertices } = this.options;
@@ -177,9 +195,19 @@ class VertexStage implements StageReport {
   }
 
   private open(text: string): VertexProgress {
-    const { name: stage } = this.options;
+    const stage = [this.platformText(), this.options.name].filter(Boolean).join(" ");
     const place = `${String(this.number).padStart(String(this.total).length)}/${this.total}`;
     return this.openAs(`[${stage}${stage === "" ? "" : " "}${place}] ${text}`);
+  }
+
+  /** `linux/amd64->arm64`: the platform that the stage runs on, and the one that it is for. */
+  private platformText(): string {
+    const { target } = this.options;
+    if (!target) return "";
+    const own = this.platform ? parsePlatform(this.platform) : target;
+    if (formatPlatform(own) === formatPlatform(target)) return formatPlatform(own);
+    const shown = [target.architecture, target.variant].filter(Boolean).join("/");
+    return `${formatPlatform(own)}->${own.os === target.os ? shown : formatPlatform(target)}`;
   }
 
   private openAs(name: string): VertexProgress {

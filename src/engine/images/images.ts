@@ -32,6 +32,7 @@ import { type ImportOptions, importImage, targetReference } from "./import.ts";
 import { imageHistory, inspectImage } from "./inspect.ts";
 import { LayerCollector } from "./layer-collector.ts";
 import { type ListOptions, listImages } from "./list.ts";
+import { type BuiltIndex, createIndex } from "./oci-manifest.ts";
 import { pruneImages } from "./prune.ts";
 import { type RemoveOptions, removeImage } from "./remove.ts";
 import { resolveImage, targetOf } from "./resolve.ts";
@@ -187,6 +188,16 @@ export class Images {
     return createBuilt(this.context, config, options);
   }
 
+  /** Of images for several platforms; under a hold, until a name leads to it. */
+  createIndex(images: readonly Digest[]): Promise<BuiltIndex> {
+    return createIndex(this.context, images);
+  }
+
+  /** Gives a name to an image (or to the index that it is in). */
+  tagBuilt(reference: Reference, id: Digest, index?: Digest): void {
+    tagImage(this.context, reference, id, nowRfc3339Nano(), index);
+  }
+
   /** The image's tags and digests. */
   references(id: Digest): Reference[] {
     return this.context.store.references(id);
@@ -233,9 +244,15 @@ export class Images {
     return saveImages(this.context, names, options);
   }
 
-  /** An archive of one image under these names, whatever names it has here. */
-  async saveAs(id: Digest, names: Reference[], options: { signal: AbortSignal }): Promise<Bytes> {
-    return saveSelected(this.context, [{ record: this.context.store.get(id), tags: names }], options);
+  /** An archive of one image, or of its variants as an index, under these names, whatever names it has here. */
+  async saveAs(
+    id: Digest,
+    names: Reference[],
+    { signal, variants = [] }: { signal: AbortSignal; variants?: readonly Digest[] },
+  ): Promise<Bytes> {
+    const { store } = this.context;
+    const image = { record: store.get(id), tags: names, variants: variants.map((variant) => store.get(variant)) };
+    return saveSelected(this.context, [image], { signal });
   }
 
   /** The config of the image that has this name here, as it came. */

@@ -1,7 +1,7 @@
 /** From a name, id or unique id prefix to an image, with dockerd's words for what is not there. */
 import { type EngineError, errorKind, notFound } from "../../base/errors.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { formatPlatform, matchesPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
+import { formatPlatform, hostPlatform, matchesPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, parseAnyReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
 import { type ImageRecord, platformOf } from "./image-record.ts";
 import type { ImageStore } from "./image-store.ts";
@@ -42,7 +42,7 @@ function chooseVariant(store: ImageStore, records: ImageRecord[], wanted: Platfo
 function resolveAnyPlatform(store: ImageStore, name: string): ImageRecord {
   const parsed = parseAnyReference(name);
   if ("id" in parsed) {
-    const record = store.find(parsed.id);
+    const record = store.find(parsed.id) ?? ofIndex(store, parsed.id);
     if (!record) throw noSuchImage(parsed.id);
     return record;
   }
@@ -50,6 +50,12 @@ function resolveAnyPlatform(store: ImageStore, name: string): ImageRecord {
   const record = id === undefined ? store.lookup(name) : store.find(id);
   if (!record) throw noSuchImage(parsed.reference);
   return record;
+}
+
+/** Indexes that were built here have no name with their digest. */
+function ofIndex(store: ImageStore, digest: Digest): ImageRecord | undefined {
+  const images = store.manifests.of(digest).flatMap(({ image }) => store.find(image) ?? []);
+  return images.find((image) => matchesPlatform(hostPlatform(), platformOf(store.config(image.id)))) ?? images[0];
 }
 
 /** True when the text names this image by (the beginning of) its id, not by a tag. */

@@ -3,11 +3,13 @@
  * bytes. Layers are streamed from the layer store; nothing is written to disk.
  */
 import type { Bytes } from "../../../base/streams.ts";
-import { type Digest, digestOf, hexOf } from "../../../oci/digest.ts";
+import { type Digest, hexOf } from "../../../oci/digest.ts";
 import { type Descriptor, mediaTypes } from "../../../oci/manifest.ts";
 import { familiarName, familiarString, formatReference, type Reference } from "../../../oci/reference.ts";
 import { type ImageContext, publishImageEvent } from "../context.ts";
 import { createdNanos, type ImageRecord, platformOf } from "../image-record.ts";
+import { describeBlob, ociIndex, ociManifest } from "../oci-manifest.ts";
+import type { NamedBlob } from "./archived-image.ts";
 import { selectImages } from "./select.ts";
 import { tarDirectory, tarEnd, tarHeader, tarPadding } from "./tar-write.ts";
 
@@ -115,7 +117,7 @@ function planName(
     ...planImage(context, variant, blobs, signal),
     platform: platformOf(context.store.config(variant.id)),
   }));
-  return { descriptor: addBytes(blobs, mediaTypes.ociIndex, { manifests }), tags };
+  return { descriptor: addBlob(blobs, ociIndex(manifests)), tags };
 }
 
 function planImage(
@@ -132,17 +134,12 @@ function planImage(
     const size = context.layers.tarSize(diffId);
     add(diffId, { size, mtime, content: () => context.layers.openTar(diffId, signal) });
   }
-  return addBytes(blobs, mediaTypes.ociManifest, {
-    config: { mediaType: mediaTypes.ociConfig, digest: record.id, size: config.length },
-    layers: record.layers.map((diffId) => layerDescriptor(context, diffId)),
-  });
+  return addBlob(blobs, ociManifest(context, record));
 }
 
-function addBytes(blobs: Map<Digest, Blob>, mediaType: string, fields: object): Descriptor {
-  const bytes = encode({ schemaVersion: 2, mediaType, ...fields });
-  const digest = digestOf(bytes);
-  blobs.set(digest, { size: bytes.length, mtime: 0, content: () => [bytes] });
-  return { mediaType, digest, size: bytes.length };
+function addBlob(blobs: Map<Digest, Blob>, blob: NamedBlob): Descriptor {
+  blobs.set(blob.digest, { size: blob.bytes.length, mtime: 0, content: () => [blob.bytes] });
+  return describeBlob(blob);
 }
 
 /** manifest.json, which every Docker since 1.10 reads. */

@@ -1,0 +1,133 @@
+/** Builds for several platforms at once: indexes here, in registries and archives, directories for each, and what cannot run. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { linkPlugins, onGantryWithBuildx, registryAddress, startRegistry } from "./lib/buildx.ts";
+import { useTarget } from "./lib/journey.ts";
+import { must, type Outcome, run } from "./lib/run.ts";
+import { dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
+
+let registry: AsyncDisposable | undefined;
+
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]();
+});
+
+const target = useTarget();
+const onGantry = test.if(targetKind === "gantry");
+// dockerd's own image store keeps no index, and buildx does not ask it for one.
+const withBuildx = test.if(onGantryWithBuildx);
+const work = (...path: string[]) => join(target().root, "work", ...path);
+
+beforeAll(async () => {
+  if (targetKind !== "gantry") return;
+  linkPlugins(target());
+  registry = await startRegistry(target());
+  const dockerfile = [
+    "FROM --platform=$BUILDPLATFORM busybox AS tools",
+    "RUN date +%N > /once",
+    "FROM tools AS build",
+    "ARG TARGETPLATFORM BUILDPLATFORM",
+    'RUN echo "$BUILDPLATFORM for $TARGETPLATFORM" > /made',
+    "FROM scratch",
+    "COPY --from=build /made /once /",
+    "COPY file /",
+    'CMD ["x"]',
+  ];
+  await Bun.write(work("c/Dockerfile"), dockerfile.join("\n"));
+  await Bun.write(work("c/file"), "of the context");
+});
+
+const platforms = "linux/amd64,linux/arm64,linux/arm/v7";
+
+function docker(...args: string[]): Promise<Outcome> {
+  return run([dockerCli, ...args], { env: target().cliEnvironment, cwd: work() });
+}
+
+async function build(...args: string[]): Promise<Outcome> {
+  const built = await docker("build", "--platform", platforms, ...args, "c");
+  if (built.code !== 0) throw new Error(built.stderr);
+  return built;
+}
+
+/** The platform of the image that a name means for a platform. */
+async function platformOf(name: string, platform: string): Promise<string> {
+  const [os, architecture, variant] = platform.split("/");
+  const wanted = encodeURIComponent(JSON.stringify({ os, architecture, variant }));
+  const answer = await target().api(`/images/${name}/json?platform=${wanted}`);
+  const { Os, Architecture, Variant } = (await answer.json()) as Record<string, string>;
+  return [Os, Architecture, Variant].filter(Boolean).join("/");
+}
+
+const text = (path: string) => Bun.file(work(path)).text();
+
+withBuildx("an index under the name, with what each platform's build has made; the registry gets it", async () => {
+  const { stderr } = await build("--progress=plain", "-t", "several", "-t", `${registryAddress}/several`);
+  for (const line of [
+    '[linux/amd64->arm64 build 1/1] RUN echo "linux/amd64 for linux/arm64" > /made',
+    '[linux/amd64->arm/v7 build 1/1] RUN echo "linux/amd64 for linux/arm/v7" > /made',
+    "[linux/amd64 build 1/1] RUN",
+    "[linux/arm64 stage-2 1/2] COPY --from=build /made /once /",
+    "exporting manifest list",
+  ])
+    expect(stderr).toContain(line);
+  for (const platform of platforms.split(",")) {
+    expect(await platformOf("several", platform)).toBe(platform);
+  }
+  await target().must("push", "-q", `${registryAddress}/several`);
+  await target().must("rmi", "several", `${registryAddress}/several`);
+  for (const platform of platforms.split(",")) {
+    await target().must("pull", "-q", "--platform", platform, `${registryAddress}/several`);
+    const created = await target().must("create", "--platform", platform, `${registryAddress}/several`);
+    await target().must("cp", `${created}:/made`, work("got"));
+    expect(await text("got")).toBe(`linux/amd64 for ${platform}\n`);
+    await target().must("rm", created);
+  }
+});
+
+withBuildx("a push from the build tells the digest that the registry knows", async () => {
+  const output = `type=image,name=${registryAddress}/direct,push=true`;
+  await build("-q", "-o", output, "--metadata-file", "metadata");
+  const { "containerimage.digest": digest } = JSON.parse(await text("metadata")) as Record<string, string>;
+  const found = await target().host.run(
+    "curl",
+    "-sf",
+    "-H",
+    "Accept: application/vnd.oci.image.index.v1+json",
+    `http://${registryAddress}/v2/direct/manifests/${digest}`,
+  );
+  const { manifests } = JSON.parse(found.stdout) as { manifests: { platform: { architecture: string } }[] };
+  expect(manifests.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64", "arm"]);
+});
+
+withBuildx("directories, archives, and one file that was made once for all", async () => {
+  await build("-q", "-o", "out");
+  expect(await text("out/linux_arm64/made")).toBe("linux/amd64 for linux/arm64\n");
+  expect(await text("out/linux_arm_v7/file")).toBe("of the context");
+  const once = await text("out/linux_amd64/once");
+  expect(await text("out/linux_arm64/once")).toBe(once);
+  await build("-q", "-o", "type=tar,dest=out.tar");
+  const listed = (await must(["tar", "-tf", work("out.tar")])).split("\n");
+  expect(listed).toContain("linux_arm_v7/made");
+  await build("-q", "-t", "archive:1", "-o", "type=oci,dest=oci.tar");
+  await target().must("load", "-q", "-i", work("oci.tar"));
+  expect(await platformOf("archive:1", "linux/arm64")).toBe("linux/arm64");
+  // Nothing of what was mounted for it stays.
+  expect(await Bun.file("/proc/self/mountinfo").text()).not.toContain("platforms-");
+});
+
+onGantry("gantry build does so, too, and says what cannot run here", async () => {
+  const gantry = (...args: string[]) =>
+    run([...gantryCommand(), ...args], { env: target().cliEnvironment, cwd: work() });
+  const built = await gantry("build", "-q", "--platform", "linux/amd64,linux/arm64", "-o", "own", "c");
+  expect(built.stderr).toBe("");
+  expect(await text("own/linux_arm64/made")).toBe("linux/amd64 for linux/arm64\n");
+  const busybox = new Uint8Array(await Bun.file("/bin/busybox").arrayBuffer());
+  // The ELF header's machine: 183 is arm64.
+  busybox[18] = 183;
+  await Bun.write(work("foreign/sh"), busybox);
+  await Bun.write(work("foreign/Dockerfile"), "FROM scratch\nCOPY --chmod=755 sh /bin/sh\nRUN uname -m\n");
+  const failed = await gantry("build", "--progress=plain", "--platform", "linux/amd64,linux/arm64", "foreign");
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toContain("exec /bin/sh: exec format error");
+  expect(failed.stderr).toContain('process "/bin/sh -c uname -m" did not complete successfully: exit code: 1');
+});
