@@ -38,13 +38,22 @@ async function dispatch(program: string, argv: readonly string[], env: Env): Pro
   const { flags, args } = parsed;
   const context = makeContext(program, flags, env);
   for (const notice of parsed.notices) context.stderr.print(notice);
+  const asksHelp = args[0] === "help";
+  const words = asksHelp ? args.slice(1) : args;
+  const foreign = words[0] !== undefined && findEntry(commandTable, words[0]) === undefined ? words[0] : undefined;
+  if (foreign !== undefined) {
+    const { runPlugin } = await import("./plugins/run-plugin.ts");
+    const code = await runPlugin(context, foreign, argv);
+    if (code !== undefined) return code;
+  }
   if (flags.value.version) {
     context.stdout.print(`${context.product} version ${cliVersion}`);
     return 0;
   }
-  if (parsed.help || args.length === 0 || (args[0] === "help" && args.length === 1)) return rootHelp(context);
-  if (args[0] === "help") return runPath(context, [...args.slice(1), "--help"]);
-  return runPath(context, args);
+  if (foreign !== undefined) return unknownWord(context, foreign, asksHelp ? undefined : words.slice(1));
+  if (parsed.help || (asksHelp && words.length === 0)) return rootHelp(context, context.stdout);
+  if (args.length === 0) return rootHelp(context, context.stderr);
+  return runPath(context, asksHelp ? [...words, "--help"] : words);
 }
 
 function makeContext(program: string, flags: GlobalFlags, env: Env): CliContext {
@@ -73,12 +82,23 @@ function makeContext(program: string, flags: GlobalFlags, env: Env): CliContext 
   return context;
 }
 
-async function rootHelp(context: CliContext): Promise<number> {
+async function rootHelp(context: CliContext, out: Output): Promise<number> {
   const { nounHelp } = await import("./usage.ts");
-  const specs = globalFlags(context.config.directory);
+  const { listPlugins, pluginDirectories } = await import("./plugins/plugins.ts");
+  const globals = globalFlags(context.config.directory);
+  const plugins = await listPlugins(pluginDirectories(context.config));
   const summary = "A self-sufficient runtime for containers";
-  context.stdout.write(nounHelp(context.program, summary, commandTable, helpColumns(context), specs));
+  out.write(nounHelp(context.program, summary, commandTable, helpColumns(context), { globals, plugins }));
   return 0;
+}
+
+/** Neither a command nor a plugin. Asked for help, docker shows its own. `rest` is undefined after `help`. */
+function unknownWord(context: CliContext, word: string, rest: string[] | undefined): Promise<number> {
+  if (rest === undefined) throw new CliError(`unknown help topic: ${word}`);
+  const help = rest.find((option) => option === "--help" || option === "-h");
+  if (help === undefined) throw unknownCommand(context.program, [], word);
+  if (help === "-h") context.stdout.print("Flag shorthand -h has been deprecated, use --help");
+  return rootHelp(context, context.stdout);
 }
 
 /** Walks the table along the words, then runs the command with the rest. */

@@ -39,12 +39,11 @@ export function resolveEndpoint(program: string, choice: EndpointChoice, config:
   if (choice.context !== "" && choice.hosts.length > 0) {
     throw new CliError("Failed to initialize: conflicting options: cannot specify both --host and --context");
   }
-  if (choice.hosts.length > 1) throw new CliError("Failed to initialize: specify only one -H");
   const name = currentContextName(choice, config, env);
   try {
     if (name !== "default") return contextEndpoint(name, config);
     const host = choice.hosts[0] ?? (env["DOCKER_HOST"] || defaultHost(program));
-    return parseEndpoint(host, host.startsWith("unix://") ? undefined : flagTls(choice, config, env));
+    return parseEndpoint(host, flagTls(choice, config, env));
   } catch (error) {
     throw new CliError(`Failed to initialize: unable to resolve docker endpoint: ${errorMessage(error)}`);
   }

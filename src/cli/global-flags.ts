@@ -1,5 +1,14 @@
 /** The flags that stand before the command: `gantry -H tcp://… ps`. */
-import { flag } from "./flag-kinds.ts";
+import { type FlagKind, flag, listKind } from "./flag-kinds.ts";
+
+/** A list, as its help says, but of one. */
+const hostKind: FlagKind<string[]> = {
+  ...listKind(),
+  parse: (text, previous) => {
+    if (previous.length > 0) throw new Error("specify only one -H");
+    return [text];
+  },
+};
 
 export function globalFlags(configDirectory: string) {
   const pem = (name: string) => `${configDirectory}/${name}`;
@@ -10,7 +19,7 @@ export function globalFlags(configDirectory: string) {
       { short: "c" },
     ),
     debug: flag.bool("Enable debug mode", { short: "D" }),
-    host: flag.list("Daemon socket to connect to", { short: "H" }),
+    host: { ...flag.list("Daemon socket to connect to", { short: "H" }), kind: hostKind },
     "log-level": flag.stringWith("info", 'Set the logging level ("debug", "info", "warn", "error", "fatal")', {
       short: "l",
     }),

@@ -4,6 +4,7 @@ import { goQuote } from "../base/go-quote.ts";
 import { type Command, type CommandEntry, useLine } from "./command.ts";
 import type { FlagSpec } from "./flag-kinds.ts";
 import type { FlagSpecs } from "./flags.ts";
+import type { CliPlugin } from "./plugins/plugins.ts";
 
 /** Help of one command. `columns` is the terminal's width. */
 export function commandHelp(
@@ -20,21 +21,29 @@ export function commandHelp(
   return options === "" ? text : `${text}\nOptions:\n${options}\n`;
 }
 
-/** Help of a noun, or of the program itself (`globals` given). */
+/** What only the program's own help has. */
+interface ProgramHelp {
+  readonly globals: FlagSpecs;
+  readonly plugins: readonly CliPlugin[];
+}
+
+/** Help of a noun, or of the program itself. */
 export function nounHelp(
   path: string,
   summary: string,
   entries: readonly CommandEntry[],
   columns: number,
-  globals?: FlagSpecs,
+  { globals, plugins }: Partial<ProgramHelp> = {},
 ): string {
   let text = `Usage:  ${path}${globals ? " [OPTIONS]" : ""} COMMAND\n\n${summary}\n`;
-  const visible = entries.filter((entry) => !entry.hidden);
-  const padding = Math.max(11, ...visible.map((entry) => entry.name.length));
+  const visible = [...entries.filter((entry) => !entry.hidden), ...pluginEntries(plugins ?? [])];
+  const invalid = (plugins ?? []).filter(({ Err }) => Err !== undefined);
+  const names = [...visible.map(({ name }) => name), ...invalid.map(({ Name }) => Name)];
+  const padding = Math.max(11, ...names.map((name) => name.length));
   const isNoun = (entry: CommandEntry) => entry.children !== undefined;
   const groups: [string, CommandEntry[]][] = [
     ["Common Commands", visible.filter((entry) => entry.group === "common")],
-    ["Management Commands", visible.filter((entry) => isNoun(entry) && entry.group !== "swarm")],
+    ["Management Commands", visible.filter((entry) => isNoun(entry) && entry.group !== "swarm").sort(byName)],
     ["Swarm Commands", visible.filter((entry) => entry.group === "swarm")],
     ["Commands", visible.filter((entry) => !isNoun(entry) && entry.group === undefined).sort(byName)],
   ];
@@ -43,8 +52,21 @@ export function nounHelp(
     const lines = members.map((entry) => `  ${entry.name.padEnd(padding + 1)}${entry.summary}\n`);
     text += `\n${title}:\n${lines.join("")}`;
   }
+  if (invalid.length > 0) {
+    text += `\nInvalid Plugins:\n${invalid.map(({ Name, Err }) => `  ${Name.padEnd(padding + 1)}${Err}\n`).join("")}`;
+  }
   if (globals) text += `\nGlobal Options:\n${flagHelp(globals, columns)}\n`;
   return `${text}\nRun '${path} COMMAND --help' for more information on a command.\n`;
+}
+
+/** A plugin stands among the nouns, with a star. */
+function pluginEntries(plugins: readonly CliPlugin[]): CommandEntry[] {
+  const shown = plugins.filter(({ Err, Hidden }) => Err === undefined && !Hidden);
+  return shown.map(({ Name, ShortDescription = "" }) => ({
+    name: `${Name}*`,
+    summary: ShortDescription,
+    children: [],
+  }));
 }
 
 function byName(a: CommandEntry, b: CommandEntry): number {

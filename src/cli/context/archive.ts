@@ -1,4 +1,5 @@
-/** The tar archives of `context export` and `import`: meta.json and tls/docker/*.pem. A few plain files, so plain ustar headers do. */
+/** The tar archives of `context export` and `import`: meta.json and tls/ENDPOINT/*.pem. A few plain files, so plain ustar headers do. */
+import { dirname } from "node:path";
 import { CliError } from "../command.ts";
 import type { ContextMeta, TlsFiles } from "./store.ts";
 
@@ -7,8 +8,9 @@ const block = 512;
 export function packContext(meta: ContextMeta, tls: TlsFiles): Uint8Array {
   const files = Object.entries(tls);
   const parts = [entry("meta.json", JSON.stringify(meta), 0o644), entry("tls", undefined, 0o700)];
-  if (files.length > 0) parts.push(entry("tls/docker", undefined, 0o700));
-  for (const [name, text] of files) parts.push(entry(`tls/docker/${name}`, text, 0o600));
+  for (const folder of new Set(files.map(([path]) => dirname(path))))
+    parts.push(entry(`tls/${folder}`, undefined, 0o700));
+  for (const [path, text] of files) parts.push(entry(`tls/${path}`, text, 0o600));
   return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
 }
 
@@ -43,7 +45,7 @@ export function unpackContext(archive: Uint8Array): { meta: ContextMeta; tls: Tl
     const [name, size, type] = [text(0, 100), Number.parseInt(text(124, 12), 8) || 0, text(156, 1)];
     const content = bytes.toString("utf8", at + block, at + block + size);
     at += block + Math.ceil(size / block) * block;
-    const pem = /^tls\/docker\/([\w.-]+)$/.exec(name)?.[1];
+    const pem = /^tls\/([\w-]+\/[\w-][\w.-]*)$/.exec(name)?.[1];
     if (type === "5") continue;
     if (name === "meta.json") meta = JSON.parse(content) as ContextMeta;
     else if (pem !== undefined) tls[pem] = content;

@@ -69,11 +69,11 @@ function readTls(pairs: Record<string, string>): TlsFiles {
     const path = pairs[key];
     if (!path) continue;
     try {
-      files[`${key}.pem`] = readFileSync(path, "utf8");
+      files[`docker/${key}.pem`] = readFileSync(path, "utf8");
     } catch (error) {
       throw new CliError(`unable to create docker endpoint config: ${openFailure(path, error).message}`);
     }
-    if (key === "ca" && !/-----BEGIN/.test(files["ca.pem"] ?? "")) {
+    if (key === "ca" && !/-----BEGIN/.test(files["docker/ca.pem"] ?? "")) {
       throw new CliError(
         "unable to create docker endpoint config: invalid docker endpoint options: failed to retrieve context tls info: ca.pem seems invalid",
       );

@@ -23,13 +23,17 @@ export const command = defineCommand({
 function contextText(context: CliContext, name: string): string {
   const { meta, tls } = resolveContext(context, name);
   const store = new ContextStore(context.config.directory);
-  const files = Object.keys(tls);
+  const material: Record<string, string[]> = {};
+  for (const path of Object.keys(tls)) {
+    const [endpoint = "", file = ""] = path.split("/");
+    material[endpoint] = [...(material[endpoint] ?? []), file];
+  }
   const inMemory = "<IN MEMORY>";
   const text = JSON.stringify({
     Name: meta.Name,
     Metadata: meta.Metadata,
     Endpoints: meta.Endpoints,
-    TLSMaterial: files.length > 0 ? { docker: files } : {},
+    TLSMaterial: material,
     Storage: {
       MetadataPath: name === "default" ? inMemory : store.metaPath(name),
       TLSPath: name === "default" ? inMemory : store.tlsPath(name),

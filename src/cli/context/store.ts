@@ -1,9 +1,9 @@
 /**
- * Docker's context store in `~/.docker/contexts`: `meta/ID/meta.json` and `tls/ID/docker/*.pem`, where ID is the SHA-256 of the name. Both
+ * Docker's context store in `~/.docker/contexts`: `meta/ID/meta.json` and `tls/ID/ENDPOINT/*.pem`, where ID is the SHA-256 of the name. Both
  * programs share it.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { errorCode } from "../../base/errors.ts";
 import { CliError } from "../command.ts";
 import { contextId } from "../endpoint.ts";
@@ -14,7 +14,7 @@ export interface ContextMeta {
   Endpoints: { docker?: { Host?: string; SkipTLSVerify: boolean } };
 }
 
-/** PEM texts by file name (`ca.pem`, `cert.pem`, `key.pem`). */
+/** PEM texts by endpoint and file: `docker/ca.pem`. Other endpoints than `docker` are kept for whoever knows them. */
 export type TlsFiles = Record<string, string>;
 
 const namePattern = "^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$";
@@ -60,10 +60,11 @@ export class ContextStore {
   }
 
   tls(name: string): TlsFiles {
-    const folder = join(this.tlsPath(name), "docker");
+    const folder = this.tlsPath(name);
     if (!existsSync(folder)) return {};
-    const names = readdirSync(folder).sort();
-    return Object.fromEntries(names.map((file) => [file, readFileSync(join(folder, file), "utf8")]));
+    const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
+    const files = names.filter((file) => statSync(join(folder, file)).isFile());
+    return Object.fromEntries(files.map((file) => [file, readFileSync(join(folder, file), "utf8")]));
   }
 
   /** Creates or replaces. */
@@ -72,9 +73,11 @@ export class ContextStore {
     writeFileSync(join(this.metaPath(meta.Name), "meta.json"), JSON.stringify(meta), { mode: 0o644 });
     rmSync(this.tlsPath(meta.Name), { recursive: true, force: true });
     if (Object.keys(tls).length === 0) return;
-    const folder = join(this.tlsPath(meta.Name), "docker");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const [file, text] of Object.entries(tls)) writeFileSync(join(folder, file), text, { mode: 0o600 });
+    for (const [file, text] of Object.entries(tls)) {
+      const path = join(this.tlsPath(meta.Name), file);
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      writeFileSync(path, text, { mode: 0o600 });
+    }
   }
 
   remove(name: string): void {

@@ -19,7 +19,9 @@ const info = `
   FirewallBackend?:*system.FirewallInfo CDISpecDirs:[]string Containerd?:*system.ContainerdInfo Warnings:[]string`;
 
 export const systemTypes = new GoSchema({
-  "system.clientInfo": `Debug:bool ${clientVersion} Plugins:[]any Warnings:[]string`,
+  "system.clientInfo": `Debug:bool ${clientVersion} Plugins:[]manager.Plugin Warnings:[]string`,
+  "manager.Plugin":
+    "SchemaVersion?:string Vendor?:string Version?:string ShortDescription?:string URL?:string Hidden?:bool Name?:string Path?:string Err?:any ShadowedPaths?:[]string",
   "system.clientVersion": clientVersion,
   "system.dockerInfo": `${info} ServerErrors?:[]string UserName=:string ClientInfo?:*system.clientInfo ClientErrors?:[]string`,
   "system.sparseInfo": "ClientInfo?:*system.clientInfo ClientErrors?:[]string",

@@ -1,6 +1,7 @@
 /** The text of `info`. */
 import type { SystemInfo } from "../../api/system.ts";
 import { bytesSize } from "../format/units.ts";
+import type { CliPlugin } from "../plugins/plugins.ts";
 import type { ClientVersion } from "./client-version.ts";
 
 interface RegistryConfig {
@@ -34,8 +35,20 @@ export interface ServerInfo extends SystemInfo {
   DefaultAddressPools?: { Base: string; Size: number }[] | null;
 }
 
-export function clientLines(client: ClientVersion & { Debug: boolean }): string[] {
-  return [` Version:    ${client.Version}`, ` Context:    ${client.Context}`, ` Debug Mode: ${client.Debug}`];
+export function clientLines(client: ClientVersion & { Debug: boolean; Plugins: readonly CliPlugin[] }): string[] {
+  return [
+    ` Version:    ${client.Version}`,
+    ` Context:    ${client.Context}`,
+    ` Debug Mode: ${client.Debug}`,
+    ...(client.Plugins.length > 0 ? [" Plugins:"] : []),
+    ...client.Plugins.flatMap(clientPluginLines),
+  ];
+}
+
+function clientPluginLines({ Name, ShortDescription, Vendor, Version, Path, Err }: CliPlugin): string[] {
+  if (Err !== undefined) return [];
+  const head = `  ${Name}: ${ShortDescription ?? ""} (${Vendor})`;
+  return [head, ...some("    Version: ", Version), ...some("    Path:    ", Path)];
 }
 
 /** A line that is left out where the value is empty. */

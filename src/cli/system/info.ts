@@ -8,6 +8,7 @@ import { Template } from "../format/template/exec.ts";
 import { typed } from "../format/template/go-type.ts";
 import { hubAddress } from "../image/registry-auth.ts";
 import { systemTypes } from "../inspect/system-types.ts";
+import { type CliPlugin, listPlugins, pluginDirectories } from "../plugins/plugins.ts";
 import { clientVersion } from "./client-version.ts";
 import { clientLines, type ServerInfo, serverLines } from "./info-text.ts";
 import { executeShown } from "./version.ts";
@@ -22,17 +23,22 @@ export const command = defineCommand({
 
 interface ClientInfo extends ReturnType<typeof clientVersion> {
   Debug: boolean;
-  Plugins: never[];
+  Plugins: CliPlugin[];
   Warnings: null;
 }
 
-function clientInfo(context: CliContext): ClientInfo {
-  return { Debug: context.debug, ...clientVersion(context), Plugins: [], Warnings: null };
+async function clientInfo(context: CliContext): Promise<ClientInfo> {
+  const Plugins = await listPlugins(pluginDirectories(context.config));
+  return { Debug: context.debug, ...clientVersion(context), Plugins, Warnings: null };
 }
 
 async function prettyInfo(context: CliContext): Promise<number> {
-  const client = clientInfo(context);
-  context.stdout.write(`${["Client:", ...clientLines(client), "", "Server:"].join("\n")}\n`);
+  const client = await clientInfo(context);
+  context.stdout.write(`${["Client:", ...clientLines(client)].join("\n")}\n`);
+  for (const { Path, Err } of client.Plugins) {
+    if (Err !== undefined) context.stderr.print(`WARNING: Plugin "${Path}" is not valid: ${Err}`);
+  }
+  context.stdout.write("\nServer:\n");
   let info: ServerInfo;
   try {
     info = await context.client.json<ServerInfo>("GET", "/info");
@@ -54,7 +60,7 @@ async function formattedInfo(context: CliContext, format: string): Promise<numbe
   } catch (error) {
     throw new CliError(`template parsing error: ${describeError(error)}`, 64);
   }
-  const ClientInfo = clientInfo(context);
+  const ClientInfo = await clientInfo(context);
   let info: object = {};
   const ServerErrors: string[] = [];
   if (needsServer(source, template, ClientInfo)) {

@@ -21,11 +21,15 @@ export interface AttachedStreams {
 
 export type StreamEnd = "closed" | "detached";
 
-/** Pumps until the output ends, the user detaches, or (with no output asked for) the input ends. The terminal is always restored. */
+/**
+ * Pumps until the output ends, the user detaches, or (with no output asked for) the input or the process ends. The terminal is always
+ * restored.
+ */
 export async function pumpStreams(
   context: CliContext,
   connection: HijackedStream,
   streams: AttachedStreams,
+  exit?: Promise<unknown>,
 ): Promise<StreamEnd> {
   const raw = streams.stdin && streams.tty && context.stdin.isTerminal;
   const restore = raw ? rawUntilRestored(context) : () => {};
@@ -34,6 +38,7 @@ export async function pumpStreams(
     const hasOutput = streams.stdout || streams.stderr;
     if (hasOutput) ends.push(pumpOutput(context, connection, streams).then(() => "closed"));
     if (streams.stdin) ends.push(pumpInput(context, connection, scannerFor(context, streams), hasOutput));
+    if (exit && !hasOutput) ends.push(exit.then(() => "closed"));
     return await Promise.race(ends);
   } finally {
     restore();

@@ -36,7 +36,7 @@ export async function attachAndStart(
       ? waitForExit(client, id, options.remove ? "removed" : "next-exit", (text) => context.stderr.print(text))
       : undefined,
   ]);
-  const pumping = connection ? pump(context, connection, streams) : undefined;
+  const pumping = connection ? pump(context, connection, streams, exit?.code) : undefined;
   try {
     await client.send("POST", `/containers/${id}/start`, { query: options.query ?? {} });
   } catch (error) {
@@ -51,13 +51,18 @@ export async function attachAndStart(
   using _sizes = sizes;
   const end = await pumping;
   if (end instanceof Error) throw end;
-  if (end === "detached" || (!streams.stdout && !streams.stderr)) return 0;
+  if (end === "detached") return 0;
   return exit ? exit.code : 0;
 }
 
 /** Never rejects: the start may fail first, and then its error is the one to show. */
-function pump(context: CliContext, connection: HijackedStream, streams: AttachedStreams) {
-  return pumpStreams(context, connection, streams).catch((error: unknown) =>
+function pump(
+  context: CliContext,
+  connection: HijackedStream,
+  streams: AttachedStreams,
+  exit: Promise<number> | undefined,
+) {
+  return pumpStreams(context, connection, streams, exit).catch((error: unknown) =>
     error instanceof Error ? error : new Error(String(error)),
   );
 }

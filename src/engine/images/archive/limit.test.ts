@@ -18,6 +18,13 @@ test("no more than so many run at once, in order, and failures give their place 
   expect(log).toEqual(["a", "b", "c", "d"]);
 });
 
+test("work begins at once where there is room", () => {
+  const limit = limiter(() => 1);
+  const begun: string[] = [];
+  for (const name of ["first", "second"]) void limit(async () => void begun.push(name));
+  expect(begun).toEqual(["first"]);
+});
+
 test("the number may change while pieces of work wait", async () => {
   let most = 1;
   const limit = limiter(() => most);

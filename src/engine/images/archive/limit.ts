@@ -1,4 +1,7 @@
-/** At most so many pieces of work at once; the others wait in order. The number is asked for whenever one begins or ends. */
+/**
+ * At most so many pieces of work at once; the others wait in order. The number is asked for whenever one begins or ends. Where there is
+ * room, work begins before the call returns: so its caller can tell whether it waits.
+ */
 export function limiter(atOnce: () => number): <T>(work: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];
@@ -9,10 +12,13 @@ export function limiter(atOnce: () => number): <T>(work: () => Promise<T>) => Pr
     }
   };
   return async (work) => {
-    await new Promise<void>((resolve) => {
-      waiting.push(resolve);
-      admit();
-    });
+    if (waiting.length === 0 && running < atOnce()) running++;
+    else {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        admit();
+      });
+    }
     try {
       return await work();
     } finally {

@@ -1,0 +1,80 @@
+/**
+ * Runs a plugin of Docker's CLI in place of a command. It gets the whole command line, this program's streams and two variables: how to
+ * start this program again, and a socket whose end tells it to stop when no terminal sends it the signal.
+ */
+import { randomBytes } from "node:crypto";
+import { createServer, type Socket } from "node:net";
+import { CliError } from "../command.ts";
+import type { CliContext } from "../context.ts";
+import { defaultHost } from "../endpoint.ts";
+import { findPlugin, pluginDirectories } from "./plugins.ts";
+
+/** docker's own names for a plugin's commands. */
+const shortcuts: Record<string, string> = { bake: "buildx" };
+const patience = 3;
+
+/** The exit code of the plugin called `name`; undefined if there is none. `argv` is the command line without the program's name. */
+export async function runPlugin(
+  context: CliContext,
+  name: string,
+  argv: readonly string[],
+): Promise<number | undefined> {
+  const owner = shortcuts[name] ?? name;
+  const plugin = await findPlugin(owner, pluginDirectories(context.config));
+  if (!plugin) return undefined;
+  const at = argv.indexOf(name);
+  const line = owner === name ? argv : [...argv.slice(0, at), owner, ...argv.slice(at)];
+  await using stop = await stopSocket();
+  const child = Bun.spawn([plugin.Path, ...line], {
+    stdio: ["inherit", "inherit", "inherit"],
+    env: { ...context.env, ...daemonOf(context), ...selfOf(context), DOCKER_CLI_PLUGIN_SOCKET: stop.address },
+  });
+  using _ = onTermination((count) => {
+    // A terminal has told the plugin, too: it belongs to the same process group.
+    if (context.stdout.isTerminal) return;
+    stop.close();
+    if (count < patience) return;
+    child.kill("SIGKILL");
+    context.stderr.print("got 3 SIGTERM/SIGINTs, forcefully exiting");
+    process.exit(1);
+  });
+  const code = await child.exited;
+  if (code !== 0) throw new CliError("", child.signalCode === null ? code : 255);
+  return 0;
+}
+
+/** A plugin knows Docker's default socket only. */
+function daemonOf({ program, choice, contextName, env }: CliContext): Record<string, string> {
+  const chosen = choice.hosts.length > 0 || contextName !== "default" || env["DOCKER_HOST"];
+  return chosen ? {} : { DOCKER_HOST: defaultHost(program) };
+}
+
+/** How this program was started; whoever starts it so again gets the same program, whatever its file is called. */
+function selfOf({ program }: CliContext): Record<string, string> {
+  return { DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: process.argv0, GANTRY_PROGRAM_NAME: program };
+}
+
+/** An abstract socket: whoever has connected sees its end when `close` is called, or this process ends. */
+async function stopSocket() {
+  const address = `docker_cli_${randomBytes(16).toString("hex")}`;
+  const connections = new Set<Socket>();
+  const server = createServer((connection) => {
+    connections.add(connection);
+    connection.on("error", () => connection.destroy());
+  });
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(`\0${address}`, resolve));
+  const close = () => {
+    for (const connection of connections) connection.destroy();
+    server.close();
+  };
+  return { address: `@${address}`, close, [Symbol.asyncDispose]: async () => close() };
+}
+
+function onTermination(handle: (count: number) => void): Disposable {
+  let count = 0;
+  const onSignal = () => handle(++count);
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return {
+    [Symbol.dispose]: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
+  };
+}
