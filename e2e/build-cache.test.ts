@@ -107,7 +107,43 @@ withBuildx("inside the image, by the stock CLI", async () => {
   expect(without.code).toBe(0);
   expect(without.stderr).toMatch(/ERROR: .*not found/);
   expect(cached(without)).toEqual([]);
-  const elsewhere = await build([dockerCli], "--cache-to", "type=local,dest=cache");
+  const elsewhere = await build([dockerCli], "--cache-to", "type=nowhere");
   expect(elsewhere.code).toBe(1);
-  expect(elsewhere.stderr).toContain("cache export to local is not supported");
+  expect(elsewhere.stderr).toContain("cache export to nowhere is not supported");
+});
+
+withBuildx("through a directory of the client's", async () => {
+  await write("local");
+  const stock = [dockerCli];
+  const first = await build(stock, "-t", "app", "--cache-to", "type=local,dest=kept,mode=max");
+  expect(first.code).toBe(0);
+  expect(first.stderr).toContain("exporting cache to client directory");
+  const before = await made();
+  await forget();
+  const second = await build(stock, "-t", "app", "--cache-from", "type=local,src=kept");
+  expect(second.code).toBe(0);
+  expect(cached(second)).toContain("RUN date +%N > /made && cat /tool >> /made");
+  expect(await made()).toBe(before);
+  const nothing = await build(stock, "--no-cache", "--cache-from", "type=local,src=nothing");
+  expect(nothing.code).toBe(0);
+  expect(cached(nothing)).toEqual([]);
+});
+
+withBuildx("images in directories of the client's: as outputs, and as contexts", async () => {
+  await write("layout");
+  const output = await build([dockerCli], "-t", "laid:1", "-o", "type=oci,dest=layout,tar=false");
+  expect(output.code).toBe(0);
+  const index = JSON.parse(await Bun.file(join(target().root, "work/layout/index.json")).text());
+  expect(index.manifests).toHaveLength(1);
+  const tag = index.manifests[0].annotations["org.opencontainers.image.ref.name"];
+  const from = "FROM base\nRUN cat /file && echo of the layout > /from\n";
+  await Bun.write(join(target().root, "work/c/Dockerfile"), from);
+  const used = await build([dockerCli], "-t", "upon", "--build-context", `base=oci-layout://./layout:${tag}`);
+  expect(used.stderr).toContain("[context base] OCI load from client");
+  expect(used.code).toBe(0);
+  expect(await target().must("run", "--rm", "upon", "cat", "/from", "/file")).toBe("of the layout\nlayout");
+  await Bun.write(join(target().root, "work/c/Dockerfile"), "FROM scratch\nCOPY --from=base /file /\n");
+  const copied = await build([dockerCli], "-o", "copied", "--build-context", `base=oci-layout://./layout:${tag}`);
+  expect(copied.code).toBe(0);
+  expect(await Bun.file(join(target().root, "work/copied/file")).text()).toBe("layout");
 });

@@ -5,8 +5,12 @@ import type { PackedTimes } from "../archive/tar/pack.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { Builder } from "../builder/builder.ts";
 import type { BuilderImages, BuilderSnapshots } from "../builder/parts.ts";
-import type { BuiltIndex } from "../engine/images/oci-manifest.ts";
+import type { BuiltIndex, OciBlob } from "../engine/images/oci-manifest.ts";
+import type { ContentReader } from "../engine/images/transfer/open-content.ts";
+import type { OpenImage } from "../engine/images/transfer/unnamed.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { Snapshotter } from "../snapshots/snapshotter.ts";
@@ -15,14 +19,17 @@ export interface BuildkitImages extends BuilderImages {
   /** The config of the image that has this name here. */
   configOf(reference: Reference): Uint8Array | undefined;
   /** An image in a registry, of which only the config has come. */
-  openRemote(
-    name: string,
-    options: { credentials: Credentials; signal: AbortSignal },
-  ): Promise<{ config: Uint8Array; fetch(layers: readonly Digest[]): Promise<void> }>;
+  openRemote(name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<OpenImage>;
   /** Under a name that it does not get here. */
   pushUnnamed(id: Digest, name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<Digest>;
   /** Of images for several platforms; under a hold, until a name leads to it. */
   createIndex(images: readonly Digest[]): Promise<BuiltIndex>;
+  ociContent(images: readonly Digest[]): { blobs: OciBlob[]; top: Descriptor };
+  /** An image in somebody's store of content, of which only the config has come. */
+  openContent(
+    content: ContentReader,
+    options: { digest: Digest; platform: Platform; signal: AbortSignal },
+  ): Promise<OpenImage>;
   /** Gives a name to an image (or to the index that it is in). */
   tagBuilt(reference: Reference, id: Digest, index?: Digest): void;
   /** `variants`: as an index of all of them. */

@@ -53,8 +53,8 @@ export class GrpcClient {
   }
 
   /** A call with one request and one answer. */
-  async unary(path: string, request: Uint8Array, signal?: AbortSignal): Promise<Buffer> {
-    const { messages, end } = this.open(path, {}, signal);
+  async unary(path: string, request: Uint8Array, signal?: AbortSignal, metadata?: Metadata): Promise<Buffer> {
+    const { messages, end } = this.open(path, metadata, signal);
     await messages.write(request);
     end();
     return await messages.one();

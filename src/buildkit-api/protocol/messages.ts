@@ -277,5 +277,21 @@ export const secretResponse = codec<{ data: Uint8Array }>("session.GetSecretResp
 export const checkAgentRequest = codec<{ ID: string }>("session.CheckAgentRequest");
 export const bytesMessage = codec<{ data: Uint8Array }>("session.BytesMessage");
 
+export const contentInfoRequest = codec<{ digest: string }>("session.InfoRequest");
+export const readContentRequest = codec<{ digest: string; offset: number; size: number }>("session.ReadContentRequest");
+export const readContentResponse = codec<{ offset: number; data: Uint8Array }>("session.ReadContentResponse");
+export interface WriteContentRequest {
+  action: number;
+  ref: string;
+  total: number;
+  expected: string;
+  offset: number;
+  data: Uint8Array;
+}
+export const writeContentRequest = codec<WriteContentRequest>("session.WriteContentRequest");
+export const writeContentResponse = codec<
+  Pick<WriteContentRequest, "action" | "offset" | "total"> & { digest: string }
+>("session.WriteContentResponse");
+
 /** An empty message. */
 export const nothing = new Uint8Array(0);

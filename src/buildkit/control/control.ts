@@ -119,7 +119,7 @@ export async function solve(
     Object.assign(response, await exportResult(exporter, built, exportScope));
   }
   for (const cache of caches) {
-    if (cache.Type === "registry") await exportCache(cache, built, { deps: scope.deps, session, progress, signal });
+    Object.assign(response, await exportCache(cache, built, { deps: scope.deps, session, progress, signal }));
   }
   return response;
 }

@@ -1,13 +1,15 @@
 /** Results as archives that the client gets: the tree (`tar`), or the image (`oci`, `docker`). */
-import { internal, invalidArgument, notImplemented } from "../../base/errors.ts";
+import { internal, invalidArgument } from "../../base/errors.ts";
 import { once } from "../../base/streams.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { formatReference, type Reference } from "../../oci/reference.ts";
 import type { Built } from "../frontend/frontend.ts";
+import type { VertexProgress } from "../progress.ts";
 import { datedConfig, epochOf } from "./dated.ts";
 import { type ExportResponse, type ExportScope, withTrees } from "./export.ts";
 import { namesOf } from "./image.ts";
-import { sendBytes } from "./send.ts";
+import { sendBytes, writeContent } from "./send.ts";
 
 /** Two blocks of zeros end an archive. */
 const emptyArchive = Buffer.alloc(1024);
@@ -33,7 +35,6 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
   const { deps, progress, index, signal } = scope;
   const { Type, Attrs } = exporter;
   using _held = deps.images.hold();
-  if (Attrs["tar"] === "false") throw notImplemented(`the exporter ${Type} makes archives only`);
   const names = namesOf(Attrs["name"]);
   if (Type === "docker" && built.results.length > 1) {
     throw invalidArgument("docker exporter does not currently support exporting manifest lists");
@@ -50,15 +51,12 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
       exporting.complete();
       const [image] = images;
       if (image === undefined) throw internal("the build has no result");
+      if (Attrs["tar"] === "false") return await exportLayout(images, names, scope, vertex);
       const list = images.length > 1 ? await deps.images.createIndex(images) : undefined;
       const variants = list ? images : [];
       const sending = vertex.status("sending tarball");
-      await sendBytes(
-        await scope.session(),
-        index,
-        await deps.images.saveAs(list?.image ?? image, names, { signal, variants }),
-        signal,
-      );
+      const archive = await deps.images.saveAs(list?.image ?? image, names, { signal, variants });
+      await sendBytes(await scope.session(), index, archive, signal);
       sending.complete();
       return {
         ...(list ? {} : { "containerimage.config.digest": image }),
@@ -68,4 +66,19 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
       for (const image of new Set(images)) await deps.images.forgetCacheStep(image);
     }
   });
+}
+
+/** A directory of the client's, whose index.json the client writes. */
+async function exportLayout(
+  images: readonly Digest[],
+  names: readonly Reference[],
+  scope: ExportScope,
+  vertex: VertexProgress,
+): Promise<ExportResponse> {
+  const top = await writeContent(images, "export", scope, vertex);
+  return {
+    "containerimage.digest": top.digest,
+    "containerimage.descriptor": Buffer.from(JSON.stringify(top)).toString("base64"),
+    ...(names.length > 0 ? { "image.name": names.map((name) => formatReference(name)).join(",") } : {}),
+  };
 }

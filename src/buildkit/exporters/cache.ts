@@ -7,21 +7,33 @@ import type { ImageConfig } from "../../oci/image-config.ts";
 import { hostPlatform } from "../../oci/platform.ts";
 import { parseReference } from "../../oci/reference.ts";
 import type { Built } from "../frontend/frontend.ts";
+import type { VertexProgress } from "../progress.ts";
 import { credentialsOf } from "../session/services.ts";
-import type { ExportScope } from "./export.ts";
+import type { ExportResponse, ExportScope } from "./export.ts";
+import { writeContent } from "./send.ts";
+
+const isTrue = /^(true|1)$/;
+const either = /^(true|false|1|0)$/;
+const common = { mode: /^(min|max)$/, "image-manifest": isTrue, "oci-mediatypes": isTrue, "ignore-error": either };
+
+/** Options of each kind of cache, with their values. */
+const kinds: Record<string, Record<string, RegExp>> = {
+  inline: {},
+  registry: { ...common, ref: /./ },
+  // The client alone reads the tag.
+  local: { ...common, dest: /./, tag: /./ },
+};
 
 /** Throws for caches that nobody writes: before anything is built. */
 export function checkCacheExport({ Type, Attrs }: CacheOptionsEntry): void {
-  if (Type !== "inline" && Type !== "registry") throw notImplemented(`cache export to ${Type} is not supported`);
-  const known: Record<string, RegExp> =
-    Type === "inline"
-      ? {}
-      : { ref: /./, mode: /^(min|max)$/, "image-manifest": /^(true|1)$/, "ignore-error": /^(true|false|1|0)$/ };
+  const known = kinds[Type];
+  if (!known) throw notImplemented(`cache export to ${Type} is not supported`);
   for (const [name, value] of Object.entries(Attrs)) {
     if (!known[name]?.test(value))
       throw notImplemented(`the option ${name}=${value} of ${Type} caches is not supported`);
   }
-  if (Type === "inline") return;
+  if (Type === "local" && !Attrs["dest"]) throw invalidArgument("local cache exporter requires dest");
+  if (Type !== "registry") return;
   if (!Attrs["ref"]) throw invalidArgument("registry cache exporter requires ref");
   parseReference(Attrs["ref"]);
 }
@@ -36,15 +48,17 @@ export function withInlineCache(built: Built): Built {
   return { ...built, results };
 }
 
-/** Pushes the steps as an image of their own. */
+/** Where the cache of a build goes, as an image of its own. */
 export async function exportCache(
-  { Attrs }: CacheOptionsEntry,
+  cache: CacheOptionsEntry,
   { results }: Built,
   scope: Omit<ExportScope, "index">,
-): Promise<void> {
-  const { deps, progress, session, signal } = scope;
-  const name = Attrs["ref"] ?? "";
-  const exporting = progress.vertex("exporting cache to registry").around(async (vertex) => {
+): Promise<ExportResponse> {
+  const { deps, progress } = scope;
+  const { Type, Attrs } = cache;
+  if (Type === "inline") return {};
+  const place = Type === "local" ? "client directory" : Type;
+  const exporting = progress.vertex(`exporting cache to ${place}`).around(async (vertex) => {
     const preparing = vertex.status("preparing build cache for export");
     const steps = results.flatMap(({ steps: all, config }) =>
       Attrs["mode"] === "max" ? all : own(all, config.rootfs.diff_ids),
@@ -53,16 +67,37 @@ export async function exportCache(
     const id = await deps.images.createBuilt(cacheConfig(steps), { hidden: true });
     preparing.complete();
     try {
-      const credentials = await credentialsOf(session, parseReference(name).domain, signal);
-      const writing = vertex.status(`writing cache image to ${name}`);
-      await deps.images.pushUnnamed(id, name, { credentials, signal });
-      writing.complete();
+      return Type === "local" ? await toClient(id, cache, scope, vertex) : await toRegistry(id, cache, scope, vertex);
     } finally {
       await deps.images.forgetCacheStep(id);
     }
   });
-  if (["true", "1"].includes(Attrs["ignore-error"] ?? "")) await exporting.catch(() => undefined);
-  else await exporting;
+  return isTrue.test(Attrs["ignore-error"] ?? "") ? await exporting.catch(() => ({})) : await exporting;
+}
+
+async function toRegistry(
+  id: Digest,
+  { Attrs }: CacheOptionsEntry,
+  { deps, session, signal }: Omit<ExportScope, "index">,
+  vertex: VertexProgress,
+): Promise<ExportResponse> {
+  const name = Attrs["ref"] ?? "";
+  const credentials = await credentialsOf(session, parseReference(name).domain, signal);
+  const writing = vertex.status(`writing cache image to ${name}`);
+  await deps.images.pushUnnamed(id, name, { credentials, signal });
+  writing.complete();
+  return {};
+}
+
+/** The client names it in the directory's index.json. */
+async function toClient(
+  id: Digest,
+  { Attrs }: CacheOptionsEntry,
+  scope: Omit<ExportScope, "index">,
+  vertex: VertexProgress,
+): Promise<ExportResponse> {
+  const top = await writeContent([id], `local:${Attrs["dest"]}`, scope, vertex);
+  return { "cache.manifest": JSON.stringify(top) };
 }
 
 /** Those on the way to the result. */

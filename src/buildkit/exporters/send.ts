@@ -1,9 +1,14 @@
-/** Sends bytes to a file of the client's: what `--output dest=` names. Source: moby/buildkit session/filesync. */
+/** Sends bytes to a file of the client's: what `--output dest=` names; or images to a store of content. Source: moby/buildkit session/filesync. */
 
 import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { writeBytes } from "../../buildkit-api/grpc/bytes.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Descriptor } from "../../oci/manifest.ts";
+import type { VertexProgress } from "../progress.ts";
+import { ClientContent } from "../session/client-content.ts";
 import type { Session } from "../session/session.ts";
+import type { ExportScope } from "./export.ts";
 
 export const sendMethod = "/moby.filesync.v1.FileSend/DiffCopy";
 
@@ -17,4 +22,21 @@ export async function sendBytes(session: Session, index: number, bytes: Bytes, s
   } finally {
     call.cancel();
   }
+}
+
+/** Puts images into a store of the client's; returns the descriptor of what stands for them. */
+export async function writeContent(
+  images: readonly Digest[],
+  store: string,
+  { deps, session, signal }: Omit<ExportScope, "index">,
+  vertex: VertexProgress,
+): Promise<Descriptor> {
+  const content = new ClientContent(await session(), store);
+  const { blobs, top } = deps.images.ociContent(images);
+  for (const blob of blobs) {
+    const writing = vertex.status(`writing ${blob.digest}`);
+    await content.write(blob, blob.open(signal), signal);
+    writing.complete(blob.size);
+  }
+  return top;
 }

@@ -1,12 +1,16 @@
 /** The caches elsewhere that a build may use: `--cache-from`. */
 import { invalidArgument } from "../../base/errors.ts";
 import { decodeCache } from "../../builder/cache/cache-manifest.ts";
-import type { CacheSource } from "../../builder/cache/imports.ts";
+import type { CacheSource, RemoteCache } from "../../builder/cache/imports.ts";
 import type { CacheOptionsEntry } from "../../buildkit-api/protocol/messages.ts";
+import type { OpenImage } from "../../engine/images/transfer/unnamed.ts";
+import { parseDigest } from "../../oci/digest.ts";
 import { asArray, asObject, asString, asStringMap, optional, parseJson } from "../../oci/json.ts";
+import { hostPlatform } from "../../oci/platform.ts";
 import { parseReference } from "../../oci/reference.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { Progress } from "../progress.ts";
+import { ClientContent } from "../session/client-content.ts";
 import { credentialsOf } from "../session/services.ts";
 import type { OpenSession } from "../session/session.ts";
 
@@ -22,35 +26,60 @@ export function parseCacheImports(text: string | undefined): CacheOptionsEntry[]
   });
 }
 
+interface CacheScope {
+  deps: BuildkitDependencies;
+  session: OpenSession;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
 /** A cache that is not to be had is said to be so, and the build goes on. */
-export function cacheSources(
-  entries: readonly CacheOptionsEntry[],
-  scope: { deps: BuildkitDependencies; session: OpenSession; progress: Progress; signal: AbortSignal },
-): CacheSource[] {
-  const { deps, session, progress, signal } = scope;
+export function cacheSources(entries: readonly CacheOptionsEntry[], scope: CacheScope): CacheSource[] {
+  const { progress, signal } = scope;
   const different = new Map(entries.map((entry) => [JSON.stringify([entry.Type, entry.Attrs]), entry]));
-  return [...different.values()].map(({ Type, Attrs }) => ({
+  return [...different.values()].map((entry) => ({
     async open() {
-      const name = Attrs["ref"] ?? "";
-      const vertex = progress.vertex(`importing cache manifest from ${name || Type}`);
+      const vertex = progress.vertex(`importing cache manifest from ${nameOf(entry)}`);
       try {
-        return await vertex.around(async () => {
-          if (Type !== "registry") throw invalidArgument(`cache import from ${Type} is not supported`);
-          const reference = parseReference(name);
-          // An image that is here serves as it is, as with dockerd.
-          const here = deps.images.configOf(reference);
-          const own = here && decodeCache(here);
-          if (own) return { steps: own, fetch: async () => {} };
-          const { domain } = reference;
-          const credentials = await credentialsOf(session, domain, signal);
-          const image = await deps.images.openRemote(name, { credentials, signal });
-          const steps = decodeCache(image.config);
-          return steps && { steps, fetch: (layers) => image.fetch(layers) };
-        });
+        return await vertex.around(() => open(entry, scope));
       } catch (error) {
         if (signal.aborted) throw error;
         return undefined;
       }
     },
   }));
+}
+
+function nameOf({ Type, Attrs }: CacheOptionsEntry): string {
+  return (Type === "local" ? `local:${Attrs["digest"] ?? ""}` : Attrs["ref"]) || Type;
+}
+
+function open(entry: CacheOptionsEntry, scope: CacheScope): Promise<RemoteCache | undefined> {
+  if (entry.Type === "registry") return fromRegistry(entry, scope);
+  if (entry.Type === "local") return fromClient(entry, scope);
+  throw invalidArgument(`cache import from ${entry.Type} is not supported`);
+}
+
+async function fromRegistry({ Attrs }: CacheOptionsEntry, { deps, session, signal }: CacheScope) {
+  const name = Attrs["ref"] ?? "";
+  const reference = parseReference(name);
+  // An image that is here serves as it is, as with dockerd.
+  const here = deps.images.configOf(reference);
+  const own = here && decodeCache(here);
+  if (own) return { steps: own, fetch: async () => {} };
+  const credentials = await credentialsOf(session, reference.domain, signal);
+  return toCache(await deps.images.openRemote(name, { credentials, signal }));
+}
+
+async function fromClient({ Attrs }: CacheOptionsEntry, { deps, session, signal }: CacheScope) {
+  const { src = "", digest = "" } = Attrs;
+  if (src === "") throw invalidArgument("local cache importer requires src");
+  const content = new ClientContent(await session(), `local:${src}`);
+  const platform = hostPlatform();
+  return toCache(await deps.images.openContent(content, { digest: parseDigest(digest), platform, signal }));
+}
+
+function toCache(image: OpenImage): RemoteCache | undefined {
+  const steps = decodeCache(image.config);
+  return steps && { steps, fetch: (layers) => image.fetch(layers) };
 }

@@ -8,12 +8,12 @@ import { loadIgnoreFile, localContext, openRemote, type SourceScope } from "./do
 import type { FrontendOptions } from "./options.ts";
 import { wholeName } from "./vertex-report.ts";
 
-/** `inputs`: results of other builds, by name. Undefined: the client names none. */
+/** `inputs`: results of other builds, by name; `layouts`: images in directories of the client's, by address. Undefined: the client names none. */
 export function namedContexts(
   scope: SourceScope,
   options: FrontendOptions,
   inputs: ReadonlyMap<string, Digest>,
-  platform: Platform,
+  { platform, layouts }: { platform: Platform; layouts: Pick<ReadonlyMap<string, Digest>, "get"> },
 ): NamedContexts | undefined {
   if (options.contexts.size === 0) return undefined;
   const directories = new Map<string, () => Promise<BuildContext>>();
@@ -28,13 +28,14 @@ export function namedContexts(
       const target = find(name);
       if (target?.startsWith("docker-image://")) return target.slice("docker-image://".length);
       if (target?.startsWith("input:")) return inputOf(target, inputs);
+      if (target?.startsWith("oci-layout:")) return layouts.get(target);
       if (target !== undefined)
         throw notImplemented(`FROM ${name}: a directory as the base of a stage is not supported`);
       return undefined;
     },
     directory: (name) => {
       const target = find(name);
-      if (target === undefined || /^(docker-image:\/\/|input:)/.test(target)) return undefined;
+      if (target === undefined || /^(docker-image:\/\/|input:|oci-layout:)/.test(target)) return undefined;
       const load = directories.get(target) ?? open(scope, options, name, target);
       directories.set(target, load);
       return load().then(({ directory }) => directory);
@@ -50,7 +51,6 @@ function inputOf(target: string, inputs: ReadonlyMap<string, Digest>): string {
 }
 
 function open(scope: SourceScope, options: FrontendOptions, name: string, target: string): () => Promise<BuildContext> {
-  if (target.startsWith("oci-layout:")) throw notImplemented("contexts of type oci-layout are not supported");
   if (target.startsWith("local:")) {
     const local = target.slice("local:".length);
     const source = async () => {

@@ -22,6 +22,7 @@ import { inBuildkitWords } from "./failures.ts";
 import type { FrontendRequest } from "./frontend.ts";
 import { imageConfigOf } from "./image-config.ts";
 import { namedContexts } from "./named-contexts.ts";
+import { loadLayouts } from "./oci-layouts.ts";
 import type { FrontendOptions } from "./options.ts";
 import { atSource, type DockerfileSource } from "./source-error.ts";
 import { VertexReport, wholeName } from "./vertex-report.ts";
@@ -58,6 +59,7 @@ export class PlatformBuild {
   private readonly request: SolveRequest;
   private readonly named: NamedContexts | undefined;
   private readonly report: VertexReport;
+  private layouts: ReadonlyMap<string, Digest> = new Map();
   /** Of what is being done outside of steps. */
   private location: Location | undefined;
 
@@ -66,7 +68,8 @@ export class PlatformBuild {
     this.scope = scope;
     this.platform = platform;
     this.request = solveRequest(request, options, platform);
-    this.named = namedContexts(sources, options, request.inputs, platform);
+    const layouts = { get: (target: string) => this.layouts.get(target) };
+    this.named = namedContexts(sources, options, request.inputs, { platform, layouts });
     this.report = new VertexReport(request.progress, { named: this.named, platform: several ? platform : undefined });
   }
 
@@ -74,6 +77,8 @@ export class PlatformBuild {
   prepare(signal: AbortSignal): Promise<boolean> {
     return this.pointing(async () => {
       checkCircles(this.scope.dockerfile.stages, (at) => this.at(at));
+      const { deps, options, sources } = this.scope;
+      this.layouts = await loadLayouts(options.contexts, sources, { deps, platform: this.platform, signal });
       const images = await this.loadMetadata(signal);
       this.at(undefined);
       return images.some((image) => this.hasTriggers(image));

@@ -16,6 +16,7 @@ import type { ContentStore } from "../../content/content.ts";
 import type { Database } from "../../metadata/database.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
+import type { Descriptor } from "../../oci/manifest.ts";
 import { type Reference, withDefaultTag } from "../../oci/reference.ts";
 import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
@@ -32,7 +33,7 @@ import { type ImportOptions, importImage, targetReference } from "./import.ts";
 import { imageHistory, inspectImage } from "./inspect.ts";
 import { LayerCollector } from "./layer-collector.ts";
 import { type ListOptions, listImages } from "./list.ts";
-import { type BuiltIndex, createIndex } from "./oci-manifest.ts";
+import { type BuiltIndex, createIndex, type OciBlob, ociContents } from "./oci-manifest.ts";
 import { pruneImages } from "./prune.ts";
 import { type RemoveOptions, removeImage } from "./remove.ts";
 import { resolveImage, targetOf } from "./resolve.ts";
@@ -40,6 +41,7 @@ import { type SquashRequest, squashImage } from "./squash.ts";
 import { Downloads } from "./transfer/downloads.ts";
 import { LayerBlobs } from "./transfer/layer-blobs.ts";
 import { LayerLeases } from "./transfer/layer-leases.ts";
+import { type ContentReader, openContentImage } from "./transfer/open-content.ts";
 import { type PullOptions, pullImage } from "./transfer/pull.ts";
 import { type PushOptions, pushImage } from "./transfer/push.ts";
 import { type OpenImage, openRemoteImage, pushUnnamed, type UnnamedOptions } from "./transfer/unnamed.ts";
@@ -193,6 +195,11 @@ export class Images {
     return createIndex(this.context, images);
   }
 
+  /** All that images consist of, as a store of content has it; of several, with their index. The last blob is what stands for all. */
+  ociContent(images: readonly Digest[]): { blobs: OciBlob[]; top: Descriptor } {
+    return ociContents(this.context, images);
+  }
+
   /** Gives a name to an image (or to the index that it is in). */
   tagBuilt(reference: Reference, id: Digest, index?: Digest): void {
     tagImage(this.context, reference, id, nowRfc3339Nano(), index);
@@ -265,6 +272,11 @@ export class Images {
   /** An image in a registry, of which only the config has come. */
   openRemote(name: string, options: UnnamedOptions): Promise<OpenImage> {
     return openRemoteImage(this.context, name, options);
+  }
+
+  /** An image in somebody's store of content, of which only the config has come. */
+  openContent(content: ContentReader, options: Parameters<typeof openContentImage>[2]): Promise<OpenImage> {
+    return openContentImage(this.context, content, options);
   }
 
   /** Pushes an image under a name that it does not get here. */

@@ -1,4 +1,5 @@
 /** Images that were made here in OCI's form: manifests that name layers as they are kept, uncompressed, and indexes of them. */
+import type { Bytes } from "../../base/streams.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { type Descriptor, type Manifest, mediaTypes } from "../../oci/manifest.ts";
 import { hostPlatform, matchesPlatform } from "../../oci/platform.ts";
@@ -29,6 +30,40 @@ export function describeBlob({ mediaType, digest, bytes }: NamedBlob): Descripto
 function encodeOci(mediaType: string, fields: Partial<Manifest> | { manifests: readonly Descriptor[] }): NamedBlob {
   const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, ...fields }));
   return { mediaType, digest: digestOf(bytes), bytes };
+}
+
+/** A part of an image as a store of content has it. */
+export interface OciBlob {
+  digest: Digest;
+  size: number;
+  open(signal: AbortSignal): Bytes | Uint8Array[];
+}
+
+/** All that images consist of; of several, with their index. The last blob is the one that `top` describes. */
+export function ociContents(context: ImageContext, images: readonly Digest[]): { blobs: OciBlob[]; top: Descriptor } {
+  const parts = images.map((id) => contentOf(context, id));
+  const blobs = parts.flatMap((part) => part.blobs);
+  const [only] = parts;
+  if (only && parts.length === 1) return { blobs, top: only.manifest };
+  const index = ociIndex(parts.map(({ manifest }) => manifest));
+  return { blobs: [...blobs, toBlob(index)], top: describeBlob(index) };
+}
+
+function contentOf(context: ImageContext, id: Digest): { blobs: OciBlob[]; manifest: Descriptor } {
+  const { store, layers } = context;
+  const manifest = ociManifest(context, store.get(id));
+  const config = store.configBytes(id);
+  const blobs: OciBlob[] = [...new Set(store.get(id).layers)].map((digest) => ({
+    digest,
+    size: layers.tarSize(digest),
+    open: (signal) => layers.openTar(digest, signal),
+  }));
+  blobs.push({ digest: id, size: config.length, open: () => [config] }, toBlob(manifest));
+  return { blobs, manifest: { ...describeBlob(manifest), platform: platformOf(store.config(id)) } };
+}
+
+function toBlob({ digest, bytes }: NamedBlob): OciBlob {
+  return { digest, size: bytes.length, open: () => [bytes] };
 }
 
 /** What a name of several platforms stands for. */

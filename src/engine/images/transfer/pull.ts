@@ -42,7 +42,7 @@ export interface PullOptions {
 }
 
 export const maxConfigSize = 8 << 20;
-const maxIndexDepth = 4;
+export const maxIndexDepth = 4;
 const layerType =
   /^application\/vnd\.(oci\.image\.layer(\.nondistributable)?\.v1\.tar|docker\.image\.rootfs(\.foreign)?\.diff\.tar)([.+](gzip|zstd))?$/;
 const schema1 = /^application\/(vnd\.docker\.distribution\.manifest\.v1\+(prettyjws|json)|json)$/;
@@ -174,7 +174,8 @@ export async function chooseManifest(
   throw invalidArgument(`indexes are nested more than ${maxIndexDepth} deep`);
 }
 
-function chooseEntry({ manifests }: Index, platform: Platform): Descriptor {
+/** Of an index, the manifest (or the index of manifests) for a platform. Throws `not-found`. */
+export function chooseEntry({ manifests }: Index, platform: Platform): Descriptor {
   const suitable = manifests.filter((item) =>
     item.platform ? matchesPlatform(platform, item.platform) : isIndexType(item.mediaType),
   );

@@ -1,0 +1,88 @@
+/**
+ * A store of the client's, content by digest: what `type=local` caches, OCI layouts as contexts, and layouts as outputs are in.
+ * Source: containerd api/services/content/v1; moby/buildkit session/content.
+ */
+import { invalidArgument } from "../../base/errors.ts";
+import type { Bytes } from "../../base/streams.ts";
+import { codes, GrpcError } from "../../buildkit-api/grpc/status.ts";
+import {
+  contentInfoRequest,
+  readContentRequest,
+  readContentResponse,
+  writeContentRequest,
+  writeContentResponse,
+} from "../../buildkit-api/protocol/messages.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Session } from "./session.ts";
+
+const service = "/containerd.services.content.v1.Content/";
+const actions = { stat: 0, write: 1, commit: 2 } as const;
+const pieceSize = 1 << 20;
+
+export interface ContentBlob {
+  digest: Digest;
+  size: number;
+}
+
+export class ClientContent {
+  private readonly session: Session;
+  private readonly metadata: Record<string, string>;
+
+  /** `store`: the name that the client gave it. */
+  constructor(session: Session, store: string) {
+    if (!session.supports(`${service}Read`)) throw invalidArgument(`the client has no content store ${store}`);
+    this.session = session;
+    this.metadata = { "buildkit-attachable-store-id": store };
+  }
+
+  /** The bytes are not verified. Fails `not-found`. */
+  async *read(digest: Digest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const call = this.session.client.open(`${service}Read`, this.metadata, signal);
+    try {
+      await call.messages.write(readContentRequest.encode({ digest, offset: 0, size: 0 }));
+      call.end();
+      for await (const message of call.messages) yield readContentResponse.decode(message).data;
+    } finally {
+      call.cancel();
+    }
+  }
+
+  async has(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    try {
+      const request = contentInfoRequest.encode({ digest });
+      await this.session.client.unary(`${service}Info`, request, signal, this.metadata);
+      return true;
+    } catch (error) {
+      if (error instanceof GrpcError && error.code === codes.notFound) return false;
+      throw error;
+    }
+  }
+
+  /** Idempotent: what the store has is not sent. */
+  async write({ digest, size }: ContentBlob, bytes: Bytes | Uint8Array[], signal: AbortSignal): Promise<void> {
+    if (await this.has(digest, signal)) return;
+    const call = this.session.client.open(`${service}Write`, this.metadata, signal);
+    const answers = call.messages[Symbol.asyncIterator]();
+    const send = async (action: number, offset: number, data: Uint8Array) => {
+      const request = { action, ref: `gantry-${digest}`, total: size, expected: digest, offset, data };
+      await call.messages.write(writeContentRequest.encode(request));
+      const { value, done } = await answers.next();
+      if (done) throw new GrpcError(codes.internal, "the client's store did not answer");
+      return writeContentResponse.decode(value).offset;
+    };
+    try {
+      await send(actions.stat, 0, new Uint8Array());
+      let offset = 0;
+      for await (const chunk of bytes) {
+        for (let at = 0; at < chunk.length; at += pieceSize) {
+          offset = await send(actions.write, offset, chunk.subarray(at, at + pieceSize));
+        }
+      }
+      await send(actions.commit, offset, new Uint8Array());
+    } catch (error) {
+      if (!(error instanceof GrpcError && error.code === codes.alreadyExists)) throw error;
+    } finally {
+      call.cancel();
+    }
+  }
+}
