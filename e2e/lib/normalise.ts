@@ -43,3 +43,15 @@ export function normalise(text: string, { root, address, address6 }: Known): str
   const local = text.replaceAll(root, "<root>").replaceAll(address, "<host>").replaceAll(address6, "<host6>");
   return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), local);
 }
+
+/** Where the CLI's own versions, from 28 on, differ in their words. */
+const clientWords: [RegExp, string][] = [
+  [/^! docker: Invalid (ranges specified|hostPort|proto)/gm, "! docker: invalid $1"],
+  [/^! docker: Invalid ip address (\S+): address .*/gm, "! docker: invalid IP address: $1"],
+  [/(error calling \w+: incompatible types for comparison): .*/g, "$1"],
+];
+
+/** For a transcript and its golden alike: they may come from different versions of the CLI. */
+export function inOneClientsWords(transcript: string): string {
+  return clientWords.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), transcript);
+}
