@@ -202,6 +202,8 @@ export class Builder {
 
   /** For contexts of builds. `dockerfile`: its path in the context. */
   contextOptions(dockerfile: string, signal: AbortSignal): ContextOptions {
+    // The context may be the first thing that this daemon builds with.
+    mkdirSync(this.work, { recursive: true, mode: 0o700 });
     return { parent: this.work, dockerfile, signal, workers: this.workers, discard: this.deps.discard };
   }
 

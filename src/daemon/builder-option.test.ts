@@ -25,5 +25,16 @@ test("what would have no effect is refused", () => {
   expect(() => read({ policy: [{ minFreeSpace: "1GB" }] })).toThrow("builder.gc.policy.minFreeSpace is not supported");
   expect(() => read({ policy: [{ filter: ["colour=red"] }] })).toThrow("invalid filter 'colour=red'");
   expect(() => read({ enabled: "yes" })).toThrow("builder.gc.enabled must be true or false");
-  expect(() => builderOption.fromJson({ entitlements: {} })).toThrow("builder.entitlements is not supported");
+  expect(() => builderOption.fromJson({ workers: {} })).toThrow("builder.workers is not supported");
+});
+
+test("entitlements as they are may be said, in dockerd's spelling, too", () => {
+  const unset = { enabled: false, defaultKeep: undefined, rules: undefined };
+  expect(builderOption.fromJson({ GC: {}, Entitlements: {} })).toEqual(unset);
+  const asBuilt = { "network-host": true, "security-insecure": false };
+  expect(builderOption.fromJson({ entitlements: asBuilt })).toEqual(unset);
+  expect(() => builderOption.fromJson({ entitlements: { "security-insecure": true } })).toThrow(
+    "builder.entitlements.security-insecure must be false: nothing else is built yet",
+  );
+  expect(() => builderOption.fromJson({ entitlements: { "network-host": false } })).toThrow("must be true");
 });

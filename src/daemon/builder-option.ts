@@ -14,7 +14,8 @@ export const builderOption: Kind<GcConfig> = {
     throw new OptionError("it belongs into daemon.json");
   },
   fromJson: (value) => {
-    const { gc = {} } = fields(value, "builder", ["gc"]);
+    const { gc = {}, entitlements = {} } = fields(lowerKeys(value), "builder", ["gc", "entitlements"]);
+    checkEntitlements(entitlements);
     const { enabled = false, policy, ...sizes } = fields(gc, "builder.gc", ["enabled", "policy", ...defaultNames]);
     if (typeof enabled !== "boolean") throw wrong("builder.gc.enabled", "true or false");
     if (policy !== undefined && !Array.isArray(policy)) throw wrong("builder.gc.policy", "a list of rules");
@@ -22,6 +23,23 @@ export const builderOption: Kind<GcConfig> = {
   },
   show: JSON.stringify,
 };
+
+/** dockerd's own fields are `GC` and `Entitlements`, and its JSON knows no case. */
+function lowerKeys(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key.toLowerCase(), field]));
+}
+
+/** What builds may ask for cannot be changed: the host's network they may, more rights than other containers they may not. */
+function checkEntitlements(value: unknown): void {
+  const fixed = { "network-host": true, "security-insecure": false, device: false };
+  const given = fields(value, "builder.entitlements", Object.keys(fixed));
+  for (const [name, only] of Object.entries(fixed)) {
+    if (given[name] !== undefined && given[name] !== only) {
+      throw new OptionError(`builder.entitlements.${name} must be ${only}: nothing else is built yet`);
+    }
+  }
+}
 
 function readRule(value: unknown): GcRule {
   const { all = false, filter = [], ...sizes } = fields(value, "builder.gc.policy", ["all", "filter", ...ruleNames]);

@@ -3,10 +3,12 @@
  * Source: moby/buildkit frontend/subrequests.
  */
 import { notImplemented } from "../../base/errors.ts";
+import { BuildArgs } from "../../builder/build-args.ts";
 import { neededStages, targetStage } from "../../builder/stages.ts";
-import type { Dockerfile, Location, Stage } from "../../dockerfile/instructions.ts";
-import { parseMount } from "../../dockerfile/mounts.ts";
+import type { Dockerfile, Location, RunMount, Stage } from "../../dockerfile/instructions.ts";
+import { expandMount, parseMount } from "../../dockerfile/mounts.ts";
 import { parseDockerfile } from "../../dockerfile/parse.ts";
+import { expandWord } from "../../dockerfile/words/shell-words.ts";
 import { lintResult } from "./lint-result.ts";
 import type { FrontendOptions } from "./options.ts";
 import { type DockerfileSource, rangesJson } from "./source-error.ts";
@@ -60,19 +62,15 @@ function outline(dockerfile: Dockerfile, source: DockerfileSource, { target, arg
       location: rangesJson(instruction.location),
     })),
   );
+  const found = runMounts(dockerfile, chain, given);
   const mounts = (type: "secret" | "ssh") =>
-    instructions.flatMap((instruction) =>
-      instruction.kind !== "run"
-        ? []
-        : instruction.mounts
-            .map((text) => parseMount(text))
-            .filter((mount) => mount.type === type)
-            .map((mount) => ({
-              name: mount.id ?? (type === "ssh" ? "default" : (mount.target?.split("/").at(-1) ?? "")),
-              ...(mount.required && { required: true }),
-              location: rangesJson(instruction.location),
-            })),
-    );
+    found
+      .filter(({ mount }) => mount.type === type)
+      .map(({ mount, location }) => ({
+        name: mount.id ?? (type === "ssh" ? "default" : (mount.target?.split("/").at(-1) ?? "")),
+        ...(mount.required && { required: true }),
+        location: rangesJson(location),
+      }));
   return {
     ...(last.name && { name: last.name, ...described(source, last.location, last.name) }),
     args,
@@ -80,6 +78,35 @@ function outline(dockerfile: Dockerfile, source: DockerfileSource, { target, arg
     ssh: mounts("ssh"),
     sources: [Buffer.from(source.text).toString("base64")],
   };
+}
+
+/** What RUN lines mount. Their variables are replaced, as far as the Dockerfile says what they are: an id may be made of arguments. */
+function runMounts(
+  { metaArgs, directives }: Dockerfile,
+  chain: readonly Stage[],
+  given: Readonly<Record<string, string>>,
+): { mount: RunMount; location: Location }[] {
+  const global = BuildArgs.global(given, {});
+  for (const { name, value } of metaArgs.flatMap(({ args }) => args)) global.declare(name, value);
+  const environment = new Map<string, string>();
+  return chain.flatMap((stage) => {
+    const args = global.stage();
+    const lookup = (name: string) => environment.get(name) ?? args.get(name);
+    const word = (text: string) => expandWord(text, lookup, directives.escape);
+    return stage.instructions.flatMap((instruction) => {
+      if (instruction.kind === "arg") {
+        for (const { name, value } of instruction.args) args.declare(name, value === undefined ? value : word(value));
+      } else if (instruction.kind === "env") {
+        for (const [name, value] of instruction.pairs.map(([name, value]) => [word(name), word(value)] as const)) {
+          environment.set(name, value);
+        }
+      } else if (instruction.kind === "run") {
+        const { location } = instruction;
+        return instruction.mounts.map((text) => ({ mount: parseMount(expandMount(text, word)), location }));
+      }
+      return [];
+    });
+  });
 }
 
 /** What a comment right above says of a name: a line that begins with it. */
