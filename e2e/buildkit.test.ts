@@ -333,6 +333,34 @@ withBuildx("a client that goes ends its build", async () => {
   );
 });
 
+// dockerd 28.5 ends with a panic when a record is removed.
+onGantry("the history of builds: listed, with logs and errors, and removed", async () => {
+  await begin();
+  await write({
+    "hist/Dockerfile": "FROM busybox\nARG A\nRUN echo said $A\n",
+    "hist/bad.Dockerfile": "FROM busybox\nRUN exit 3\n",
+  });
+  expect((await docker(["buildx", "history", "rm", "--all"])).code).toBe(0);
+  const ended = async (...args: string[]) => (await docker(["build", "-q", ...args, "hist"])).code;
+  expect(await ended("--build-arg", "A=all")).toBe(0);
+  expect(await ended("-f", "hist/bad.Dockerfile")).toBe(1);
+  const list = async (...flags: string[]) =>
+    (await docker(["buildx", "history", "ls", "--format", "{{.Ref}} {{.Status}}", ...flags])).stdout.trim().split("\n");
+  const [bad = "", good = ""] = await list();
+  expect([bad.split(" ")[1], good.split(" ")[1]]).toEqual(["Error", "Completed"]);
+  expect(await list("--filter", "status=error")).toEqual([bad]);
+  const ref = good.split(" ")[0] as string;
+  const logs = await docker(["buildx", "history", "logs", ref]);
+  expect(logs.stdout + logs.stderr).toMatch(/^#\d+ [\d.]+ said all$/m);
+  const inspected = await docker(["buildx", "history", "inspect", ref, "--format", "json"]);
+  expect(JSON.parse(inspected.stdout)).toMatchObject({ Status: "completed", BuildArgs: [{ Name: "A", Value: "all" }] });
+  const failure = await docker(["buildx", "history", "inspect", bad.split(" ")[0] as string]);
+  expect(failure.stdout).toContain(">>> RUN exit 3");
+  expect((await docker(["buildx", "history", "rm", ref])).code).toBe(0);
+  expect(await list()).not.toContain(good);
+  expect((await docker(["buildx", "history", "rm", "nosuch"])).stderr).toContain("no build nosuch is in the history");
+});
+
 onGantry("bake: targets that stand on each other, in one session", async () => {
   await begin();
   const targets = {

@@ -8,6 +8,7 @@ import { errorMessage } from "./base/errors.ts";
 import { Logger, type LogLevel } from "./base/log.ts";
 import { version } from "./base/version.ts";
 import { Buildkit } from "./buildkit/buildkit.ts";
+import { BuildHistory } from "./buildkit/history/history.ts";
 import { type DaemonConfig, readDaemonCommand, reloadConfig } from "./daemon/config.ts";
 import { type Engine, openEngine } from "./daemon/engine.ts";
 import { closeListeners, listen, listenForMetrics } from "./daemon/listeners.ts";
@@ -237,9 +238,12 @@ function tcpAddresses({ hosts, tls }: DaemonConfig) {
   return addresses.map((address) => ({ address, tls: tls !== undefined, verify: tls?.verify === true }));
 }
 
-function createBuildkit({ builder, images, snapshots, registries, networks }: Engine, id: string): Buildkit {
+function createBuildkit({ builder, images, snapshots, registries, networks, database }: Engine, id: string): Buildkit {
+  const history = new BuildHistory({ database, directory: builder.historyDirectory });
+  history.reconcile();
   const tree = new ChildContainerTree();
   return new Buildkit({
+    history,
     builder,
     images,
     snapshots,

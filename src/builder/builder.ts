@@ -37,7 +37,7 @@ export interface BuilderDependencies {
   layers: BuilderLayers;
   database: Database;
   /**
-   * On the disk of the layers, and this object's alone: `kept`, what builds leave for later ones, and `work`, where everything lies that
+   * On the disk of the layers, and this object's alone: `kept`, what builds leave for later ones, `history`, and `work`, where everything lies that
    * lasts no longer than a build.
    */
   directory: string;
@@ -64,6 +64,8 @@ export class Builder {
   private readonly cache: StepCache;
   /** Directory for files that last no longer than a build. */
   readonly work: string;
+  /** For the history of builds, which a face keeps. */
+  readonly historyDirectory: string;
   /** Cache mounts, and what clients have sent. */
   readonly kept: KeptDirectories;
   private builds = 0;
@@ -73,6 +75,7 @@ export class Builder {
     this.deps = deps;
     this.cache = new StepCache(deps.database, (image) => deps.images.find(image) !== undefined);
     this.work = join(deps.directory, "work");
+    this.historyDirectory = join(deps.directory, "history");
     this.kept = new KeptDirectories({
       ...deps,
       parent: join(deps.directory, "kept"),

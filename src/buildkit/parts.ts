@@ -14,6 +14,7 @@ import type { Platform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Credentials } from "../remote/auth.ts";
 import type { Snapshotter } from "../snapshots/snapshotter.ts";
+import type { BuildHistory } from "./history/history.ts";
 
 export interface BuildkitImages extends BuilderImages {
   /** The config of the image that has this name here. */
@@ -50,6 +51,7 @@ export interface BuildkitImages extends BuilderImages {
 }
 
 export interface BuildkitDependencies {
+  history: BuildHistory;
   builder: Builder;
   images: BuildkitImages;
   snapshots: BuilderSnapshots & Pick<Snapshotter, "retime">;

@@ -20,6 +20,11 @@ export class Progress {
     this.wake();
   }
 
+  /** What has been said so far. */
+  get all(): readonly StatusResponse[] {
+    return this.said;
+  }
+
   /** Nothing more is said. */
   end(): void {
     this.ended = true;

@@ -7,7 +7,7 @@ import { Reserve } from "./reserve.ts";
 import { migrations } from "./schema.ts";
 
 export type Row = Record<string, string | number | null>;
-type Value = string | number | bigint | null;
+type Value = string | number | bigint | null | Uint8Array;
 
 export class Database implements Disposable {
   private readonly sqlite: Sqlite;

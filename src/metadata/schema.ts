@@ -18,6 +18,7 @@
  *   ports         (protocol, host ip, host port) → container id · container port
  *   build_cache   key of a build step → image it led to · description · created · used (ms since 1970) · uses
  *   build_directories  id → type · description · size in bytes · created · used (ms since 1970) · uses
+ *   build_history  ref → completed (ms since 1970) · record (BuildHistoryRecord): ended builds, whose logs are files
  *   settings      key → value (engine id …)
  *
  * Every multi-step change records its intent here first, acts, then commits; start-up reconciles what is half done.
@@ -76,4 +77,5 @@ export const migrations: readonly string[] = [
     size INTEGER NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL, uses INTEGER NOT NULL) STRICT;
   `,
   "CREATE TABLE layer_leases (diff_id TEXT PRIMARY KEY, expires INTEGER NOT NULL) STRICT",
+  "CREATE TABLE build_history (ref TEXT PRIMARY KEY, completed INTEGER NOT NULL, record BLOB NOT NULL) STRICT",
 ];

@@ -16,7 +16,10 @@ export interface Call {
 }
 
 /** Reads requests from the call and writes answers to it; the call ends when it settles. */
-export type Method = (call: Call) => Promise<void>;
+export type Method = ((call: Call) => Promise<void>) & {
+  /** Beside those of every answer. */
+  headers?: () => HeaderList;
+};
 
 /** `/package.Service/Method` → what serves it. */
 export type Methods = ReadonlyMap<string, Method>;
@@ -41,7 +44,7 @@ async function serveCall(stream: Http2Stream, headers: HeaderFields, methods: Me
   try {
     if (!method) throw new GrpcError(codes.unimplemented, `unknown method ${path}`);
     // Clients wait for it before they send on.
-    stream.sendHeaders(success);
+    stream.sendHeaders([...success, ...(method.headers?.() ?? [])]);
     await method({ messages, headers, signal: aborted.signal });
     stream.sendHeaders([["grpc-status", "0"]], { end: true });
   } catch (error) {

@@ -205,6 +205,49 @@ export interface StatusResponse {
 }
 export const statusRequest = codec<{ Ref: string }>("moby.buildkit.v1.StatusRequest");
 export const statusResponse = codec<StatusResponse>("moby.buildkit.v1.StatusResponse");
+/** A whole build's, as its history keeps them. */
+export const statusResponses = codec<{ messages: StatusResponse[] }>("moby.buildkit.v1.StatusResponses");
+
+export interface BuildHistoryRequest {
+  ActiveOnly: boolean;
+  Ref: string;
+  EarlyExit: boolean;
+  Filter: string[];
+  Limit: number;
+}
+export const buildHistoryRequest = codec<BuildHistoryRequest>("moby.buildkit.v1.BuildHistoryRequest");
+export const historyEvents = { started: 0, complete: 1, deleted: 2 } as const;
+export interface BuildHistoryRecord {
+  Ref: string;
+  Frontend: string;
+  FrontendAttrs: Record<string, string>;
+  Exporters: Exporter[];
+  error?: Status | null;
+  CreatedAt: Timestamp;
+  CompletedAt?: Timestamp | null;
+  ExporterResponse: Record<string, string>;
+  pinned: boolean;
+  numCachedSteps: number;
+  numTotalSteps: number;
+  numCompletedSteps: number;
+  /** The error with its details, as content that clients read. */
+  externalError?: { media_type: string; digest: string; size: number } | null;
+  numWarnings: number;
+}
+export const buildHistoryRecord = codec<BuildHistoryRecord>("moby.buildkit.v1.BuildHistoryRecord");
+export interface BuildHistoryEvent {
+  type: number;
+  record: BuildHistoryRecord;
+}
+export const buildHistoryEvent = codec<BuildHistoryEvent>("moby.buildkit.v1.BuildHistoryEvent");
+export interface UpdateBuildHistoryRequest {
+  Ref: string;
+  Pinned: boolean;
+  Delete: boolean;
+  Finalize: boolean;
+}
+export const updateBuildHistoryRequest = codec<UpdateBuildHistoryRequest>("moby.buildkit.v1.UpdateBuildHistoryRequest");
+
 export const listWorkersResponse = codec<{ record: WorkerRecord[] }>("moby.buildkit.v1.ListWorkersResponse");
 export const infoResponse = codec<{ buildkitVersion: WorkerRecord["BuildkitVersion"] }>(
   "moby.buildkit.v1.InfoResponse",
@@ -278,6 +321,7 @@ export const checkAgentRequest = codec<{ ID: string }>("session.CheckAgentReques
 export const bytesMessage = codec<{ data: Uint8Array }>("session.BytesMessage");
 
 export const contentInfoRequest = codec<{ digest: string }>("session.InfoRequest");
+export const contentInfoResponse = codec<{ info: { digest: string; size: number } }>("session.InfoResponse");
 export const readContentRequest = codec<{ digest: string; offset: number; size: number }>("session.ReadContentRequest");
 export const readContentResponse = codec<{ offset: number; data: Uint8Array }>("session.ReadContentResponse");
 export interface WriteContentRequest {

@@ -1,8 +1,13 @@
 /** The service `Control`. Source: moby/buildkit api/services/control/control.proto, control/control.go. */
 import { notImplemented } from "../../base/errors.ts";
 import type { Call, Method, Methods } from "../../buildkit-api/grpc/server.ts";
+import type { HeaderList } from "../../buildkit-api/http2/hpack.ts";
 import {
+  buildHistoryEvent,
+  buildHistoryRequest,
   type ControlSolveRequest,
+  contentInfoRequest,
+  contentInfoResponse,
   controlSolveRequest,
   controlSolveResponse,
   diskUsageRequest,
@@ -12,14 +17,20 @@ import {
   healthResponse,
   infoResponse,
   listWorkersResponse,
+  nothing,
   pruneRequest,
+  readContentRequest,
+  readContentResponse,
   statusRequest,
   statusResponse,
+  updateBuildHistoryRequest,
   usageRecord,
 } from "../../buildkit-api/protocol/messages.ts";
 import { checkCacheExport, exportCache, withInlineCache } from "../exporters/cache.ts";
 import { checkExporter, exportResult } from "../exporters/export.ts";
 import { type Built, checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
+import type { BuildHistory } from "../history/history.ts";
+import { endedRecord, newRecord } from "../history/record.ts";
 import { tunnel } from "../session/tunnel.ts";
 import { diskUsage, prune } from "./cache.ts";
 import { type GatewayScope, gatewayMethods } from "./gateway.ts";
@@ -43,6 +54,33 @@ export function controlMethods(scope: GatewayScope): Methods {
       },
     ],
     [`${service}Status`, (call) => status(call, scope)],
+    [`${service}ListenBuildHistory`, listenHistory(deps.history)],
+    [
+      `${service}UpdateBuildHistory`,
+      async ({ messages }) => {
+        const { Ref, Pinned, Delete, Finalize } = updateBuildHistoryRequest.decode(await messages.one());
+        if (Delete) deps.history.remove(Ref);
+        // There are no traces that would have to be finished.
+        else if (!Finalize) deps.history.pin(Ref, Pinned);
+        await messages.write(nothing);
+      },
+    ],
+    [
+      "/containerd.services.content.v1.Content/Read",
+      async ({ messages }) => {
+        const { digest, offset, size } = readContentRequest.decode(await messages.one());
+        const data = deps.history.content(digest).subarray(offset, size > 0 ? offset + size : undefined);
+        await messages.write(readContentResponse.encode({ offset, data }));
+      },
+    ],
+    [
+      "/containerd.services.content.v1.Content/Info",
+      async ({ messages }) => {
+        const { digest } = contentInfoRequest.decode(await messages.one());
+        const size = deps.history.content(digest).length;
+        await messages.write(contentInfoResponse.encode({ info: { digest, size } }));
+      },
+    ],
     [`${service}Session`, (call) => scope.sessions.serve(call.headers, tunnel(call))],
     [
       `${service}Info`,
@@ -78,8 +116,22 @@ export function controlMethods(scope: GatewayScope): Methods {
   return new Map(methods);
 }
 
-async function status({ messages, signal }: Call, { solves }: GatewayScope): Promise<void> {
+/** Clients reckon with the daemon's clock, which a header tells. */
+function listenHistory(history: BuildHistory): Method {
+  const method: Method = async ({ messages, signal }) => {
+    const request = buildHistoryRequest.decode(await messages.one());
+    for await (const event of history.listen(request, signal)) await messages.write(buildHistoryEvent.encode(event));
+  };
+  return Object.assign(method, {
+    headers: (): HeaderList => [["buildkit-current-timestamp", new Date().toISOString()]],
+  });
+}
+
+async function status({ messages, signal }: Call, { solves, deps }: GatewayScope): Promise<void> {
   const { Ref } = statusRequest.decode(await messages.one());
+  const ended = deps.history.log(Ref);
+  for (const message of ended ?? []) await messages.write(statusResponse.encode(message));
+  if (ended) return;
   const { progress } = await solves.get(Ref);
   for await (const message of progress.follow(signal)) await messages.write(statusResponse.encode(message));
 }
@@ -92,16 +144,44 @@ export async function solve(
   { signal, uploaded }: { signal: AbortSignal; uploaded?: Uploaded | undefined },
   scope: GatewayScope,
 ): Promise<Record<string, string>> {
+  const exporters = exportersOf(request);
   const running = new RunningSolve({
-    ref: request.Ref,
+    record: newRecord(request, exporters),
     session: request.Session,
     entitlements: request.Entitlements,
     signal,
   });
   using _running = scope.solves.add(running);
   // Only now: the client asks for the progress, too, and a build that nobody knows is waited for.
+  const work = () => solveRunning(request, running, exporters, { scope, signal, uploaded });
+  return request.Internal ? await work() : await inHistory(running, scope.deps.history, work);
+}
+
+/** What becomes of the build is told after its client has been answered, who does not wait for it. */
+async function inHistory(
+  { record, progress }: RunningSolve,
+  history: BuildHistory,
+  work: () => Promise<Record<string, string>>,
+): Promise<Record<string, string>> {
+  history.start(record);
+  const end = (error?: unknown) => setImmediate(() => history.end(endedRecord(record, progress, error), progress.all));
+  try {
+    record.ExporterResponse = await work();
+    end();
+    return record.ExporterResponse;
+  } catch (error) {
+    end(error);
+    throw error;
+  }
+}
+
+async function solveRunning(
+  request: ControlSolveRequest,
+  running: RunningSolve,
+  exporters: readonly Exporter[],
+  { scope, signal, uploaded }: { scope: GatewayScope; signal: AbortSignal; uploaded: Uploaded | undefined },
+): Promise<Record<string, string>> {
   refuse(request);
-  const exporters = exportersOf(request);
   for (const exporter of exporters) checkExporter(exporter);
   const caches = request.Cache?.Exports ?? [];
   for (const cache of caches) checkCacheExport(cache);

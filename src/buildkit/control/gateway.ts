@@ -123,6 +123,8 @@ async function gatewaySolve(
   };
   const asked = request.FrontendOpt["requestid"];
   if (asked) return { metadata: await scope.frontend.answer(frontendRequest) };
+  solve.record.Frontend ||= request.Frontend;
+  if (Object.keys(solve.record.FrontendAttrs).length === 0) solve.record.FrontendAttrs = { ...request.FrontendOpt };
   const built = await scope.frontend.build(frontendRequest);
   const refs = built.results.map((result) => {
     const id = newId().slice(0, 25);

@@ -1,5 +1,6 @@
 /** The builds that run or have just ended, by the reference that their client gave them: `Solve`, `Status` and the gateway's calls are about the same one. */
 import { notFound } from "../../base/errors.ts";
+import type { BuildHistoryRecord } from "../../buildkit-api/protocol/messages.ts";
 import { Arrivals } from "../arrivals.ts";
 import type { Built } from "../frontend/frontend.ts";
 import type { BuiltResult } from "../frontend/platform-build.ts";
@@ -13,14 +14,22 @@ export class RunningSolve {
   readonly session: string;
   readonly entitlements: readonly string[];
   readonly progress = new Progress();
+  /** What the history says of it; the frontend's part is known when it is asked. */
+  readonly record: BuildHistoryRecord;
   readonly signal: AbortSignal;
   /** By the ids that the client was told. */
   readonly results = new Map<string, BuiltResult>();
   /** What the client says the build's result is, nothing maybe; or its error. */
   readonly returned = Promise.withResolvers<Built | undefined>();
 
-  constructor(options: { ref: string; session: string; entitlements: readonly string[]; signal: AbortSignal }) {
-    this.ref = options.ref;
+  constructor(options: {
+    record: BuildHistoryRecord;
+    session: string;
+    entitlements: readonly string[];
+    signal: AbortSignal;
+  }) {
+    this.ref = options.record.Ref;
+    this.record = options.record;
     this.session = options.session;
     this.entitlements = options.entitlements;
     this.signal = options.signal;

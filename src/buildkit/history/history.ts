@@ -1,0 +1,180 @@
+/**
+ * What was built, with its logs: `docker buildx history`. Ended builds are rows, their logs files; a log is written before its row, and
+ * start-up removes what has only one of the two. Those that a killed daemon was at leave no trace.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { notFound } from "../../base/errors.ts";
+import {
+  type BuildHistoryEvent,
+  type BuildHistoryRecord,
+  type BuildHistoryRequest,
+  buildHistoryRecord,
+  historyEvents,
+  type StatusResponse,
+  statusResponses,
+} from "../../buildkit-api/protocol/messages.ts";
+import type { Database } from "../../metadata/database.ts";
+import { digestOf, hexOf } from "../../oci/digest.ts";
+import { historyFilter } from "./filter.ts";
+import { errorContent } from "./record.ts";
+
+/** As BuildKit: so many are kept, and so long; but for those that are pinned. */
+const maxRecords = 50;
+const maxAgeMillis = 48 * 3600_000;
+
+type Listener = (event: BuildHistoryEvent) => void;
+
+export interface HistoryOptions {
+  database: Database;
+  /** This object's alone. */
+  directory: string;
+}
+
+export class BuildHistory {
+  private readonly options: HistoryOptions;
+  private readonly running = new Map<string, BuildHistoryRecord>();
+  private readonly listeners = new Set<Listener>();
+
+  constructor(options: HistoryOptions) {
+    this.options = options;
+  }
+
+  /** Call once, before the first build. */
+  reconcile(): void {
+    const { directory } = this.options;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const logs = new Set(readdirSync(directory));
+    for (const { Ref } of this.ended()) if (!logs.delete(logName(Ref))) this.forget(Ref);
+    for (const stray of logs) rmSync(join(directory, stray), { force: true });
+  }
+
+  /** `record` is read again whenever somebody asks: it may change until the build ends. */
+  start(record: BuildHistoryRecord): void {
+    this.running.set(record.Ref, record);
+    this.tell(historyEvents.started, record);
+  }
+
+  /** The build has ended. */
+  end(record: BuildHistoryRecord, said: readonly StatusResponse[]): void {
+    const { database, directory } = this.options;
+    const { Ref } = record;
+    this.running.delete(Ref);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, logName(Ref)), statusResponses.encode({ messages: [...said] }), { mode: 0o600 });
+    const row = [Ref, Date.now(), buildHistoryRecord.encode(record)] as const;
+    database.run("INSERT OR REPLACE INTO build_history VALUES (?, ?, ?)", ...row);
+    this.prune();
+    this.tell(historyEvents.complete, record);
+  }
+
+  /** Throws `not-found`. */
+  remove(ref: string): void {
+    const record = this.find(ref);
+    this.forget(ref);
+    this.tell(historyEvents.deleted, record);
+  }
+
+  /** Whether it stays when others go. Throws `not-found`. */
+  pin(ref: string, pinned: boolean): void {
+    const record = { ...this.find(ref), pinned };
+    this.options.database.run(
+      "UPDATE build_history SET record = ? WHERE ref = ?",
+      buildHistoryRecord.encode(record),
+      ref,
+    );
+  }
+
+  /** All that an ended build said; undefined: it is not known, or has not ended. */
+  log(ref: string): StatusResponse[] | undefined {
+    const path = join(this.options.directory, logName(ref));
+    return existsSync(path) ? statusResponses.decode(readFileSync(path)).messages : undefined;
+  }
+
+  /** What a record names by digest. Throws `not-found`. */
+  content(digest: string): Uint8Array {
+    const record = this.ended().find(({ externalError }) => externalError?.digest === digest);
+    if (!record) throw notFound(`content ${digest}: not found`);
+    return errorContent(record);
+  }
+
+  /** What is and was, the oldest first; then, unless the request ends early, what happens. */
+  async *listen(request: BuildHistoryRequest, signal: AbortSignal): AsyncGenerator<BuildHistoryEvent> {
+    const passes = historyFilter(request.Filter);
+    const isWanted = (record: BuildHistoryRecord) =>
+      (request.Ref === "" || record.Ref === request.Ref) && passes(record);
+    const waiting: BuildHistoryEvent[] = [];
+    let wake = () => {};
+    const listener = (event: BuildHistoryEvent) => {
+      waiting.push(event);
+      wake();
+    };
+    const aborted = () => wake();
+    this.listeners.add(listener);
+    signal.addEventListener("abort", aborted, { once: true });
+    try {
+      yield* this.known(request, isWanted);
+      while (!request.EarlyExit && !signal.aborted) {
+        const event = waiting.shift();
+        if (!event) await new Promise<void>((resolve) => (wake = resolve));
+        else if (isWanted(event.record)) yield event;
+      }
+    } finally {
+      this.listeners.delete(listener);
+      signal.removeEventListener("abort", aborted);
+    }
+  }
+
+  private known(
+    { ActiveOnly, Limit }: BuildHistoryRequest,
+    isWanted: (record: BuildHistoryRecord) => boolean,
+  ): BuildHistoryEvent[] {
+    const ended = ActiveOnly ? [] : this.ended();
+    const all = [
+      ...ended.map((record) => ({ type: historyEvents.complete, record })),
+      ...this.running.values().map((record) => ({ type: historyEvents.started, record })),
+    ].filter(({ record }) => isWanted(record));
+    return Limit > 0 ? all.slice(-Limit) : all;
+  }
+
+  /** The oldest first. */
+  private ended(): BuildHistoryRecord[] {
+    return this.options.database
+      .all<{ record: Uint8Array }>("SELECT record FROM build_history ORDER BY completed, ref")
+      .map(({ record }) => buildHistoryRecord.decode(record));
+  }
+
+  private find(ref: string): BuildHistoryRecord {
+    const row = this.options.database.get<{ record: Uint8Array }>(
+      "SELECT record FROM build_history WHERE ref = ?",
+      ref,
+    );
+    if (!row) throw notFound(`no build ${ref} is in the history`);
+    return buildHistoryRecord.decode(row.record);
+  }
+
+  private prune(): void {
+    const { database } = this.options;
+    const rows = database.all<{ ref: string; completed: number; record: Uint8Array }>(
+      `SELECT * FROM build_history WHERE completed < ?
+       UNION SELECT * FROM (SELECT * FROM build_history ORDER BY completed DESC LIMIT -1 OFFSET ${maxRecords})`,
+      Date.now() - maxAgeMillis,
+    );
+    for (const { ref, record } of rows) if (!buildHistoryRecord.decode(record).pinned) this.forget(ref);
+  }
+
+  private forget(ref: string): void {
+    const { database, directory } = this.options;
+    database.run("DELETE FROM build_history WHERE ref = ?", ref);
+    rmSync(join(directory, logName(ref)), { force: true });
+  }
+
+  private tell(type: number, record: BuildHistoryRecord): void {
+    for (const listener of this.listeners) listener({ type, record: { ...record } });
+  }
+}
+
+/** Clients choose references as they like. */
+function logName(ref: string): string {
+  return hexOf(digestOf(Buffer.from(ref)));
+}
