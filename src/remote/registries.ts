@@ -66,6 +66,11 @@ export class Registries {
     signal: AbortSignal,
   ): Promise<{ status: string; token: string }> {
     const domain = address.replace(/^https?:\/\//, "").split("/")[0] || hubAddress;
+    if (!URL.canParse(`https://${domain}`)) {
+      throw invalidArgument(
+        `unable to parse server address: parse ${JSON.stringify(`https://${domain}`)}: invalid host name`,
+      );
+    }
     return this.askFirst(domain, (endpoint) =>
       this.loginAt(new Transport(endpoint, this.certificates), credentials, signal),
     );

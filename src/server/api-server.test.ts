@@ -45,6 +45,8 @@ describe("every answer", () => {
     ["GET /containers/json?filters=x", 400, message("invalid filter")],
     ['GET /containers/json?filters={"foo":["x"]}', 400, message("invalid filter 'foo'")],
     ["GET /containers/json?limit=x", 400, message('strconv.Atoi: parsing "x": invalid syntax')],
+    ["GET /events?since=1&until=0", 400, message("`since` time (1) cannot be after `until` time (0)")],
+    ["GET /volumes?filters=x", 400, message("error reading volume filters: invalid filter")],
     ["GET /events?since=5&until=1", 400, message("`since` time (5) cannot be after `until` time (1)")],
     ["GET /containers/c/logs", 400, message("Bad parameters: you must choose at least one stream")],
     ["POST /containers/c/wait?condition=foo", 400, message('invalid condition: "foo"')],
@@ -269,6 +271,20 @@ describe("versions", () => {
     );
   });
 
+  test("an address for the whole container is deprecated since 1.44", async () => {
+    const handler = fakeHandler({ containers: { create: async () => ({ Id: "x", Warnings: ["other"] }) } });
+    const body = { Image: "x", MacAddress: "02:42:ac:11:00:02" };
+    const warnings = async (version: string) =>
+      (await ask(handler, `POST /${version}/containers/create`, { body })).body;
+    expect(await warnings("v1.43")).toMatchObject({ Warnings: ["other"] });
+    expect(await warnings("v1.44")).toMatchObject({
+      Warnings: [
+        "other",
+        "The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.",
+      ],
+    });
+  });
+
   test("a container's address moves to its endpoint before 1.44", async () => {
     const old = await createdBy("v1.43", { Image: "x", MacAddress: "02:42:ac:11:00:02" });
     expect(old.NetworkingConfig?.EndpointsConfig).toEqual({ default: { MacAddress: "02:42:ac:11:00:02" } });
@@ -399,9 +415,9 @@ test("filters come in both forms, and the old since and before are filters too",
     },
   });
   await ask(handler, 'GET /containers/json?all=True&filters={"label":{"a":true,"b":true}}');
-  await ask(handler, 'GET /containers/json?all=0&limit=-1&since=web&filters={"label":["a"]}');
+  await ask(handler, 'GET /containers/json?all=0&limit=-1&since=web&before=x&filters={"label":["a"]}');
   expect(seen[0]).toMatchObject({ all: true, filters: { label: ["a", "b"] } });
-  expect(seen[1]).toEqual({ all: false, limit: undefined, size: false, filters: { label: ["a"], since: ["web"] } });
+  expect(seen[1]).toEqual({ all: false, limit: undefined, size: false, filters: { label: ["a"] } });
 });
 
 test("image names may have slashes, ports and tags", async () => {

@@ -47,14 +47,14 @@ export class Query {
     return Number(text);
   }
 
-  /** `1700000000` or `1700000000.123456789` seconds → nanoseconds; undefined when it is not given, empty or 0. */
+  /** `1700000000` or `1700000000.123456789` seconds → nanoseconds; undefined when it is not given or empty. */
   timestamp(name: string): bigint | undefined {
     const text = this.text(name);
     const match = /^(-?\d+)(?:\.(\d+))?$/.exec(text);
     if (text === "") return undefined;
     if (!match) throw invalidNumber("ParseInt", text.split(".")[0] ?? text);
     const nanos = BigInt(match[1] as string) * 1_000_000_000n + BigInt((match[2] ?? "").slice(0, 9).padEnd(9, "0"));
-    return nanos > 0n ? nanos : undefined;
+    return nanos > 0n ? nanos : 0n;
   }
 
   /** A value in JSON; undefined when it is not given, empty or null. `problem`: what the complaint begins with. */

@@ -111,8 +111,9 @@ export class Containers {
   }
 
   async kill(id: string, signal?: string): Promise<void> {
-    const container = this.get(id);
-    await naming(`cannot kill container: ${id}: `, () => this.deps.control.kill(container, signal || "SIGKILL"));
+    await naming(`cannot kill container: ${id}: `, async () =>
+      this.deps.control.kill(this.get(id), signal || "SIGKILL"),
+    );
   }
 
   async pause(id: string): Promise<void> {
@@ -131,7 +132,7 @@ export class Containers {
     const container = this.get(id);
     if (name === "") throw invalidArgument("Neither old nor new names may be empty");
     const allocating = "Error when allocating new name: ";
-    const bare = await naming(allocating, async () => validateName(name));
+    const bare = await naming(allocating, async () => validateName(name.startsWith("/") ? name : `/${name}`));
     const oldName = `/${container.record.name}`;
     if (oldName === `/${bare}`) {
       throw invalidArgument("Renaming a container with the same name as its current name");
@@ -148,7 +149,7 @@ export class Containers {
   async remove(id: string, options: { force: boolean; volumes: boolean; link: boolean }): Promise<void> {
     const container = this.get(id);
     if (options.link) return this.deps.store.unlink(id);
-    await this.deps.remover.remove(container, options);
+    await this.deps.remover.remove(container, { ...options, reference: id });
   }
 
   async wait(id: string, condition: "not-running" | "next-exit" | "removed", signal: AbortSignal) {

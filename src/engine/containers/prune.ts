@@ -28,7 +28,7 @@ export async function pruneContainers(
   for (const container of selected) {
     const { SizeRw } = await views.sizes(container).catch(() => ({ SizeRw: 0 }));
     try {
-      await remover.remove(container, { force: false, volumes: false });
+      await remover.remove(container, { force: false, volumes: false, reference: container.id });
     } catch (error) {
       if (isNotFound(error)) continue;
       throw error;

@@ -16,6 +16,8 @@ export interface RemoveOptions {
   force: boolean;
   /** Also its anonymous volumes. */
   volumes: boolean;
+  /** The container as the client calls it. */
+  reference: string;
 }
 
 export interface RemoverDependencies {
@@ -37,13 +39,13 @@ export class Remover {
     this.deps = deps;
   }
 
-  async remove(container: Container, { force, volumes }: RemoveOptions): Promise<void> {
+  async remove(container: Container, { force, volumes, reference }: RemoveOptions): Promise<void> {
     if (container.record.removing) throw conflict(`removal of container ${container.id} is already in progress`);
-    this.requireRemovable(container, force);
+    requireRemovable(container, reference, force);
     if (force) await this.deps.control().killForRemoval(container);
     await container.lifecycle.run(async () => {
       if (container.isRemoved) return;
-      this.requireRemovable(container, false);
+      requireRemovable(container, reference, false);
       await this.removeLocked(container, volumes);
     });
   }
@@ -80,17 +82,17 @@ export class Remover {
     for (const pending of [...container.pendingAttaches]) pending.abandon();
     container.notifyRemoval({ StatusCode: exitCode });
   }
+}
 
-  private requireRemovable(container: Container, force: boolean): void {
-    if (force) return;
-    const advice: Record<string, string> = {
-      paused: "unpause and then stop the container before removing or force remove",
-      restarting: "stop the container before removing or force remove",
-      running: "stop the container before removing or force remove",
-    };
-    const { status } = container.record.state;
-    if (!container.isRunning && !container.isRestarting) return;
-    const message = `cannot remove container "${container.record.name}": container is ${status}: ${advice[status] ?? advice["running"]}`;
-    throw conflict(message);
-  }
+function requireRemovable(container: Container, reference: string, force: boolean): void {
+  if (force) return;
+  const advice: Record<string, string> = {
+    paused: "unpause and then stop the container before removing or force remove",
+    restarting: "stop the container before removing or force remove",
+    running: "stop the container before removing or force remove",
+  };
+  const { status } = container.record.state;
+  if (!container.isRunning && !container.isRestarting) return;
+  const message = `cannot remove container "${reference}": container is ${status}: ${advice[status] ?? advice["running"]}`;
+  throw conflict(message);
 }

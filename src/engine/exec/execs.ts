@@ -196,8 +196,8 @@ export class Execs {
   }
 
   private requireStartable(exec: Exec): void {
-    if (exec.state === "exited") throw conflict(`exec command has already run`);
-    if (exec.state === "running") throw conflict(`exec command is already running`);
+    if (exec.state === "exited") throw conflict(`exec command ${exec.id} has already run`);
+    if (exec.state === "running") throw conflict(`exec command ${exec.id} is already running`);
     this.requireRunning(exec.container);
   }
 

@@ -124,13 +124,16 @@ test("shared sizes count layers that two images stand on; containers are counted
   await t.import("b:1", ["CMD x"], "12345");
   await t.import("c:1", [], "1");
   t.addContainer(id);
-  const list = await t.images.list({ all: false, digests: false, sharedSize: true, filters: {} });
+  const options = { all: false, digests: false, filters: {} };
+  const list = await t.images.list({ ...options, sharedSize: true, counted: true });
   const shown = list.map((image) => [image.RepoTags?.[0], image.SharedSize, image.Containers]);
   expect(shown.sort()).toEqual([
     ["a:1", 5, 1],
     ["b:1", 5, 0],
     ["c:1", 0, 0],
   ]);
+  const [uncounted] = await t.images.list({ ...options, sharedSize: false });
+  expect(uncounted).toMatchObject({ SharedSize: -1, Containers: -1 });
 });
 
 test("commit adds a layer and a step, and merges the configs", async () => {

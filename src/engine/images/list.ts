@@ -16,6 +16,8 @@ export interface ListOptions {
   digests: boolean;
   sharedSize: boolean;
   filters: Filters;
+  /** With the number of containers of each image. */
+  counted?: boolean;
   /** With the manifests of each image. */
   manifests?: boolean;
 }
@@ -46,13 +48,16 @@ export function listImages(context: ImageContext, options: ListOptions): ImageSu
       const intermediate = !options.all && parents.has(record.id);
       if (filters["reference"] || intermediate || dangling === false) continue;
     } else if (dangling === true && shown.some((name) => name.tag !== undefined)) continue;
-    const summary = toSummary(context, record, shown, shared?.get(record.id) ?? -1);
+    const shownSize = shared?.get(record.id) ?? -1;
+    const containers = options.counted ? context.usage().usingImage(record.id).length : -1;
+    const summary = { ...toSummary(context, record, shown), SharedSize: shownSize, Containers: containers };
     summaries.push(options.manifests ? { ...summary, ...manifestsOf(context, record, shown) } : summary);
   }
   return summaries;
 }
 
-function toSummary(context: ImageContext, record: ImageRecord, names: Reference[], sharedSize: number): ImageSummary {
+/** What is not counted is -1. */
+function toSummary(context: ImageContext, record: ImageRecord, names: Reference[]): ImageSummary {
   const labels = context.store.config(record.id).config?.Labels;
   return {
     Id: record.id,
@@ -61,9 +66,9 @@ function toSummary(context: ImageContext, record: ImageRecord, names: Reference[
     RepoDigests: names.filter((name) => name.digest !== undefined).map(familiarString),
     Created: Number(createdNanos(record) / 1_000_000_000n),
     Size: record.size,
-    SharedSize: sharedSize,
+    SharedSize: -1,
     Labels: labels && Object.keys(labels).length > 0 ? labels : null,
-    Containers: context.usage().usingImage(record.id).length,
+    Containers: -1,
   };
 }
 

@@ -61,6 +61,7 @@ test("filters", async () => {
 test.each([
   [{ foo: ["bar"] }, "invalid filter 'foo'"],
   [{ type: ["foo"] }, "invalid filter: 'type'='foo'"],
+  [{ dangling: ["true", "0"] }, 'got more than one value for filter key "dangling"'],
   [{ dangling: ["maybe"] }, `invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`],
 ])("filter %j is refused", async (filters: Record<string, string[]>, message) => {
   await expect(catalog.list(filters)).rejects.toThrow(message);

@@ -30,6 +30,7 @@ export interface SystemOptions {
     all: boolean;
     digests: boolean;
     sharedSize: boolean;
+    counted: boolean;
     filters: Filters;
   }) => Promise<ImageSummary[]>;
   /** Names of devices that containers can ask for. */
@@ -109,7 +110,7 @@ export class System {
   private async measure(types: string[]): Promise<DiskUsage> {
     const { listContainers, listImages, volumesWithUsage, layersSize, buildCache } = this.options;
     const wants = (type: string) => types.length === 0 || types.includes(type);
-    const images = { all: false, digests: false, sharedSize: true, filters: {} };
+    const images = { all: false, digests: false, sharedSize: true, counted: true, filters: {} };
     const [layers, imageList, containerList, volumeList] = await Promise.all([
       wants("image") ? layersSize() : 0,
       wants("image") ? listImages(images) : [],

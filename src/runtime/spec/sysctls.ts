@@ -19,7 +19,7 @@ type Input = Pick<SpecInput, "hostConfig" | "namespaces" | "domainname">;
 /** Throws what an OCI runtime would say of parameters that belong to no namespace of the container. */
 export function buildSysctls({ hostConfig, namespaces, domainname }: Input): Record<string, string> {
   const given = hostConfig.Sysctls ?? {};
-  for (const name of Object.keys(given)) checkNamespaced(name, namespaces, hostConfig.Runtime);
+  for (const name of Object.keys(given)) checkNamespaced(name, namespaces);
   const mode = hostConfig.NetworkMode ?? "";
   const ownNetwork = namespaces.net !== "host" && !mode.startsWith("container:") && mode !== "host";
   return {
@@ -31,10 +31,10 @@ export function buildSysctls({ hostConfig, namespaces, domainname }: Input): Rec
   };
 }
 
-function checkNamespaced(name: string, namespaces: SpecInput["namespaces"], runtime = "crun"): void {
+function checkNamespaced(name: string, namespaces: SpecInput["namespaces"]): void {
   const fail = (reason: string) =>
     internal(
-      `failed to create task for container: failed to create shim task: OCI runtime create failed: ${runtime} create failed: sysctl "${name}" ${reason}`,
+      `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: sysctl "${name}" ${reason}`,
     );
   const dotted = name.replaceAll("/", ".");
   if (ipcNames.has(dotted) || dotted.startsWith("fs.mqueue.")) {

@@ -70,9 +70,10 @@ async function logs(containers: ContainerBackend, context: RouteContext): Promis
     follow: query.bool("follow"),
     timestamps: query.bool("timestamps"),
     details: query.bool("details"),
-    since: query.timestamp("since"),
+    // 0 is no time here, and 1970 where events are asked for.
+    since: query.timestamp("since") || undefined,
     // 1.35 brought `until`.
-    until: version >= 35 ? query.timestamp("until") : undefined,
+    until: version >= 35 ? query.timestamp("until") || undefined : undefined,
     signal: request.signal,
   });
   return bytes(streamType(multiplexed, version), body);

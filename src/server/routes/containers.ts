@@ -93,8 +93,6 @@ export function containerRoutes(containers: ContainerBackend): Route[] {
 
 async function list(containers: ContainerBackend, query: Query, version: number): Promise<HttpResponse> {
   const filters = query.filters(listFilters);
-  // The old parameters mean the same as the filters.
-  for (const name of ["since", "before"]) if (query.optional(name)) filters[name] = [query.text(name)];
   const limit = query.integer("limit");
   const found = await containers.list({
     all: query.bool("all"),
@@ -103,6 +101,11 @@ async function list(containers: ContainerBackend, query: Query, version: number)
     filters,
   });
   return json(found.map((container) => downgradeSummary(container, version)));
+}
+
+function deprecations({ MacAddress }: ContainerCreateRequest, version: number): string[] {
+  if (version < 44 || !MacAddress) return [];
+  return ["The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."];
 }
 
 async function create(containers: ContainerBackend, context: RouteContext): Promise<HttpResponse> {
@@ -122,7 +125,8 @@ async function create(containers: ContainerBackend, context: RouteContext): Prom
     // 1.44: what is mounted below a read-only bind is read-only too.
     readOnlyNonRecursive: version < 44,
   });
-  return json({ Id: created.Id, Warnings: created.Warnings ?? [] }, 201);
+  const warnings = [...(created.Warnings ?? []), ...deprecations(body, version)];
+  return json({ Id: created.Id, Warnings: warnings }, 201);
 }
 
 async function update(containers: ContainerBackend, { params, request, version }: RouteContext): Promise<HttpResponse> {

@@ -61,6 +61,9 @@ test("unknown filters and values are refused", () => {
   expect(() => names({ colour: ["red"] })).toThrow("invalid filter 'colour'");
   expect(() => names({ status: ["asleep"] })).toThrow("invalid value for state (asleep)");
   expect(() => names({ exited: ["x"] })).toThrow("invalid filter 'exited=x'");
+  expect(() => names({ health: ["x"] })).toThrow("invalid value for health (x)");
+  expect(() => names({ "is-task": ["x"] })).toThrow("invalid filter 'is-task=[x]'");
+  expect(() => names({ publish: ["x"] })).toThrow("error while looking up for publish x");
 });
 
 test("a summary shows the command as one line, ports and state", () => {

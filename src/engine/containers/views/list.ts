@@ -24,6 +24,8 @@ export interface ListContext {
 type Test = (container: Container, value: string, context: ListContext) => boolean;
 
 const statuses = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+const trueValues = ["1", "true"];
+const falseValues = ["0", "false"];
 const healths = ["starting", "healthy", "unhealthy", "none"];
 
 const tests: Record<string, Test> = {
@@ -79,11 +81,25 @@ function impliesAll(filters: Filters): boolean {
 function validate(filters: Filters): void {
   for (const [name, values] of Object.entries(filters)) {
     if (!Object.hasOwn(tests, name)) throw invalidArgument(`invalid filter '${name}'`);
+    if (name === "is-task") validateBoolean(name, values);
     for (const value of values) validateValue(name, value);
   }
 }
 
+/** Docker takes one answer to a question. */
+function validateBoolean(name: string, values: readonly string[]): void {
+  const known = [...trueValues, ...falseValues];
+  if (values.length !== 1 || !known.includes(values[0] ?? "")) {
+    throw invalidArgument(`invalid filter '${name}=[${values.join(" ")}]'`);
+  }
+}
+
 function validateValue(name: string, value: string): void {
+  if ((name === "publish" || name === "expose") && !/^\d+(?:-\d+)?(?:\/\w+)?$/.test(value)) {
+    throw invalidArgument(
+      `error while looking up for ${name} ${value}: strconv.ParseUint: parsing ${JSON.stringify(value.split("/")[0])}: invalid syntax`,
+    );
+  }
   const wrong =
     (name === "status" && !statuses.includes(value)) ||
     (name === "health" && !healths.includes(value)) ||
@@ -98,7 +114,11 @@ function validateValue(name: string, value: string): void {
       `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
     );
   }
-  if (wrong) throw invalidArgument(`invalid filter '${name}=${value}'`);
+  if (wrong) {
+    throw invalidArgument(
+      `invalid filter 'health=${value}': invalid value for health (${value}): must be one of none, starting, healthy, unhealthy`,
+    );
+  }
 }
 
 function required(context: ListContext, nameOrId: string): Container {
@@ -134,7 +154,7 @@ function matchesPort(ports: Record<string, unknown>, filter: string, side: "publ
 }
 
 function isTrue(value: string): boolean {
-  return value === "true" || value === "1";
+  return trueValues.includes(value);
 }
 
 export interface SummaryParts {

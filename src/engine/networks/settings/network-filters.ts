@@ -35,6 +35,7 @@ function isBuiltin(type: string): boolean {
 }
 
 function danglingValues(values: string[] = []): boolean[] {
+  if (values.length > 1) throw invalidArgument('got more than one value for filter key "dangling"');
   return values.map((value) => {
     if (value === "true" || value === "1") return true;
     if (value === "false" || value === "0") return false;

@@ -38,6 +38,12 @@ test.each(refused)("%j %j is refused", (hostConfig, config, message) => {
   expect(() => validate(hostConfig, config)).toThrow(message);
 });
 
+test("a network that is not the mode's own has its address checked, too", () => {
+  expect(() => validate({ NetworkMode: "foo" }, {}, { MacAddress: "zz" })).toThrow(
+    "invalid config for network bridge: invalid MAC address zz",
+  );
+});
+
 test("what is accepted", () => {
   validate({ ExtraHosts: ["a:host-gateway", "b=fe80::1", "c:[::1]"], NetworkMode: "foo" });
   validate({ NetworkMode: "host", PortBindings: { "80/tcp": [{ HostPort: "1" }] } });

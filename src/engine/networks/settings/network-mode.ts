@@ -60,8 +60,10 @@ export function validateNetworking(request: SandboxRequest): void {
   const { config, hostConfig } = request;
   for (const entry of hostConfig.ExtraHosts ?? []) checkExtraHost(entry);
   parsePortBindings(config, hostConfig);
-  const name = networkNameOf(networkMode(config, hostConfig));
-  if (name !== undefined) checkMac(request, name);
+  const first = networkNameOf(networkMode(config, hostConfig));
+  const others = Object.entries(request.networking?.EndpointsConfig ?? {});
+  if (first !== undefined) checkMac(first, endpointSettingsOf(request, first).MacAddress || config.MacAddress);
+  for (const [name, settings] of others) checkMac(name, settings?.MacAddress);
 }
 
 /** `name:address` or `name=address`; the address may be `host-gateway`. */
@@ -77,8 +79,7 @@ function checkExtraHost(entry: string): void {
   throw invalidArgument(`invalid IP address in add-host: ${JSON.stringify(address)}`);
 }
 
-function checkMac(request: SandboxRequest, name: string): void {
-  const mac = endpointSettingsOf(request, name).MacAddress || request.config.MacAddress;
+function checkMac(name: string, mac: string | undefined): void {
   if (!mac) return;
   try {
     macBytes(mac);
