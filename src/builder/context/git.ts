@@ -12,6 +12,8 @@ export interface GitSource {
   url: string;
   ref: string;
   subdirectory: string;
+  /** A header for requests of that server: `Authorization: …`. */
+  authorization?: string | undefined;
 }
 
 /** Undefined: not the address of a Git repository. */
@@ -23,11 +25,16 @@ export function parseGitUrl(text: string): GitSource | undefined {
     /^github\.com\//.test(address) ||
     (/^https?:\/\//.test(address) && /\.git$/.test(address));
   if (!isGit) return undefined;
-  const [ref = "", subdirectory = ""] = splitOnce(fragment, ":");
   const url = address.startsWith("github.com/") ? `https://${address}` : address;
+  return { url, ...gitReference(fragment) };
+}
+
+/** `REF:SUBDIRECTORY`. */
+export function gitReference(fragment: string): Pick<GitSource, "ref" | "subdirectory"> {
+  const [ref = "", subdirectory = ""] = splitOnce(fragment, ":");
   // What begins with a dash would be an option of git's.
   if (ref.startsWith("-")) throw invalidArgument(`invalid refspec: ${ref}`);
-  return { url, ref, subdirectory };
+  return { ref, subdirectory };
 }
 
 export interface Checkout extends AsyncDisposable {
@@ -45,13 +52,14 @@ export interface CheckoutOptions {
 }
 
 export async function checkOut(
-  { url, ref, subdirectory }: GitSource,
+  { url, ref, subdirectory, authorization }: GitSource,
   { parent, keepGitDirectory, signal, discard }: CheckoutOptions,
 ): Promise<Checkout> {
   const root = mkdtempSync(join(parent, "git-"));
   const dispose = async () => discard(root);
   try {
-    const git = (...args: string[]) => run(root, args, signal);
+    const config = authorization === undefined ? {} : headerFor(url, authorization);
+    const git = (...args: string[]) => run(root, args, config, signal);
     await git("init", "-q");
     await git("remote", "add", "origin", url);
     const wanted = ref || "HEAD";
@@ -94,11 +102,26 @@ async function known(git: (...args: string[]) => Promise<string>, ref: string): 
   throw invalidArgument(`error fetching: fatal: couldn't find remote ref ${ref}`);
 }
 
+/** Git's configuration by variables: what stands in a command line can be seen by all of the machine. For one server: modules come from others. */
+function headerFor(url: string, header: string): Record<string, string> {
+  return {
+    GIT_CONFIG_COUNT: "1",
+    GIT_CONFIG_KEY_0: `http.${new URL(url).origin}/.extraheader`,
+    GIT_CONFIG_VALUE_0: header,
+  };
+}
+
 /** Asks nobody for a password, and reads nobody's configuration. */
-async function run(directory: string, args: string[], signal: AbortSignal): Promise<string> {
+async function run(
+  directory: string,
+  args: string[],
+  config: Record<string, string>,
+  signal: AbortSignal,
+): Promise<string> {
   const child = Bun.spawn(["git", "-c", "protocol.file.allow=never", ...args], {
     cwd: directory,
     env: {
+      ...config,
       PATH: process.env["PATH"],
       HOME: directory,
       GIT_TERMINAL_PROMPT: "0",

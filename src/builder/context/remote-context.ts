@@ -49,7 +49,8 @@ async function readText(body: Bytes, url: string): Promise<string> {
   }
 }
 
-async function gitContext(source: GitSource, options: ContextOptions): Promise<BuildContext> {
+/** What a build sees of a checkout: without what its ignore file names. */
+export async function gitContext(source: GitSource, options: ContextOptions): Promise<BuildContext> {
   const checkout = await checkOut(source, { ...options, keepGitDirectory: false });
   const { directory } = checkout;
   const { dockerfile, signal } = options;

@@ -79,6 +79,14 @@ export interface Definition {
 export interface Op {
   inputs?: { digest: string; index: number }[];
   source?: { identifier: string; attrs: Record<string, string> } | null;
+  file?: { actions: { copy?: FileCopy | null }[] } | null;
+}
+export interface FileCopy {
+  src: string;
+  dest: string;
+  dirCopyContents: boolean;
+  include_patterns: string[];
+  exclude_patterns: string[];
 }
 export const op = codec<Op>("pb.Op");
 
@@ -289,6 +297,8 @@ export const readFileRequest = codec<{
   Range: { Offset: number; Length: number } | null;
 }>("moby.buildkit.v1.frontend.ReadFileRequest");
 export const readFileResponse = codec<{ Data: Uint8Array }>("moby.buildkit.v1.frontend.ReadFileResponse");
+export const statFileRequest = codec<{ Ref: string; Path: string }>("moby.buildkit.v1.frontend.StatFileRequest");
+export const statFileResponse = codec<{ stat: Partial<Stat> }>("moby.buildkit.v1.frontend.StatFileResponse");
 export const evaluateRequest = codec<{ Ref: string }>("moby.buildkit.v1.frontend.EvaluateRequest");
 
 /** Of `fsutil`: what a file is. `mode` has Go's bits (`fs.FileMode`), `modTime` nanoseconds since 1970. */

@@ -152,6 +152,7 @@ export async function solve(
     signal,
   });
   using _running = scope.solves.add(running);
+  await using _owned = running.owned;
   // Only now: the client asks for the progress, too, and a build that nobody knows is waited for.
   const work = () => solveRunning(request, running, exporters, { scope, signal, uploaded });
   return request.Internal ? await work() : await inHistory(running, scope.deps.history, work);

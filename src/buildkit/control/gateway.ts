@@ -5,6 +5,7 @@ import { newId } from "../../base/ids.ts";
 import type { Call, Method } from "../../buildkit-api/grpc/server.ts";
 import { GrpcError, withoutCode } from "../../buildkit-api/grpc/status.ts";
 import {
+  type Definition,
   evaluateRequest,
   type GatewaySolveRequest,
   gatewaySolveRequest,
@@ -17,14 +18,18 @@ import {
   readFileRequest,
   readFileResponse,
   returnRequest,
+  statFileRequest,
+  statFileResponse,
 } from "../../buildkit-api/protocol/messages.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
 import { formatPlatform } from "../../oci/platform.ts";
+import { withTree } from "../exporters/export.ts";
 import { type Built, checkFrontend, type DockerfileFrontend } from "../frontend/frontend.ts";
+import { graphSource, openGraph } from "../frontend/graph-source.ts";
 import type { BuildkitDependencies } from "../parts.ts";
 import type { LocalSources } from "../session/local-sources.ts";
 import type { Sessions } from "../session/session.ts";
-import { readInRoot } from "./read-file.ts";
+import { readInRoot, statInRoot } from "./read-file.ts";
 import type { Results } from "./results.ts";
 import type { RunningSolve, Solves } from "./solves.ts";
 import { workerRecord } from "./workers.ts";
@@ -39,13 +44,27 @@ const frontendCaps = [
   "returnmap",
   "proto.refarray",
   "readfile",
+  "statfile",
   "frontend.inputs",
   "reference.output",
   "gateway.solve.metadata",
   "gateway.evaluate",
   "gateway.solve.evaluate",
 ];
-const llbCaps = ["source.image", "source.local", "source.git", "source.http", "exporter.multiple"];
+const llbCaps = [
+  "source.image",
+  "source.local",
+  "source.git",
+  "source.git.fullurl",
+  "source.git.keepgitdir",
+  "source.git.httpauth",
+  "source.http",
+  "file.base",
+  "constraints",
+  "platform",
+  "meta.description",
+  "exporter.multiple",
+];
 
 export interface GatewayScope {
   deps: BuildkitDependencies;
@@ -90,13 +109,18 @@ export function gatewayMethods(scope: GatewayScope): [string, Method][] {
     }),
     unary("Inputs", async () => inputsResponse.encode({ Definitions: {} })),
     unary("Evaluate", async (call, message) => {
-      resultOf(await solveOf(call, scope), evaluateRequest.decode(message).Ref);
+      lookerOf(await solveOf(call, scope), scope, evaluateRequest.decode(message).Ref);
       return nothing;
     }),
     unary("ReadFile", async (call, message) => {
       const { Ref, FilePath, Range } = readFileRequest.decode(message);
-      const result = resultOf(await solveOf(call, scope), Ref);
-      return readFileResponse.encode({ Data: await readInRoot(result, scope.deps, FilePath, Range) });
+      const look = lookerOf(await solveOf(call, scope), scope, Ref);
+      return readFileResponse.encode({ Data: await look((directory) => readInRoot(directory, FilePath, Range)) });
+    }),
+    unary("StatFile", async (call, message) => {
+      const { Ref, Path } = statFileRequest.decode(message);
+      const look = lookerOf(await solveOf(call, scope), scope, Ref);
+      return statFileResponse.encode({ stat: await look((directory) => statInRoot(directory, Path)) });
     }),
   ];
 }
@@ -108,13 +132,21 @@ async function gatewaySolve(
   signal: AbortSignal,
 ): Promise<Result> {
   if (request.Definition && request.Definition.def.length > 0) {
-    throw notImplemented("builds of raw graphs (LLB) are not supported: only the frontend dockerfile.v0 is");
+    return { ref: await openTree(request.Definition, solve, scope, signal), metadata: {} };
   }
   checkFrontend(request.Frontend, request.FrontendOpt["source"]);
   await using stack = new AsyncDisposableStack();
+  const { context, dockerfile, ...others } = request.FrontendInputs;
+  const graph = context && graphSource(context);
+  // A Dockerfile that is given so, too, lies in that context.
+  const results = graph ? others : request.FrontendInputs;
+  if (dockerfile && graph && !isSame(dockerfile, context)) {
+    throw notImplemented("a Dockerfile from another source than its context is not supported");
+  }
   const frontendRequest = {
     options: request.FrontendOpt,
-    inputs: await scope.results.inputs(request.FrontendInputs, scope.deps.images, stack),
+    inputs: await scope.results.inputs(results, scope.deps.images, stack),
+    graph,
     session: () => scope.sessions.get(solve.session),
     progress: solve.progress,
     entitlements: solve.entitlements,
@@ -133,6 +165,38 @@ async function gatewaySolve(
     return { id, def: scope.results.definition(id) };
   });
   return toResult(built, refs);
+}
+
+/** The last operation names the one that counts by its digest. */
+function isSame(one: Definition, other: Definition): boolean {
+  return Buffer.compare(one.def.at(-1) ?? nothing, other.def.at(-1) ?? nothing) === 0;
+}
+
+/** The files of a graph, kept while the build lasts. */
+async function openTree(
+  definition: Definition,
+  solve: RunningSolve,
+  scope: GatewayScope,
+  signal: AbortSignal,
+): Promise<Ref> {
+  const source = graphSource(definition);
+  if (!source) throw notImplemented("builds of raw graphs (LLB) are not supported: only sources of files are");
+  const session = () => scope.sessions.get(solve.session);
+  const sources = { session, progress: solve.progress, stack: solve.owned };
+  const { directory } = await openGraph(sources, source, scope.deps.builder.contextOptions("", signal), "files");
+  const id = newId().slice(0, 25);
+  solve.trees.set(id, directory);
+  return { id, def: definition };
+}
+
+/** Calls with the directory of a result or of a source. */
+function lookerOf(solve: RunningSolve, { deps }: GatewayScope, id: string) {
+  const tree = solve.trees.get(id);
+  const result = tree === undefined ? resultOf(solve, id) : undefined;
+  return <T>(look: (directory: string | undefined) => T): Promise<T> =>
+    result
+      ? withTree(result, { deps }, async (directory) => look(directory))
+      : Promise.resolve().then(() => look(tree));
 }
 
 /** Where several platforms were asked for, each result has the name of its own. */

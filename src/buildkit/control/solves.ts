@@ -19,6 +19,10 @@ export class RunningSolve {
   readonly signal: AbortSignal;
   /** By the ids that the client was told. */
   readonly results = new Map<string, BuiltResult>();
+  /** Directories of sources that the client looks into, likewise. */
+  readonly trees = new Map<string, string>();
+  /** What goes when the build ends. */
+  readonly owned = new AsyncDisposableStack();
   /** What the client says the build's result is, nothing maybe; or its error. */
   readonly returned = Promise.withResolvers<Built | undefined>();
 

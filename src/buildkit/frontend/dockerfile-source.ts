@@ -11,6 +11,7 @@ import { readTextInRoot } from "../../linux/resolve.ts";
 import type { Progress, StatusProgress, VertexProgress } from "../progress.ts";
 import type { LocalSource, LocalSources, ReceivedSource } from "../session/local-sources.ts";
 import type { OpenSession, Session } from "../session/session.ts";
+import { gitContextSource, openGraph } from "./graph-source.ts";
 import type { FrontendOptions } from "./options.ts";
 
 /** Names, as a context's address, the one that comes beside the session. */
@@ -106,13 +107,15 @@ export function localContext(
 
 /** A context that is no directory of the client's. */
 export function openRemote(scope: SourceScope, url: string, options: FrontendOptions): Promise<BuildContext> {
-  const name = parseGitUrl(url) ? `[internal] load git source ${url}` : "[internal] load remote build context";
+  const contextOptions = scope.contextOptions(options.filename);
+  const git = parseGitUrl(url);
+  if (git) return openGraph(scope, gitContextSource(url, git), contextOptions, "context");
   return scope.progress
-    .vertex(name)
+    .vertex("[internal] load remote build context")
     .around(async () =>
       scope.stack.use(
-        await prefixed(parseGitUrl(url) ? "" : "failed to read downloaded context: failed to load cache key: ", () =>
-          receiveRemote(scope, url, scope.contextOptions(options.filename)),
+        await prefixed("failed to read downloaded context: failed to load cache key: ", () =>
+          receiveRemote(scope, url, contextOptions),
         ),
       ),
     );

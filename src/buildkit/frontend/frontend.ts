@@ -24,6 +24,7 @@ import {
   openRemote,
   type SourceScope,
 } from "./dockerfile-source.ts";
+import { type GraphSource, openGraph } from "./graph-source.ts";
 import { type FrontendOptions, parseOptions } from "./options.ts";
 import { type BuiltResult, PlatformBuild } from "./platform-build.ts";
 import { atSource, type DockerfileSource, rangeOf, sourceInfo } from "./source-error.ts";
@@ -41,6 +42,8 @@ export interface FrontendRequest {
   signal: AbortSignal;
   /** The context of a client that sends it beside its session. */
   uploaded?: Uploaded | undefined;
+  /** The context, where the client gives it as a graph. */
+  graph?: GraphSource | undefined;
 }
 
 export type Uploaded = () => Promise<Bytes>;
@@ -69,7 +72,7 @@ export class DockerfileFrontend {
     checkNetwork(options, request.entitlements);
     await using stack = new AsyncDisposableStack();
     const sources = this.sourceScope(request, options, stack);
-    const { remote, file, source } = await load(sources, options);
+    const { remote, file, source } = await load(sources, options, request.graph);
     const { dockerfile, warnings } = check(source, options);
     checkFrontend("gateway.v0", dockerfile.directives.syntax);
     warnings(file.vertex);
@@ -104,7 +107,7 @@ export class DockerfileFrontend {
   async answer(request: FrontendRequest): Promise<Record<string, Uint8Array>> {
     const options = parseOptions(request.options);
     await using stack = new AsyncDisposableStack();
-    const { source } = await load(this.sourceScope(request, options, stack), options);
+    const { source } = await load(this.sourceScope(request, options, stack), options, request.graph);
     return answerRequest(source, options);
   }
 
@@ -131,8 +134,13 @@ export class DockerfileFrontend {
 async function load(
   scope: SourceScope,
   options: FrontendOptions,
+  graph: GraphSource | undefined,
 ): Promise<{ remote: BuildContext | undefined; file: DockerfileText; source: DockerfileSource }> {
-  const remote = options.remote === undefined ? undefined : await openRemote(scope, options.remote, options);
+  const remote = graph
+    ? await openGraph(scope, graph, scope.contextOptions(options.filename), "context")
+    : options.remote === undefined
+      ? undefined
+      : await openRemote(scope, options.remote, options);
   const file = await loadDockerfile(scope, options, options.dockerfileSource === undefined ? remote : undefined);
   return { remote, file, source: { filename: options.filename, text: file.text } };
 }
