@@ -19,6 +19,7 @@ import { EventBus } from "./engine/events/event-bus.ts";
 import { RequestMetrics } from "./engine/system/request-metrics.ts";
 import { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
+import { goFirst } from "./linux/priority.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
 import { inheritedDescriptors, notifySystemd, takeNotifySocket } from "./linux/systemd.ts";
 import { engineId } from "./metadata/engine-id.ts";
@@ -55,6 +56,7 @@ export async function daemonMain(argv: string[]): Promise<number> {
 }
 
 async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> {
+  goFirst();
   const log = new Logger(config.logLevel);
   const inherited = inheritedDescriptors(process.env);
   const notifySocket = takeNotifySocket(process.env);

@@ -9,7 +9,7 @@ import { closeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { canceled, errorMessage } from "../base/errors.ts";
 import { type CarriedBytes, collectText } from "../base/streams.ts";
-import { giveWay } from "../linux/give-way.ts";
+import { giveWay } from "../linux/priority.ts";
 import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
 import type { FileRange } from "./layers/layer-jobs.ts";
 import { type ChildInput, feed, makePipe, startChild } from "./processes/run-child.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { errorCode, errorMessage } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { giveWay, idle } from "../linux/give-way.ts";
+import { giveWay, idle } from "../linux/priority.ts";
 
 /** How long a daemon that ends goes on deleting; the next one does the rest. */
 const closingMillis = 5000;

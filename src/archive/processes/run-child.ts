@@ -4,8 +4,8 @@ import { closeSync, writev } from "node:fs";
 import { canceled, EngineError, internal } from "../../base/errors.ts";
 import { selfArgv } from "../../base/self.ts";
 import { type Bytes, type CarriedBytes, lines, type PipedBytes } from "../../base/streams.ts";
-import { giveWay } from "../../linux/give-way.ts";
 import { lazySymbols } from "../../linux/libc.ts";
+import { giveWay } from "../../linux/priority.ts";
 import { outputOf } from "./child-output.ts";
 import type { ChildMessage } from "./child-protocol.ts";
 
