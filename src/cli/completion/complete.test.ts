@@ -1,6 +1,6 @@
 /** Completion through the real command table, against a daemon with one container, one image and two networks. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CliContext } from "../context.ts";
@@ -78,4 +78,24 @@ test("values of flags, behind a space or an equals sign", async () => {
 
 test("a daemon that does not answer has no names", async () => {
   expect(await complete("stop ", `unix://${directory}/none.sock`)).toEqual([]);
+});
+
+test("plugins are among the commands, and are asked for what is theirs", async () => {
+  mkdirSync(join(directory, "cli-plugins"));
+  const script = `#!/bin/sh
+[ "$1" = docker-cli-plugin-metadata ] || [ -n "$DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND" ] || exit 1
+case "$1 $2 $3" in
+docker-cli-plugin-metadata*) echo '{"SchemaVersion":"0.1.0","Vendor":"x","ShortDescription":"Greets"}' ;;
+'__complete greet file') echo :0 ;;
+'__complete greet none') echo :4 ;;
+*) printf '%s\\tsaid\\nother\\n:4\\nCompletion ended\\n' "$3" ;;
+esac
+`;
+  writeFileSync(join(directory, "cli-plugins/docker-greet"), script, { mode: 0o755 });
+  expect(await complete("gre")).toEqual(["greet"]);
+  expect(await complete("greet hel")).toEqual(["hel"]);
+  expect(await complete("-D greet o")).toEqual(["o", "other"]);
+  expect(await complete("greet none")).toEqual([]);
+  expect(await complete("greet file")).toEqual([":files"]);
+  expect(await complete("nothere x")).toEqual([]);
 });

@@ -5,6 +5,7 @@ import type { CliContext } from "../context.ts";
 import type { FlagSpecs } from "../flags.ts";
 import { globalFlags } from "../global-flags.ts";
 import { argumentNames, flagNames } from "./names.ts";
+import { pluginCandidates, pluginNames } from "./plugins.ts";
 
 export const command = defineCommand({
   usage: "WORDS",
@@ -24,12 +25,13 @@ export const command = defineCommand({
 async function candidates(context: CliContext, words: readonly string[]): Promise<string[] | "files"> {
   const current = words.at(-1) ?? "";
   const globals = globalFlags(context.config.directory);
-  const { path, entries, rest } = descend(words.slice(0, -1), globals);
+  const { path, entries, rest, foreign } = descend(words.slice(0, -1), globals);
+  if (foreign.length > 0) return pluginCandidates(context, [...foreign, current]);
   const entry = path.at(-1);
   if (!entry?.load) {
-    return current.startsWith("-")
-      ? flagLines(path.length === 0 ? globals : {})
-      : entries.filter(visible).map(describe);
+    if (current.startsWith("-")) return flagLines(path.length === 0 ? globals : {});
+    const own = entries.filter(visible).map(describe);
+    return path.length === 0 ? [...own, ...(await pluginNames(context))] : own;
   }
   const command = await entry.load();
   const pending = pendingFlag(command.flags, rest);
@@ -57,7 +59,7 @@ function flagLines(specs: FlagSpecs): string[] {
   return shown.map(([name, spec]) => `--${name}\t${spec.usage.split("\n")[0] ?? ""}`);
 }
 
-/** Follows the words through the command table; `rest` is what stands after the command. */
+/** Follows the words through the command table; `rest` is what stands after the command, `foreign` begins with a word that is none. */
 function descend(words: readonly string[], globals: FlagSpecs) {
   const path: CommandEntry[] = [];
   let entries: readonly CommandEntry[] = commandTable;
@@ -68,12 +70,12 @@ function descend(words: readonly string[], globals: FlagSpecs) {
       continue;
     }
     const found = findEntry(entries, word);
-    if (!found) return { path, entries: [], rest: [] };
+    if (!found) return { path, entries: [], rest: [], foreign: path.length === 0 ? words.slice(at) : [] };
     path.push(found);
-    if (!found.children) return { path, entries: [], rest: words.slice(at + 1) };
+    if (!found.children) return { path, entries: [], rest: words.slice(at + 1), foreign: [] };
     entries = found.children;
   }
-  return { path, entries, rest: [] };
+  return { path, entries, rest: [], foreign: [] };
 }
 
 /** The name of the flag that `word` is, if its value is the next word. */

@@ -6,6 +6,8 @@ import { goComplaint } from "../../base/go-json-complaint.ts";
 import { findEntry } from "../command.ts";
 import { commandTable } from "../commands.ts";
 import type { ConfigFile } from "../config-file.ts";
+import type { CliContext } from "../context.ts";
+import { defaultHost } from "../endpoint.ts";
 import { naturalCompare } from "../values/natural-sort.ts";
 
 /** What `PLUGIN docker-cli-plugin-metadata` prints. */
@@ -121,4 +123,23 @@ function metadataProblem({ SchemaVersion = "", Vendor = "" }: PluginMetadata): s
   }
   if (Number(major) > 1) return `plugin SchemaVersion "${SchemaVersion}" is not supported: must be lower than 2.0.0`;
   return Vendor === "" ? "plugin metadata does not define a vendor" : undefined;
+}
+
+/**
+ * What a plugin finds in its environment: which daemon is meant, if the user has chosen none (plugins know Docker's default socket only), and
+ * how this program was started. Whoever starts it so again gets the same program, whatever its file is called.
+ */
+export function pluginEnvironment({
+  program,
+  choice,
+  contextName,
+  env,
+}: CliContext): Record<string, string | undefined> {
+  const chosen = choice.hosts.length > 0 || contextName !== "default" || env["DOCKER_HOST"];
+  return {
+    ...env,
+    ...(chosen ? {} : { DOCKER_HOST: defaultHost(program) }),
+    DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: process.argv0,
+    GANTRY_PROGRAM_NAME: program,
+  };
 }

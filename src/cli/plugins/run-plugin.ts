@@ -6,8 +6,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { CliError } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { defaultHost } from "../endpoint.ts";
-import { findPlugin, pluginDirectories } from "./plugins.ts";
+import { findPlugin, pluginDirectories, pluginEnvironment } from "./plugins.ts";
 
 /** docker's own names for a plugin's commands. */
 const shortcuts: Record<string, string> = { bake: "buildx" };
@@ -27,7 +26,7 @@ export async function runPlugin(
   await using stop = await stopSocket();
   const child = Bun.spawn([plugin.Path, ...line], {
     stdio: ["inherit", "inherit", "inherit"],
-    env: { ...context.env, ...daemonOf(context), ...selfOf(context), DOCKER_CLI_PLUGIN_SOCKET: stop.address },
+    env: { ...pluginEnvironment(context), DOCKER_CLI_PLUGIN_SOCKET: stop.address },
   });
   using _ = onTermination((count) => {
     // A terminal has told the plugin, too: it belongs to the same process group.
@@ -41,17 +40,6 @@ export async function runPlugin(
   const code = await child.exited;
   if (code !== 0) throw new CliError("", child.signalCode === null ? code : 255);
   return 0;
-}
-
-/** A plugin knows Docker's default socket only. */
-function daemonOf({ program, choice, contextName, env }: CliContext): Record<string, string> {
-  const chosen = choice.hosts.length > 0 || contextName !== "default" || env["DOCKER_HOST"];
-  return chosen ? {} : { DOCKER_HOST: defaultHost(program) };
-}
-
-/** How this program was started; whoever starts it so again gets the same program, whatever its file is called. */
-function selfOf({ program }: CliContext): Record<string, string> {
-  return { DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND: process.argv0, GANTRY_PROGRAM_NAME: program };
 }
 
 /** An abstract socket: whoever has connected sees its end when `close` is called, or this process ends. */
