@@ -44,14 +44,18 @@ export function normalise(text: string, { root, address, address6 }: Known): str
   return rules.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), local);
 }
 
-/** Where the CLI's own versions, from 28 on, differ in their words. */
-const clientWords: [RegExp, string][] = [
+/** What need not be the same where a transcript and its golden were made. */
+const incomparable: [RegExp, string][] = [
+  // Words of the CLI's own versions, from 28 on.
   [/^! docker: Invalid (ranges specified|hostPort|proto)/gm, "! docker: invalid $1"],
   [/^! docker: Invalid ip address (\S+): address .*/gm, "! docker: invalid IP address: $1"],
   [/(error calling \w+: incompatible types for comparison): .*/g, "$1"],
+  // The file system of the temporary directory.
+  [/( is mounted on )\S+( but it is not a shared )/g, "$1<mount point>$2"],
+  [/^(\S+ d[-rwxsStT]{9} \d+:\d+) \d+ /gm, "$1 <size> "],
 ];
 
-/** For a transcript and its golden alike: they may come from different versions of the CLI. */
-export function inOneClientsWords(transcript: string): string {
-  return clientWords.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), transcript);
+/** For a transcript and its golden alike: what has to be the same of them. */
+export function comparable(transcript: string): string {
+  return incomparable.reduce((result, [pattern, replacement]) => result.replace(pattern, replacement), transcript);
 }

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from "node:path";
 import { gantryDiffers } from "./differences.ts";
 import { busyboxArchive } from "./images.ts";
-import { inOneClientsWords, normalise } from "./normalise.ts";
+import { comparable, normalise } from "./normalise.ts";
 import { must, type Outcome, run } from "./run.ts";
 import { dockerCli, repository } from "./settings.ts";
 import type { Target } from "./target.ts";
@@ -115,7 +115,7 @@ export class Session {
     }
     const expected = readFileSync(isOld && existsSync(old) ? old : common, "utf8");
     const wanted = this.target.kind === "gantry" ? gantryDiffers(name, expected) : expected;
-    const told = (text: string) => withoutRaces(inOneClientsWords(text));
+    const told = (text: string) => withoutRaces(comparable(text));
     expect(told(actual)).toBe(told(wanted));
   }
 }
