@@ -99,6 +99,75 @@ withBuildx("a push from the build tells the digest that the registry knows", asy
   expect(manifests.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64", "arm"]);
 });
 
+withBuildx(
+  "provenance lies beside the image, here, in archives and in a registry, about the manifest that is there",
+  async () => {
+    const name = `${registryAddress}/attested`;
+    await build(
+      "-q",
+      "--provenance",
+      "mode=max",
+      "-t",
+      name,
+      "--build-arg",
+      "SECRETLESS=1",
+      "-o",
+      "type=image,push=true",
+      "--metadata-file",
+      "md",
+    );
+    const { "containerimage.digest": pushed } = JSON.parse(await text("md")) as Record<string, string>;
+    const fetched = async (kind: string, digest: string) =>
+      (
+        await target().host.run(
+          "curl",
+          "-sf",
+          "-H",
+          "Accept: */*",
+          `http://${registryAddress}/v2/attested/${kind}/${digest}`,
+        )
+      ).stdout;
+    const { manifests } = JSON.parse(await fetched("manifests", pushed as string)) as {
+      manifests: { digest: string; platform: { architecture: string }; annotations?: Record<string, string> }[];
+    };
+    expect(manifests.map(({ platform }) => platform.architecture)).toEqual([
+      "amd64",
+      "arm64",
+      "arm",
+      ...Array(3).fill("unknown"),
+    ]);
+    for (const [at, { digest, annotations }] of manifests.slice(3).entries()) {
+      const image = manifests[at]?.digest as string;
+      expect(annotations).toEqual({
+        "vnd.docker.reference.digest": image,
+        "vnd.docker.reference.type": "attestation-manifest",
+      });
+      const { layers } = JSON.parse(await fetched("manifests", digest)) as {
+        layers: { mediaType: string; digest: string }[];
+      };
+      expect(layers[0]?.mediaType).toBe("application/vnd.in-toto+json");
+      const said = JSON.parse(await fetched("blobs", layers[0]?.digest as string));
+      expect(said.predicateType).toBe("https://slsa.dev/provenance/v0.2");
+      expect(said.subject[0].digest.sha256).toBe(image.slice("sha256:".length));
+      expect(said.predicate.invocation.parameters.args["build-arg:SECRETLESS"]).toBe("1");
+    }
+    await target().must("run", "--rm", "busybox", "true");
+    await build("-q", "--provenance", "mode=min", "-o", "type=oci,dest=attested.tar,name=laid:1");
+    const index = await must(["tar", "-xOf", work("attested.tar"), "index.json"]);
+    const [{ digest = "" } = {}] = (JSON.parse(index) as { manifests: { digest: string }[] }).manifests;
+    const inner = await must(["tar", "-xOf", work("attested.tar"), `blobs/sha256/${digest.slice("sha256:".length)}`]);
+    expect((JSON.parse(inner) as { manifests: unknown[] }).manifests).toHaveLength(6);
+    await target().must("load", "-q", "-i", work("attested.tar"));
+    // Without a wish, none.
+    const plain = await docker("build", "-q", "-t", "plain", "c");
+    expect(plain.stdout.trim()).toBe(await target().must("inspect", "-f", "{{.Id}}", "plain"));
+    const refused = await docker("build", "--sbom=true", "c");
+    expect(refused.stderr).toContain("SBOM attestations (--sbom) are not supported");
+    const local = await docker("build", "--provenance=true", "-o", "out2", "c");
+    expect(local.stderr).toContain("provenance attestations are not supported for the exporter local");
+  },
+);
+
 withBuildx("directories, archives, and one file that was made once for all", async () => {
   await build("-q", "-o", "out");
   expect(await text("out/linux_arm64/made")).toBe("linux/amd64 for linux/arm64\n");

@@ -356,6 +356,14 @@ onGantry("the history of builds: listed, with logs and errors, and removed", asy
   expect(JSON.parse(inspected.stdout)).toMatchObject({ Status: "completed", BuildArgs: [{ Name: "A", Value: "all" }] });
   const failure = await docker(["buildx", "history", "inspect", bad.split(" ")[0] as string]);
   expect(failure.stdout).toContain(">>> RUN exit 3");
+  // As buildx writes it beside the image's digest.
+  expect((await docker(["build", "-q", "--metadata-file", "hist.json", "--build-arg", "A=x", "hist"])).code).toBe(0);
+  const metadata = JSON.parse(await Bun.file(join(target().root, "work/hist.json")).text());
+  expect(metadata["buildx.build.provenance"]).toMatchObject({
+    buildType: "https://mobyproject.org/buildkit@v1",
+    materials: [{ uri: "pkg:docker/busybox@latest?platform=linux%2Famd64" }],
+    invocation: { parameters: { args: { "build-arg:A": "x" }, locals: [{ name: "context" }, { name: "dockerfile" }] } },
+  });
   expect((await docker(["buildx", "history", "rm", ref])).code).toBe(0);
   expect(await list()).not.toContain(good);
   expect((await docker(["buildx", "history", "rm", "nosuch"])).stderr).toContain("no build nosuch is in the history");

@@ -22,7 +22,7 @@ import { StepCache } from "./cache/step-cache.ts";
 import { ClassicReport } from "./classic-report.ts";
 import { type BuildContext, type ContextOptions, receiveContext } from "./context/context.ts";
 import { remoteContext } from "./context/remote-context.ts";
-import { ImageSources, type NamedContexts } from "./image-sources.ts";
+import { ImageSources, type NamedContexts, type UsedImage } from "./image-sources.ts";
 import { ImageSteps } from "./image-steps.ts";
 import type { BuilderContainers, BuilderImages, BuilderLayers, BuilderNetworks, BuilderSnapshots } from "./parts.ts";
 import { type Solve, type Solved, solve } from "./solver.ts";
@@ -145,14 +145,14 @@ export class Builder {
   }
 
   /** Builds what a face has parsed. */
-  async solve(build: FaceSolve): Promise<Solved> {
+  async solve(build: FaceSolve): Promise<Solved & { images: UsedImage[] }> {
     const { images, snapshots } = this.deps;
     mkdirSync(this.work, { recursive: true, mode: 0o700 });
     await using sources = new ImageSources(images, snapshots, build.request, build.named);
     await using networks = new StepNetworks(this.deps.networks);
     using _flushed = { [Symbol.dispose]: () => this.cache.flush() };
     using _running = this.running();
-    return await solve({
+    const solved = await solve({
       ...this.deps,
       ...build,
       sources,
@@ -162,6 +162,7 @@ export class Builder {
       work: this.work,
       kept: this.kept,
     });
+    return { ...solved, images: sources.used() };
   }
 
   /** While it is held, nothing is collected: the image of a build's last step has no other owner. */

@@ -15,12 +15,20 @@ export interface NamedContexts {
   directory(name: string): Promise<string> | undefined;
 }
 
+/** An image that a build began with or copied from. */
+export interface UsedImage {
+  name: string;
+  platform: string | undefined;
+  image: Digest;
+}
+
 export class ImageSources {
   private readonly images: BuilderImages;
   private readonly snapshots: BuilderSnapshots;
   private readonly request: SolveRequest;
   private readonly named: NamedContexts | undefined;
   private readonly pulls = new Map<string, Promise<void>>();
+  private readonly found = new Map<string, UsedImage>();
   private readonly roots = new Map<Digest, { key: string; path: string }>();
 
   constructor(images: BuilderImages, snapshots: BuilderSnapshots, request: SolveRequest, named?: NamedContexts) {
@@ -33,6 +41,17 @@ export class ImageSources {
   /** The image of a FROM line or `--from`. Pulled when it is not here, or when the build asks for the newest. */
   async image(given: string, report: StageReport, platform = this.request.platform): Promise<Digest> {
     const name = this.named?.image(given) ?? given;
+    const image = await this.resolve(name, report, platform);
+    this.found.set(`${name} ${platform ?? ""}`, { name, platform, image });
+    return image;
+  }
+
+  /** The images that were asked for so far. */
+  used(): UsedImage[] {
+    return [...this.found.values()];
+  }
+
+  private async resolve(name: string, report: StageReport, platform: string | undefined): Promise<Digest> {
     if (!this.request.pull || isId(name)) {
       try {
         return this.images.resolve(name, platform).id;

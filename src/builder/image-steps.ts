@@ -2,7 +2,7 @@
 import type { ContainerConfig } from "../api/container-config.ts";
 import { internal } from "../base/errors.ts";
 import type { Instruction } from "../dockerfile/instructions.ts";
-import type { BuildStepRequest } from "../engine/images/build-step.ts";
+import type { BuildStepRequest } from "../engine/images/builds/build-step.ts";
 import { findVolumeDirectory } from "../engine/volumes/mounts/copy-up.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig, ImageHistory } from "../oci/image-config.ts";

@@ -2,8 +2,8 @@
 import type { Duplex } from "node:stream";
 import type { ContainerCreateRequest, WaitResponse } from "../api/containers.ts";
 import type { ProgressMessage } from "../api/system.ts";
-import type { BuildStepRequest } from "../engine/images/build-step.ts";
-import type { SquashRequest } from "../engine/images/squash.ts";
+import type { BuildStepRequest } from "../engine/images/builds/build-step.ts";
+import type { SquashRequest } from "../engine/images/builds/squash.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import type { Reference } from "../oci/reference.ts";

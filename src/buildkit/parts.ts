@@ -5,7 +5,7 @@ import type { PackedTimes } from "../archive/tar/pack.ts";
 import type { Bytes } from "../base/streams.ts";
 import type { Builder } from "../builder/builder.ts";
 import type { BuilderImages, BuilderSnapshots } from "../builder/parts.ts";
-import type { BuiltIndex, OciBlob } from "../engine/images/oci-manifest.ts";
+import type { BuiltIndex, IndexedImage, OciBlob } from "../engine/images/builds/oci-manifest.ts";
 import type { ContentReader } from "../engine/images/transfer/open-content.ts";
 import type { OpenImage } from "../engine/images/transfer/unnamed.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -24,8 +24,8 @@ export interface BuildkitImages extends BuilderImages {
   /** Under a name that it does not get here. */
   pushUnnamed(id: Digest, name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<Digest>;
   /** Of images for several platforms; under a hold, until a name leads to it. */
-  createIndex(images: readonly Digest[]): Promise<BuiltIndex>;
-  ociContent(images: readonly Digest[]): { blobs: OciBlob[]; top: Descriptor };
+  createIndex(images: readonly IndexedImage[]): Promise<BuiltIndex>;
+  ociContent(images: readonly Digest[], index?: BuiltIndex): { blobs: OciBlob[]; top: Descriptor };
   /** An image in somebody's store of content, of which only the config has come. */
   openContent(
     content: ContentReader,
@@ -33,11 +33,11 @@ export interface BuildkitImages extends BuilderImages {
   ): Promise<OpenImage>;
   /** Gives a name to an image (or to the index that it is in). */
   tagBuilt(reference: Reference, id: Digest, index?: Digest): void;
-  /** `variants`: as an index of all of them. */
+  /** `index`: with all that are in it. */
   saveAs(
-    id: Digest,
+    images: readonly Digest[],
     names: Reference[],
-    options: { signal: AbortSignal; variants?: readonly Digest[] },
+    options: { signal: AbortSignal; index?: BuiltIndex | undefined },
   ): Promise<Bytes>;
   push(
     name: string,

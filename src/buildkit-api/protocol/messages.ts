@@ -213,8 +213,18 @@ export interface StatusResponse {
 }
 export const statusRequest = codec<{ Ref: string }>("moby.buildkit.v1.StatusRequest");
 export const statusResponse = codec<StatusResponse>("moby.buildkit.v1.StatusResponse");
-/** A whole build's, as its history keeps them. */
-export const statusResponses = codec<{ messages: StatusResponse[] }>("moby.buildkit.v1.StatusResponses");
+/** What the history keeps of a build beside its record: all that it said, and what the record names by digest. */
+export const buildFiles = codec<{ messages: StatusResponse[]; contents: Uint8Array[] }>("moby.buildkit.v1.BuildFiles");
+
+export interface ContentDescriptor {
+  media_type: string;
+  digest: string;
+  size: number;
+  annotations?: Record<string, string>;
+}
+export interface BuildResultInfo {
+  Attestations: ContentDescriptor[];
+}
 
 export interface BuildHistoryRequest {
   ActiveOnly: boolean;
@@ -234,12 +244,15 @@ export interface BuildHistoryRecord {
   CreatedAt: Timestamp;
   CompletedAt?: Timestamp | null;
   ExporterResponse: Record<string, string>;
+  /** Of one result, or of each platform's. */
+  Result?: BuildResultInfo | null;
+  Results?: Record<string, BuildResultInfo>;
   pinned: boolean;
   numCachedSteps: number;
   numTotalSteps: number;
   numCompletedSteps: number;
   /** The error with its details, as content that clients read. */
-  externalError?: { media_type: string; digest: string; size: number } | null;
+  externalError?: ContentDescriptor | null;
   numWarnings: number;
 }
 export const buildHistoryRecord = codec<BuildHistoryRecord>("moby.buildkit.v1.BuildHistoryRecord");

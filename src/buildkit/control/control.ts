@@ -30,7 +30,7 @@ import { checkCacheExport, exportCache, withInlineCache } from "../exporters/cac
 import { checkExporter, exportResult } from "../exporters/export.ts";
 import { type Built, checkFrontend, type FrontendRequest, type Uploaded } from "../frontend/frontend.ts";
 import type { BuildHistory } from "../history/history.ts";
-import { endedRecord, newRecord } from "../history/record.ts";
+import { endedBuild, newRecord } from "../history/record.ts";
 import { tunnel } from "../session/tunnel.ts";
 import { diskUsage, prune } from "./cache.ts";
 import { type GatewayScope, gatewayMethods } from "./gateway.ts";
@@ -155,25 +155,31 @@ export async function solve(
   await using _owned = running.owned;
   // Only now: the client asks for the progress, too, and a build that nobody knows is waited for.
   const work = () => solveRunning(request, running, exporters, { scope, signal, uploaded });
-  return request.Internal ? await work() : await inHistory(running, scope.deps.history, work);
+  const { response } = request.Internal ? await work() : await inHistory(running, scope.deps.history, work);
+  return response;
 }
 
-/** What becomes of the build is told after its client has been answered, who does not wait for it. */
+/** The record is there before the client is answered: it looks for it at once. */
 async function inHistory(
   { record, progress }: RunningSolve,
   history: BuildHistory,
-  work: () => Promise<Record<string, string>>,
-): Promise<Record<string, string>> {
+  work: () => Promise<Solved>,
+): Promise<Solved> {
   history.start(record);
-  const end = (error?: unknown) => setImmediate(() => history.end(endedRecord(record, progress, error), progress.all));
   try {
-    record.ExporterResponse = await work();
-    end();
-    return record.ExporterResponse;
+    const solved = await work();
+    record.ExporterResponse = solved.response;
+    history.end(endedBuild(record, { progress, built: solved.built }));
+    return solved;
   } catch (error) {
-    end(error);
+    history.end(endedBuild(record, { progress, error }));
     throw error;
   }
+}
+
+interface Solved {
+  built: Built | undefined;
+  response: Record<string, string>;
 }
 
 async function solveRunning(
@@ -181,7 +187,7 @@ async function solveRunning(
   running: RunningSolve,
   exporters: readonly Exporter[],
   { scope, signal, uploaded }: { scope: GatewayScope; signal: AbortSignal; uploaded: Uploaded | undefined },
-): Promise<Record<string, string>> {
+): Promise<Solved> {
   refuse(request);
   for (const exporter of exporters) checkExporter(exporter);
   const caches = request.Cache?.Exports ?? [];
@@ -190,19 +196,19 @@ async function solveRunning(
   signal.addEventListener("abort", abort, { once: true });
   const found =
     request.Frontend === "" ? await running.returned.promise : await solveAtOnce(request, running, scope, uploaded);
-  if (!found) return {};
+  if (!found) return { built: undefined, response: {} };
   const built = caches.some(({ Type }) => Type === "inline") ? withInlineCache(found) : found;
   const { progress } = running;
   const session = () => scope.sessions.get(request.Session);
   const response: Record<string, string> = {};
   for (const [index, exporter] of exporters.entries()) {
-    const exportScope = { deps: scope.deps, session, progress, index, signal };
+    const exportScope = { deps: scope.deps, session, progress, record: running.record, index, signal };
     Object.assign(response, await exportResult(exporter, built, exportScope));
   }
   for (const cache of caches) {
     Object.assign(response, await exportCache(cache, built, { deps: scope.deps, session, progress, signal }));
   }
-  return response;
+  return { built, response };
 }
 
 /** A client that leaves the frontend to the daemon: the docker CLI before buildx. */

@@ -64,6 +64,7 @@ const llbCaps = [
   "platform",
   "meta.description",
   "exporter.multiple",
+  "exporter.image.attestations",
 ];
 
 export interface GatewayScope {

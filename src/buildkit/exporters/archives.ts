@@ -2,6 +2,7 @@
 import { internal, invalidArgument } from "../../base/errors.ts";
 import { once } from "../../base/streams.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
+import type { BuiltIndex } from "../../engine/images/builds/oci-manifest.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { formatReference, type Reference } from "../../oci/reference.ts";
 import type { Built } from "../frontend/frontend.ts";
@@ -9,6 +10,7 @@ import type { VertexProgress } from "../progress.ts";
 import { datedConfig, epochOf } from "./dated.ts";
 import { type ExportResponse, type ExportScope, withTrees } from "./export.ts";
 import { namesOf } from "./image.ts";
+import { indexOf } from "./result-index.ts";
 import { sendBytes, writeContent } from "./send.ts";
 
 /** Two blocks of zeros end an archive. */
@@ -51,16 +53,15 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
       exporting.complete();
       const [image] = images;
       if (image === undefined) throw internal("the build has no result");
-      if (Attrs["tar"] === "false") return await exportLayout(images, names, scope, vertex);
-      const list = images.length > 1 ? await deps.images.createIndex(images) : undefined;
-      const variants = list ? images : [];
+      const list = await indexOf(built, images, names, scope);
+      if (Attrs["tar"] === "false") return await exportLayout(images, list, names, scope, vertex);
       const sending = vertex.status("sending tarball");
-      const archive = await deps.images.saveAs(list?.image ?? image, names, { signal, variants });
+      const archive = await deps.images.saveAs(images, names, { signal, index: list });
       await sendBytes(await scope.session(), index, archive, signal);
       sending.complete();
       return {
         ...(list ? {} : { "containerimage.config.digest": image }),
-        "containerimage.digest": list?.digest ?? image,
+        "containerimage.digest": list?.blob.digest ?? image,
       };
     } finally {
       for (const image of new Set(images)) await deps.images.forgetCacheStep(image);
@@ -71,11 +72,12 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
 /** A directory of the client's, whose index.json the client writes. */
 async function exportLayout(
   images: readonly Digest[],
+  index: BuiltIndex | undefined,
   names: readonly Reference[],
   scope: ExportScope,
   vertex: VertexProgress,
 ): Promise<ExportResponse> {
-  const top = await writeContent(images, "export", scope, vertex);
+  const top = await writeContent({ images, index }, "export", scope, vertex);
   return {
     "containerimage.digest": top.digest,
     "containerimage.descriptor": Buffer.from(JSON.stringify(top)).toString("base64"),

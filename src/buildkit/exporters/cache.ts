@@ -12,6 +12,8 @@ import { credentialsOf } from "../session/services.ts";
 import type { ExportResponse, ExportScope } from "./export.ts";
 import { writeContent } from "./send.ts";
 
+type CacheScope = Omit<ExportScope, "index" | "record">;
+
 const isTrue = /^(true|1)$/;
 const either = /^(true|false|1|0)$/;
 const common = { mode: /^(min|max)$/, "image-manifest": isTrue, "oci-mediatypes": isTrue, "ignore-error": either };
@@ -52,7 +54,7 @@ export function withInlineCache(built: Built): Built {
 export async function exportCache(
   cache: CacheOptionsEntry,
   { results }: Built,
-  scope: Omit<ExportScope, "index">,
+  scope: CacheScope,
 ): Promise<ExportResponse> {
   const { deps, progress } = scope;
   const { Type, Attrs } = cache;
@@ -78,7 +80,7 @@ export async function exportCache(
 async function toRegistry(
   id: Digest,
   { Attrs }: CacheOptionsEntry,
-  { deps, session, signal }: Omit<ExportScope, "index">,
+  { deps, session, signal }: CacheScope,
   vertex: VertexProgress,
 ): Promise<ExportResponse> {
   const name = Attrs["ref"] ?? "";
@@ -93,10 +95,10 @@ async function toRegistry(
 async function toClient(
   id: Digest,
   { Attrs }: CacheOptionsEntry,
-  scope: Omit<ExportScope, "index">,
+  scope: CacheScope,
   vertex: VertexProgress,
 ): Promise<ExportResponse> {
-  const top = await writeContent([id], `local:${Attrs["dest"]}`, scope, vertex);
+  const top = await writeContent({ images: [id] }, `local:${Attrs["dest"]}`, scope, vertex);
   return { "cache.manifest": JSON.stringify(top) };
 }
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
-import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
+import type { BuildHistoryRecord, Exporter } from "../../buildkit-api/protocol/messages.ts";
 import { mount, mountFlags, unmount } from "../../linux/mounts/mount.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { formatPlatform } from "../../oci/platform.ts";
@@ -19,6 +19,8 @@ export interface ExportScope {
   deps: BuildkitDependencies;
   session: () => Promise<Session>;
   progress: Progress;
+  /** Of the history: when the build began. */
+  record: Pick<BuildHistoryRecord, "Ref" | "CreatedAt">;
   /** Place in the list of exporters: the client tells its outputs apart by it. */
   index: number;
   signal: AbortSignal;
@@ -39,6 +41,9 @@ export function checkExporter({ Type, Attrs }: Exporter): void {
 }
 
 export async function exportResult(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
+  if (["local", "tar", "docker"].includes(exporter.Type) && built.results.some(({ provenance }) => provenance)) {
+    throw notImplemented(`provenance attestations are not supported for the exporter ${exporter.Type}`);
+  }
   switch (exporter.Type) {
     case "moby":
     case "image":

@@ -2,7 +2,6 @@
 import type { ProgressMessage } from "../../api/system.ts";
 import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
-import type { BuiltIndex } from "../../engine/images/oci-manifest.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
 import { familiarName, formatReference, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
@@ -12,6 +11,7 @@ import type { VertexProgress } from "../progress.ts";
 import { credentialsOf } from "../session/services.ts";
 import { datedConfig } from "./dated.ts";
 import type { ExportResponse, ExportScope } from "./export.ts";
+import { indexOf } from "./result-index.ts";
 
 export async function exportImage(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   const { Attrs } = exporter;
@@ -23,13 +23,14 @@ export async function exportImage(exporter: Exporter, built: Built, scope: Expor
     for (const result of built.results) images.push(await createOne(exporter, result, scope, vertex));
     const [image] = images;
     if (image === undefined) throw internal("the build has no result");
-    const index = images.length > 1 ? await createIndex(images, scope, vertex) : undefined;
+    const index = await indexOf(built, images, names, scope);
+    if (index) vertex.status(`exporting manifest list ${index.blob.digest}`).complete();
     for (const name of names) {
       const naming = vertex.status(`naming to ${shownName(name)}`);
-      deps.images.tagBuilt(name, index?.image ?? image, index?.digest);
+      deps.images.tagBuilt(name, index?.image ?? image, index?.blob.digest);
       naming.complete();
     }
-    let digest = index?.digest ?? image;
+    let digest = index?.blob.digest ?? image;
     if (Attrs["push"] === "true") for (const name of names) digest = await push(name, vertex, scope);
     return {
       ...(index ? {} : { "containerimage.config.digest": image }),
@@ -52,12 +53,6 @@ async function createOne(
   const id = await scope.deps.images.createBuilt(config);
   writing.complete();
   return id;
-}
-
-async function createIndex(images: Digest[], { deps }: ExportScope, vertex: VertexProgress): Promise<BuiltIndex> {
-  const index = await deps.images.createIndex(images);
-  vertex.status(`exporting manifest list ${index.digest}`).complete();
-  return index;
 }
 
 /** With the registry, and the tag that was given. */

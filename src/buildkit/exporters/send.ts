@@ -3,6 +3,7 @@
 import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Bytes } from "../../base/streams.ts";
 import { writeBytes } from "../../buildkit-api/grpc/bytes.ts";
+import type { BuiltIndex } from "../../engine/images/builds/oci-manifest.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Descriptor } from "../../oci/manifest.ts";
 import type { VertexProgress } from "../progress.ts";
@@ -26,13 +27,13 @@ export async function sendBytes(session: Session, index: number, bytes: Bytes, s
 
 /** Puts images into a store of the client's; returns the descriptor of what stands for them. */
 export async function writeContent(
-  images: readonly Digest[],
+  { images, index }: { images: readonly Digest[]; index?: BuiltIndex | undefined },
   store: string,
-  { deps, session, signal }: Omit<ExportScope, "index">,
+  { deps, session, signal }: Omit<ExportScope, "index" | "record">,
   vertex: VertexProgress,
 ): Promise<Descriptor> {
   const content = new ClientContent(await session(), store);
-  const { blobs, top } = deps.images.ociContent(images);
+  const { blobs, top } = deps.images.ociContent(images, index);
   for (const blob of blobs) {
     const writing = vertex.status(`writing ${blob.digest}`);
     await content.write(blob, blob.open(signal), signal);

@@ -1,9 +1,10 @@
 /** The options of the frontend `dockerfile.v0`. Source: moby/buildkit frontend/dockerui/config.go; buildx build/opt.go. */
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
-import { EngineError, invalidArgument, notImplemented, withPrefix } from "../../base/errors.ts";
+import { EngineError, invalidArgument, withPrefix } from "../../base/errors.ts";
 import { splitOnce } from "../../base/text.ts";
 import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import { type Epoch, parseEpoch } from "../epoch.ts";
+import { type ProvenanceOptions, parseAttestations } from "../provenance/options.ts";
 
 export interface FrontendOptions {
   /** Path of the Dockerfile in its source. */
@@ -31,6 +32,8 @@ export interface FrontendOptions {
   sessions: Map<string, string>;
   /** JSON: `--cache-from`. */
   cacheImports: string | undefined;
+  /** What the outputs are to carry. */
+  provenance: ProvenanceOptions | undefined;
   /** A question about the Dockerfile instead of a build: `frontend.lint`. */
   request: string;
 }
@@ -71,11 +74,11 @@ export function parseOptions(given: Readonly<Record<string, string>>): FrontendO
     sessions: new Map(prefixed("local-sessionid:")),
     cacheImports: take("cache-imports"),
     request: take("requestid") ?? "",
+    provenance: parseAttestations(prefixed("attest:")),
   };
   // Facts about the checkout that buildx adds for provenance.
   prefixed("vcs:");
   for (const name of rest.keys()) {
-    if (name.startsWith("attest:")) throw notImplemented(`attestations are not supported: ${name}`);
     if (!harmless.test(name)) throw invalidArgument(`unsupported frontend option ${name}`);
   }
   return options;

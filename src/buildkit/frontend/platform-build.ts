@@ -15,6 +15,9 @@ import { formatPlatform, type Platform } from "../../oci/platform.ts";
 import { parseReference } from "../../oci/reference.ts";
 import { atEpoch, type Epoch } from "../epoch.ts";
 import type { BuildkitDependencies } from "../parts.ts";
+import type { ProvenanceOptions } from "../provenance/options.ts";
+import { originOf } from "../provenance/origin.ts";
+import type { BuildOrigin } from "../provenance/predicate.ts";
 import { credentialsOf, forwardAgent, secretOf } from "../session/services.ts";
 import { checkCircles, checkNeeded } from "./check-stages.ts";
 import type { SourceScope } from "./dockerfile-source.ts";
@@ -38,6 +41,9 @@ export interface BuiltResult {
   epoch: Epoch;
   /** What the build came to, in all its stages. */
   steps: readonly ReachedStep[];
+  origin: BuildOrigin;
+  /** What outputs are to carry of it. */
+  provenance: ProvenanceOptions | undefined;
 }
 
 /** What the builds for all platforms share. */
@@ -90,10 +96,11 @@ export class PlatformBuild {
     const { deps, dockerfile } = scope;
     return this.pointing(async () => {
       const request = { ...this.request, signal };
-      checkNeeded(dockerfile.stages, planStages({ dockerfile, request, platform }).needed, (at) => this.at(at));
+      const { needed } = planStages({ dockerfile, request, platform });
+      checkNeeded(dockerfile.stages, needed, (at) => this.at(at));
       const steps = new LayerSteps(deps.images, scope.imports);
-      const { state } = await deps.builder.solve({ request, context, steps, dockerfile, platform, report, named });
-      return this.result(state, steps.reached);
+      const solved = await deps.builder.solve({ request, context, steps, dockerfile, platform, report, named });
+      return this.result(solved.state, steps.reached, originOf(scope, { images: solved.images, needed, platform }));
     });
   }
 
@@ -110,12 +117,13 @@ export class PlatformBuild {
     }
   }
 
-  private result(state: StageState, steps: readonly ReachedStep[]): BuiltResult {
+  private result(state: StageState, steps: readonly ReachedStep[], origin: BuildOrigin): BuiltResult {
     const { deps, options } = this.scope;
     const { platform, image: tree, baseLayers } = state;
     const layers = (tree && deps.images.find(tree)?.layers) || [];
     const config = atEpoch(imageConfigOf(state, { layers, platform }), options.epoch);
-    return { platform, tree, config, baseLayers, epoch: options.epoch, steps };
+    const { epoch, provenance } = options;
+    return { platform, tree, config, baseLayers, epoch, steps, origin, provenance };
   }
 
   private async loadMetadata(signal: AbortSignal): Promise<Digest[]> {

@@ -6,7 +6,7 @@ import type { BuildHistoryRequest } from "../../buildkit-api/protocol/messages.t
 import { Database } from "../../metadata/database.ts";
 import { Progress } from "../progress.ts";
 import { BuildHistory } from "./history.ts";
-import { endedRecord, newRecord } from "./record.ts";
+import { endedBuild, newRecord } from "./record.ts";
 
 let directory: string;
 let database: Database;
@@ -30,7 +30,7 @@ function build(Ref: string, error?: Error) {
   history.start(record);
   progress.vertex("one").complete({ cached: true });
   progress.vertex("two").complete(error ? { error: error.message } : {});
-  history.end(endedRecord(record, progress, error), progress.all);
+  history.end(endedBuild(record, { progress, error }));
 }
 
 const request = (more: Partial<BuildHistoryRequest> = {}) =>

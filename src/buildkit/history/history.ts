@@ -9,15 +9,15 @@ import {
   type BuildHistoryEvent,
   type BuildHistoryRecord,
   type BuildHistoryRequest,
+  buildFiles,
   buildHistoryRecord,
   historyEvents,
   type StatusResponse,
-  statusResponses,
 } from "../../buildkit-api/protocol/messages.ts";
 import type { Database } from "../../metadata/database.ts";
 import { digestOf, hexOf } from "../../oci/digest.ts";
 import { historyFilter } from "./filter.ts";
-import { errorContent } from "./record.ts";
+import { type EndedBuild, namesContent } from "./record.ts";
 
 /** As BuildKit: so many are kept, and so long; but for those that are pinned. */
 const maxRecords = 50;
@@ -56,12 +56,14 @@ export class BuildHistory {
   }
 
   /** The build has ended. */
-  end(record: BuildHistoryRecord, said: readonly StatusResponse[]): void {
+  end({ record, messages, contents }: EndedBuild): void {
     const { database, directory } = this.options;
     const { Ref } = record;
     this.running.delete(Ref);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeFileSync(join(directory, logName(Ref)), statusResponses.encode({ messages: [...said] }), { mode: 0o600 });
+    writeFileSync(join(directory, logName(Ref)), buildFiles.encode({ messages: [...messages], contents }), {
+      mode: 0o600,
+    });
     const row = [Ref, Date.now(), buildHistoryRecord.encode(record)] as const;
     database.run("INSERT OR REPLACE INTO build_history VALUES (?, ?, ?)", ...row);
     this.prune();
@@ -87,15 +89,20 @@ export class BuildHistory {
 
   /** All that an ended build said; undefined: it is not known, or has not ended. */
   log(ref: string): StatusResponse[] | undefined {
-    const path = join(this.options.directory, logName(ref));
-    return existsSync(path) ? statusResponses.decode(readFileSync(path)).messages : undefined;
+    return this.files(ref)?.messages;
   }
 
   /** What a record names by digest. Throws `not-found`. */
   content(digest: string): Uint8Array {
-    const record = this.ended().find(({ externalError }) => externalError?.digest === digest);
-    if (!record) throw notFound(`content ${digest}: not found`);
-    return errorContent(record);
+    const record = this.ended().find((one) => namesContent(one, digest));
+    const found = record && this.files(record.Ref)?.contents.find((bytes) => digestOf(bytes) === digest);
+    if (!found) throw notFound(`content ${digest}: not found`);
+    return found;
+  }
+
+  private files(ref: string) {
+    const path = join(this.options.directory, logName(ref));
+    return existsSync(path) ? buildFiles.decode(readFileSync(path)) : undefined;
   }
 
   /** What is and was, the oldest first; then, unless the request ends early, what happens. */
@@ -140,7 +147,7 @@ export class BuildHistory {
   /** The oldest first. */
   private ended(): BuildHistoryRecord[] {
     return this.options.database
-      .all<{ record: Uint8Array }>("SELECT record FROM build_history ORDER BY completed, ref")
+      .all<{ record: Uint8Array }>("SELECT record FROM build_history ORDER BY completed, rowid")
       .map(({ record }) => buildHistoryRecord.decode(record));
   }
 
@@ -157,7 +164,7 @@ export class BuildHistory {
     const { database } = this.options;
     const rows = database.all<{ ref: string; completed: number; record: Uint8Array }>(
       `SELECT * FROM build_history WHERE completed < ?
-       UNION SELECT * FROM (SELECT * FROM build_history ORDER BY completed DESC LIMIT -1 OFFSET ${maxRecords})`,
+       UNION SELECT * FROM (SELECT * FROM build_history ORDER BY completed DESC, rowid DESC LIMIT -1 OFFSET ${maxRecords})`,
       Date.now() - maxAgeMillis,
     );
     for (const { ref, record } of rows) if (!buildHistoryRecord.decode(record).pinned) this.forget(ref);

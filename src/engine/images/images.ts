@@ -22,8 +22,10 @@ import type { Registries } from "../../remote/registries.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
 import { type LoadOptions, loadImages } from "./archive/load.ts";
 import { saveImages, saveSelected } from "./archive/save.ts";
-import { createBuilt, createCacheStep } from "./build-layers.ts";
-import { type BuildStepRequest, createBuildStep } from "./build-step.ts";
+import { createBuilt, createCacheStep } from "./builds/build-layers.ts";
+import { type BuildStepRequest, createBuildStep } from "./builds/build-step.ts";
+import { type BuiltIndex, createIndex, type IndexedImage, type OciBlob, ociContents } from "./builds/oci-manifest.ts";
+import { type SquashRequest, squashImage } from "./builds/squash.ts";
 import { bundledPull } from "./bundled/pull.ts";
 import { type CommitRequest, checkCommit, commitImage } from "./commit.ts";
 import { type ContainerUsage, type EventSink, type ImageContext, tagImage } from "./context.ts";
@@ -33,11 +35,9 @@ import { type ImportOptions, importImage, targetReference } from "./import.ts";
 import { imageHistory, inspectImage } from "./inspect.ts";
 import { LayerCollector } from "./layer-collector.ts";
 import { type ListOptions, listImages } from "./list.ts";
-import { type BuiltIndex, createIndex, type OciBlob, ociContents } from "./oci-manifest.ts";
 import { pruneImages } from "./prune.ts";
 import { type RemoveOptions, removeImage } from "./remove.ts";
 import { resolveImage, targetOf } from "./resolve.ts";
-import { type SquashRequest, squashImage } from "./squash.ts";
 import { Downloads } from "./transfer/downloads.ts";
 import { LayerBlobs } from "./transfer/layer-blobs.ts";
 import { LayerLeases } from "./transfer/layer-leases.ts";
@@ -191,13 +191,13 @@ export class Images {
   }
 
   /** Of images for several platforms; under a hold, until a name leads to it. */
-  createIndex(images: readonly Digest[]): Promise<BuiltIndex> {
+  createIndex(images: readonly IndexedImage[]): Promise<BuiltIndex> {
     return createIndex(this.context, images);
   }
 
   /** All that images consist of, as a store of content has it; of several, with their index. The last blob is what stands for all. */
-  ociContent(images: readonly Digest[]): { blobs: OciBlob[]; top: Descriptor } {
-    return ociContents(this.context, images);
+  ociContent(images: readonly Digest[], index?: BuiltIndex): { blobs: OciBlob[]; top: Descriptor } {
+    return ociContents(this.context, images, index);
   }
 
   /** Gives a name to an image (or to the index that it is in). */
@@ -251,15 +251,16 @@ export class Images {
     return saveImages(this.context, names, options);
   }
 
-  /** An archive of one image, or of its variants as an index, under these names, whatever names it has here. */
+  /** An archive of images under these names, whatever names they have here: of one, or of an index and all that are in it. */
   async saveAs(
-    id: Digest,
+    images: readonly Digest[],
     names: Reference[],
-    { signal, variants = [] }: { signal: AbortSignal; variants?: readonly Digest[] },
+    { signal, index }: { signal: AbortSignal; index?: BuiltIndex | undefined },
   ): Promise<Bytes> {
     const { store } = this.context;
-    const image = { record: store.get(id), tags: names, variants: variants.map((variant) => store.get(variant)) };
-    return saveSelected(this.context, [image], { signal });
+    const record = store.get(index?.image ?? (images[0] as Digest));
+    const variants = index ? images.map((image) => store.get(image)) : [];
+    return saveSelected(this.context, [{ record, tags: names, variants, ...(index && { index }) }], { signal });
   }
 
   /** The config of the image that has this name here, as it came. */

@@ -7,7 +7,9 @@
  */
 import type { ContentStore } from "../../content/content.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { isIndexType, parseManifest } from "../../oci/manifest.ts";
 import type { LayerStore } from "../../snapshots/layer-store.ts";
+import { attestedContent } from "./builds/attestation.ts";
 import type { ContainerUsage } from "./context.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { LayerLeases } from "./transfer/layer-leases.ts";
@@ -65,13 +67,23 @@ export class LayerCollector {
 
   /** Mark and sweep, for the start of the daemon: call when the containers are known. Returns what was removed. */
   async sweep(): Promise<{ layers: Digest[]; blobs: Digest[] }> {
-    const marked = new Set([...this.store.listAll().map((record) => record.id), ...this.store.manifests.kept()]);
+    const marked = new Set([...this.store.listAll().map((record) => record.id), ...this.keptManifests()]);
     const blobs = this.holds > 0 ? [] : this.content.list().filter((blob) => !marked.has(blob.digest));
     const used = this.usedLayers();
     const layers = this.layers.list().filter((layer) => !used.has(layer.diffId));
     await this.collect(layers.map((layer) => layer.diffId));
     await Promise.all(blobs.map((blob) => this.content.delete(blob.digest)));
     return { layers: layers.map((layer) => layer.diffId), blobs: blobs.map((blob) => blob.digest) };
+  }
+
+  /** With what is said about images in the indexes that are kept. */
+  private keptManifests(): Digest[] {
+    return this.store.manifests.kept().flatMap((digest) => {
+      const { mediaType = "" } = this.content.find(digest) ?? {};
+      if (!isIndexType(mediaType)) return [digest];
+      const parsed = parseManifest(this.content.read(digest));
+      return "index" in parsed ? [digest, ...attestedContent(this.content, parsed.index)] : [digest];
+    });
   }
 
   private usedLayers(): Set<Digest> {

@@ -52,7 +52,8 @@ function toSummary(context: ImageContext, entry: Descriptor, image: Digest | und
   };
   if (entry.annotations?.["vnd.docker.reference.type"] === "attestation-manifest") {
     const of = entry.annotations["vnd.docker.reference.digest"] ?? "";
-    return { ...common, Kind: "attestation", AttestationData: { For: of } };
+    const isHere = context.content.find(entry.digest) !== undefined;
+    return { ...common, Available: isHere, Kind: "attestation", AttestationData: { For: of } };
   }
   const platform = record ? platformOf(context.store.config(record.id)) : entry.platform;
   if (platform === undefined) return { ...common, Kind: "unknown" };

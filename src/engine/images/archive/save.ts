@@ -6,9 +6,9 @@ import type { Bytes } from "../../../base/streams.ts";
 import { type Digest, hexOf } from "../../../oci/digest.ts";
 import { type Descriptor, mediaTypes } from "../../../oci/manifest.ts";
 import { familiarName, familiarString, formatReference, type Reference } from "../../../oci/reference.ts";
+import { type BuiltIndex, describeBlob, ociIndex, ociManifest } from "../builds/oci-manifest.ts";
 import { type ImageContext, publishImageEvent } from "../context.ts";
 import { createdNanos, type ImageRecord, platformOf } from "../image-record.ts";
-import { describeBlob, ociIndex, ociManifest } from "../oci-manifest.ts";
 import type { NamedBlob } from "./archived-image.ts";
 import { selectImages } from "./select.ts";
 import { tarDirectory, tarEnd, tarHeader, tarPadding } from "./tar-write.ts";
@@ -18,6 +18,8 @@ export interface SelectedImage {
   tags: Reference[];
   /** Where a name has several platforms: all of them, with `record` as the one that clients get who know no indexes. */
   variants?: ImageRecord[];
+  /** Their index, where there is one already. */
+  index?: Pick<BuiltIndex, "blob" | "attestations">;
 }
 
 export interface SaveOptions {
@@ -108,7 +110,7 @@ function planArchive(context: ImageContext, images: SelectedImage[], signal: Abo
 
 function planName(
   context: ImageContext,
-  { record, tags, variants = [] }: SelectedImage,
+  { record, tags, variants = [], index }: SelectedImage,
   blobs: Map<Digest, Blob>,
   signal: AbortSignal,
 ): { descriptor: Descriptor; tags: Reference[] } {
@@ -117,7 +119,8 @@ function planName(
     ...planImage(context, variant, blobs, signal),
     platform: platformOf(context.store.config(variant.id)),
   }));
-  return { descriptor: addBlob(blobs, ociIndex(manifests)), tags };
+  for (const blob of index?.attestations ?? []) addBlob(blobs, blob);
+  return { descriptor: addBlob(blobs, index?.blob ?? ociIndex(manifests)), tags };
 }
 
 function planImage(

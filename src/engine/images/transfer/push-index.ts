@@ -3,10 +3,12 @@
  * already, or comes from another repository of the same registry without passing through this machine; what cannot be had is left
  * out, and the index is then a new one.
  */
+import { once } from "../../../base/streams.ts";
 import { type Digest, digestOf } from "../../../oci/digest.ts";
 import { type Descriptor, type Index, isIndexType, parseManifest } from "../../../oci/manifest.ts";
 import type { Reference } from "../../../oci/reference.ts";
 import type { NamedBlob } from "../archive/archived-image.ts";
+import { attestedContent, readAttestation, subjectOf } from "../builds/attestation.ts";
 import { bringBlob, type PushTarget } from "./push-layer.ts";
 import { type KeptManifest, type ManifestPushOptions, pushBlobs } from "./push-manifest.ts";
 
@@ -33,13 +35,17 @@ export async function pushIndexContent(
 ): Promise<NamedBlob> {
   const sources = sourcesOf(target, kept.digest);
   const entries: Descriptor[] = [];
-  const moved = new Set<string>();
+  /** Manifests that were pushed as others, or not at all. */
+  const moved = new Map<string, Digest | undefined>();
   for (const entry of kept.index.manifests) {
-    // What was said about a manifest that is another one now says nothing.
-    if (moved.has(entry.annotations?.["vnd.docker.reference.digest"] ?? "")) continue;
-    const pushed = await pushEntry(target, kept.digest, entry, sources, options);
+    const subject = subjectOf(entry);
+    const about = subject !== undefined && moved.has(subject) ? moved.get(subject) : subject;
+    const said = about === undefined ? undefined : await pushAttestation(target, entry, about, options.signal);
+    // What others have said about a manifest that is another one now says nothing.
+    if (!said && about !== subject) continue;
+    const pushed = said ?? (await pushEntry(target, kept.digest, entry, sources, options));
     if (pushed) entries.push(pushed);
-    if (pushed?.digest !== entry.digest) moved.add(entry.digest);
+    if (pushed?.digest !== entry.digest) moved.set(entry.digest, pushed?.digest);
   }
   if (moved.size === 0) return kept;
   options.progress({
@@ -47,6 +53,29 @@ export async function pushIndexContent(
   });
   const bytes = Buffer.from(JSON.stringify({ ...kept.index, mediaType: kept.mediaType, manifests: entries }));
   return { mediaType: kept.mediaType, bytes, digest: digestOf(bytes) };
+}
+
+/** What is said about the image of an index is here. */
+export function isAttested({ context }: Pick<PushTarget, "context">, { index }: KeptIndex): boolean {
+  return attestedContent(context.content, index).length > 0;
+}
+
+/** The entry of what is said about a manifest; undefined: it is not here. */
+async function pushAttestation(
+  { context, repository }: PushTarget,
+  entry: Descriptor,
+  subject: Digest,
+  signal: AbortSignal,
+): Promise<Descriptor | undefined> {
+  const attestation = readAttestation(context.content, entry, subject);
+  if (!attestation) return undefined;
+  const manifest = attestation.blobs.at(-1) as NamedBlob;
+  for (const { digest, bytes } of attestation.blobs.slice(0, -1)) {
+    if (await repository.hasBlob(digest, signal)) continue;
+    await repository.upload({ digest, size: bytes.length, open: (at) => once(bytes.subarray(at)) }, signal);
+  }
+  await repository.putManifest(manifest.digest, manifest.mediaType, manifest.bytes, signal);
+  return attestation.entry;
 }
 
 /** True when the repository has the index with all that it names, without anything from here. */

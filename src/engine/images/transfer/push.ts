@@ -19,7 +19,7 @@ import type { NamedBlob } from "../archive/archived-image.ts";
 import type { ImageContext } from "../context.ts";
 import type { ImageRecord } from "../image-record.ts";
 import { resolveImage } from "../resolve.ts";
-import { copyIndex, indexOf, pushIndexContent } from "./push-index.ts";
+import { copyIndex, indexOf, isAttested, pushIndexContent } from "./push-index.ts";
 import type { PushTarget } from "./push-layer.ts";
 import { pushBlobs } from "./push-manifest.ts";
 
@@ -76,7 +76,8 @@ async function pushOne(
   const { context, repository } = target;
   const { progress, signal } = options;
   const kept = options.platform ? undefined : indexOf(target, reference);
-  const several = kept !== undefined && context.store.manifests.of(kept.digest).length > 1;
+  const several =
+    kept !== undefined && (context.store.manifests.of(kept.digest).length > 1 || isAttested(target, kept));
   const tag = reference.tag ?? "";
   let pushed: NamedBlob;
   if (kept && several) pushed = await pushIndexContent(target, kept, options);

@@ -1,13 +1,13 @@
 /** A step of a build: an image on top of another one, with a layer or without. Its record keeps the parent, as the classic builder's. */
-import type { ContainerConfig } from "../../api/container-config.ts";
-import { nowRfc3339Nano } from "../../base/clock.ts";
-import { notFound } from "../../base/errors.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { type ImageConfig, type ImageHistory, toDockerRunConfig } from "../../oci/image-config.ts";
-import type { Platform } from "../../oci/platform.ts";
-import type { Layer } from "../../snapshots/layer-store.ts";
-import { emptyLayer } from "./commit.ts";
-import { createImage, type ImageContext, publishImageEvent } from "./context.ts";
+import type { ContainerConfig } from "../../../api/container-config.ts";
+import { nowRfc3339Nano } from "../../../base/clock.ts";
+import { notFound } from "../../../base/errors.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import { type ImageConfig, type ImageHistory, toDockerRunConfig } from "../../../oci/image-config.ts";
+import type { Platform } from "../../../oci/platform.ts";
+import type { Layer } from "../../../snapshots/layer-store.ts";
+import { emptyLayer } from "../commit.ts";
+import { createImage, type ImageContext, publishImageEvent } from "../context.ts";
 
 export interface BuildStepRequest {
   /** Undefined: the first step after `FROM scratch`. */

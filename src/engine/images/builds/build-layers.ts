@@ -1,9 +1,9 @@
 /** What builds leave whose steps are layers, not images: records that keep layers for the cache alone, and the image in the end. */
-import { nowRfc3339Nano } from "../../base/clock.ts";
-import type { Digest } from "../../oci/digest.ts";
-import type { ImageConfig } from "../../oci/image-config.ts";
-import { hostPlatform } from "../../oci/platform.ts";
-import { createImage, type ImageContext, publishImageEvent } from "./context.ts";
+import { nowRfc3339Nano } from "../../../base/clock.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import type { ImageConfig } from "../../../oci/image-config.ts";
+import { hostPlatform } from "../../../oci/platform.ts";
+import { createImage, type ImageContext, publishImageEvent } from "../context.ts";
 
 /** An image that no listing shows and no name leads to: layers that a later build may find in its cache. Returns its id. */
 export function createCacheStep(context: ImageContext, layers: readonly Digest[]): Promise<Digest> {

@@ -1,9 +1,9 @@
 /** `docker build --squash`: an image of one layer over its base. moby: daemon/images/image_squash.go */
-import { nowRfc3339Nano } from "../../base/clock.ts";
-import type { Digest } from "../../oci/digest.ts";
-import type { ImageConfig } from "../../oci/image-config.ts";
-import { emptyLayer } from "./commit.ts";
-import { createImage, type ImageContext } from "./context.ts";
+import { nowRfc3339Nano } from "../../../base/clock.ts";
+import type { Digest } from "../../../oci/digest.ts";
+import type { ImageConfig } from "../../../oci/image-config.ts";
+import { emptyLayer } from "../commit.ts";
+import { createImage, type ImageContext } from "../context.ts";
 
 export interface SquashRequest {
   image: Digest;

@@ -1,0 +1,37 @@
+/** The index of results: of several platforms, and of those about which something is said. */
+import type { BuiltIndex, IndexedImage } from "../../engine/images/builds/oci-manifest.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { formatReference, type Reference } from "../../oci/reference.ts";
+import type { Built } from "../frontend/frontend.ts";
+import type { BuiltResult } from "../frontend/platform-build.ts";
+import { now } from "../progress.ts";
+import { imageUrl } from "../provenance/package-url.ts";
+import { predicate, predicateTypes } from "../provenance/predicate.ts";
+import { statement } from "../provenance/statement.ts";
+import type { ExportScope } from "./export.ts";
+
+/** Undefined: a single image needs none. `images`: of the results, in their order. */
+export async function indexOf(
+  { results }: Built,
+  images: readonly Digest[],
+  names: readonly Reference[],
+  { deps, record }: ExportScope,
+): Promise<BuiltIndex | undefined> {
+  if (results.length === 1 && !results[0]?.provenance) return undefined;
+  const times = { id: record.Ref, started: record.CreatedAt, finished: now() };
+  return await deps.images.createIndex(
+    images.map((image, at): IndexedImage => {
+      const result = results[at] as BuiltResult;
+      const { provenance, origin, platform } = result;
+      if (!provenance) return { image };
+      const subjects = (digest: Digest) =>
+        names.map((name) => ({ name: imageUrl(formatReference(name), platform), digest }));
+      const predicateType = predicateTypes[provenance.version];
+      const said = predicate(origin, times, provenance);
+      return {
+        image,
+        attestation: { predicateType, statement: (digest) => statement(predicateType, said, subjects(digest)) },
+      };
+    }),
+  );
+}
