@@ -52,7 +52,7 @@ const incomparable: [RegExp, string][] = [
   [/(error calling \w+: incompatible types for comparison): .*/g, "$1"],
   // The file system of the temporary directory.
   [/( is mounted on )\S+( but it is not a shared )/g, "$1<mount point>$2"],
-  [/^(\S+ d[-rwxsStT]{9} \d+:\d+) \d+ /gm, "$1 <size> "],
+  [/^(.* d[-rwxsStT]{9} \d+:\d+) \d+ /gm, "$1 <size> "],
   [/^(d[-rwxsStT]{9} +\d+ +\S+ +\S+) +\d+ /gm, "$1 <size> "],
   [/^total \d+$/gm, "total <size>"],
 ];
