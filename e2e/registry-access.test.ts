@@ -1,10 +1,11 @@
-/** Our registry with clients of every kind: the engine under test, Debian's dockerd beside it, and skopeo. Tokens, rules, a mirror. */
+/** Our registry with clients of every kind: the engine under test, Debian's dockerd beside it, and skopeo and podman. Tokens, rules, a mirror. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { busyboxArchive } from "./lib/images.ts";
 import { useTarget } from "./lib/journey.ts";
 import { Peer } from "./lib/peer.ts";
+import { Podman } from "./lib/podman.ts";
 import { TestRegistries } from "./lib/registries.ts";
 import { type Outcome, run } from "./lib/run.ts";
 import { dockerCli } from "./lib/settings.ts";
@@ -164,3 +165,45 @@ test("skopeo: by password for tokens, and what is open to everyone without", asy
   const inspected = await host.run("skopeo", "inspect", "--tls-verify=false", "--creds", "bob:secret", destination);
   expect(JSON.parse(inspected.stdout)).toMatchObject({ Name: `${locked}/team/skopeo` });
 });
+
+test("podman: by token, as far as the rules go, and by password", async () => {
+  const podman = new Podman(target());
+  const plain = "--tls-verify=false";
+  const refused = async (...args: string[]) => {
+    const { code, stderr } = await podman.run(...args);
+    expect([args, code]).toEqual([args, 125]);
+    return stderr;
+  };
+  const image = `${locked}/team/podman`;
+  await podman.import(image);
+  for (const [registry, forbidden] of [
+    [locked, /requested access to the resource is denied|unauthorized|authentication required/],
+    [basic, /denied|unauthorized/],
+  ] as const) {
+    const name = `${registry}/team/podman`;
+    const other = `${registry}/other/podman`;
+    if (name !== image) await podman.must("tag", image, name);
+    await podman.must("tag", image, other);
+    expect(await refused("push", plain, name)).toMatch(forbidden);
+    expect(await refused("login", plain, "-u", "bob", "-p", "wrong", registry)).toContain("invalid username/password");
+    expect(await podman.must("login", plain, "-u", "bob", "-p", "secret", registry)).toBe("Login Succeeded!");
+    expect(await podman.must("login", "--get-login", registry)).toBe("bob");
+    await podman.must("push", plain, name);
+    expect(await refused("push", plain, other)).toMatch(forbidden);
+    await podman.must("rmi", name, other);
+    await podman.must("pull", plain, name);
+    await podman.must("logout", registry);
+    expect(await refused("pull", plain, name)).toMatch(forbidden);
+  }
+  // What the rules open to everyone needs no login where tokens are given.
+  await podman.must("login", plain, "-u", "ann", "-p", "secret", locked);
+  await podman.must("tag", image, `${locked}/public/podman`);
+  await podman.must("push", plain, `${locked}/public/podman`);
+  await podman.must("logout", locked);
+  await podman.must("rmi", `${locked}/public/podman`);
+  await podman.must("pull", plain, `${locked}/public/podman`);
+  expect(await refused("push", plain, `${locked}/public/podman`)).toMatch(
+    /denied|unauthorized|authentication required/,
+  );
+  await podman.must("rmi", "-af");
+}, 60_000);

@@ -5,10 +5,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TestAuthority } from "./lib/certificates.ts";
 import { busyboxArchive } from "./lib/images.ts";
 import { useTarget } from "./lib/journey.ts";
 import { busyboxLayer, layerOf, writeLayout } from "./lib/oci-layout.ts";
 import { Peer } from "./lib/peer.ts";
+import { Podman } from "./lib/podman.ts";
 import { type RegistryKind, TestRegistries } from "./lib/registries.ts";
 import { must, run } from "./lib/run.ts";
 import { dockerCli, gantryCommand } from "./lib/settings.ts";
@@ -153,15 +155,13 @@ test.each(kinds)(
   },
 );
 
-test.if(Bun.which("podman") !== null).each(kinds)("%s: podman, both ways, with zstd", async (_kind, address) => {
-  const { host, root } = target();
-  const flags = ["--root", join(root, "podman"), "--runroot", join(root, "podman-run"), "--storage-driver", "vfs"];
-  const podman = (...args: string[]) => must(host.command(["podman", ...flags, ...args]));
+test.each(kinds)("%s: podman, both ways, with zstd", async (_kind, address) => {
+  const podman = new Podman(target());
   await docker("tag", "busybox", `${address}/for-podman:1`);
   await docker("push", "-q", `${address}/for-podman:1`);
-  await podman("pull", "-q", "--tls-verify=false", `${address}/for-podman:1`);
-  await podman("tag", `${address}/for-podman:1`, `${address}/of-podman:1`);
-  await podman(
+  await podman.must("pull", "-q", "--tls-verify=false", `${address}/for-podman:1`);
+  await podman.must("tag", `${address}/for-podman:1`, `${address}/of-podman:1`);
+  await podman.must(
     "push",
     "-q",
     "--tls-verify=false",
@@ -177,7 +177,7 @@ test.if(Bun.which("podman") !== null).each(kinds)("%s: podman, both ways, with z
   await docker("rmi", `${address}/for-podman:1`);
   expect(await docker("run", "--rm", "--network", "none", `${address}/of-podman:1`, "echo", "whole")).toBe("whole");
   await docker("rmi", `${address}/of-podman:1`);
-  await podman("rmi", "-af");
+  await podman.must("rmi", "-af");
 });
 
 test("both CLIs make, show and push the same manifest lists", async () => {
@@ -218,22 +218,11 @@ test("images --tree, as docker draws it", async () => {
 
 test("a registry behind certificates of its own, which wants to see the client's", async () => {
   const { root, host } = target();
-  const directory = join(root, "certificates");
-  mkdirSync(directory);
-  const openssl = (...args: string[]) => must(["openssl", ...args], { cwd: directory });
-  const fresh = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
-  await openssl("req", "-x509", ...fresh, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test authority");
-  for (const [name, extension] of [
-    ["server", `subjectAltName=IP:${host.address}`],
-    ["client", "extendedKeyUsage=clientAuth"],
-  ] as const) {
-    writeFileSync(join(directory, `${name}.ext`), extension);
-    await openssl("req", ...fresh, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-    const signing = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", `${name}.ext`];
-    await openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.crt`, ...signing);
-  }
+  const authority = await TestAuthority.create(join(root, "certificates"));
+  await authority.sign("server", `subjectAltName=IP:${host.address}`);
+  await authority.sign("client", "extendedKeyUsage=clientAuth");
   const address = secured.replace("localhost", host.address);
-  const file = (name: string) => join(directory, name);
+  const file = (name: string) => authority.file(name);
   const tls = { certificate: file("server.crt"), key: file("server.key"), clientcas: [file("ca.crt")] };
   await registries.start("docker-registry", address, { http: { addr: address, tls } });
   const says = async () => (await target().docker("pull", `${address}/x`)).stderr;

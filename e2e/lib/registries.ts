@@ -36,12 +36,12 @@ export class TestRegistries {
     await until(`the registry ${address} to answer`, async () => {
       const { code, stdout } = await host.run(
         "curl",
-        "-s",
+        "-sk",
         "-o",
         "/dev/null",
         "-w",
         "%{http_code}",
-        `http://${address}/v2/`,
+        `${"tls" in more ? "https" : "http"}://${address}/v2/`,
       );
       // One that wants TLS answers as well: that this is none.
       return code === 0 && stdout !== "000";
