@@ -76,4 +76,7 @@ target "local" {
   const env = { ...target().cliEnvironment, TOKEN: token };
   expect((await run([dockerCli, "buildx", "build", ...build], { env, cwd: work })).code).toBe(0);
   expect(await Bun.file(join(work, "single/inner")).text()).toBe("side\n");
+  const asked = ["-o", "asked", `${at}/repo.git?branch=master&subdir=sub`];
+  expect((await run([dockerCli, "buildx", "build", ...asked], { env, cwd: work })).code).toBe(0);
+  expect(await Bun.file(join(work, "asked/inner")).text()).toBe("side\n");
 });

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { JobWorkers } from "../../archive/processes/job-workers.ts";
+import { checkOut, type GitSource, parseGitUrl } from "./git.ts";
 import { remoteContext } from "./remote-context.ts";
 
 setDefaultTimeout(60_000);
@@ -76,6 +77,36 @@ test("a branch, a tag, a subdirectory; what .dockerignore leaves out is gone, bu
   expect(await look("#v1")).toEqual({ dockerfile: "FROM old", files: ["Dockerfile"] });
   expect(await look("#main:sub")).toEqual({ dockerfile: "FROM sub", files: ["Dockerfile"] });
   expect(readdirSync(parent)).toEqual([]);
+});
+
+test("the same by a query, and what the commit must be", async () => {
+  expect(await look("?branch=main&subdir=sub")).toEqual({ dockerfile: "FROM sub", files: ["Dockerfile"] });
+  expect((await look("?tag=v1")).dockerfile).toBe("FROM old");
+  expect((await look("?ref=v1#v1")).dockerfile).toBe("FROM old");
+  const { stdout } = Bun.spawnSync(["git", "rev-parse", "v1"], { cwd: join(folder, "r.git") });
+  const commit = stdout.toString().trim();
+  expect((await look(`?tag=v1&commit=${commit.slice(0, 8)}`)).dockerfile).toBe("FROM old");
+  for (const [query, message] of [
+    [`?branch=main&checksum=${commit}`, `expected checksum to match ${commit}, got`],
+    ["?checksum=main", "invalid checksum main for Git URL, expected hex commit hash"],
+    ["?tag=v1&branch=main", "conflict"],
+    ["?tag=v1#main", 'ref conflicts: "main" vs "refs/tags/v1"'],
+    ["?ref=", 'query "ref" has no value'],
+    ["?ref=a&ref=b", 'query "ref" has multiple values'],
+    ["?colour=red", 'unexpected query "colour"'],
+    ["?submodules=maybe", 'invalid submodules value: "maybe"'],
+    ["?ref=--upload-pack=x", "invalid refspec: --upload-pack=x"],
+  ] as const) {
+    await expect(look(query)).rejects.toThrow(message);
+  }
+  expect(readdirSync(parent)).toEqual([]);
+});
+
+test("the directory .git is kept where the address asks for it", async () => {
+  const options = { parent, signal, discard, keepGitDirectory: false };
+  const source = parseGitUrl(new URL("/r.git?keep-git-dir=1", server.url).href);
+  await using checkout = await checkOut(source as GitSource, options);
+  expect(readdirSync(checkout.directory)).toContain(".git");
 });
 
 test("refused: what is not there, and ways out", async () => {

@@ -7,11 +7,18 @@ import { join } from "node:path";
 import { invalidArgument } from "../../base/errors.ts";
 import { splitOnce } from "../../base/text.ts";
 import { resolveInRoot } from "../../linux/resolve.ts";
+import { parseGitQuery } from "./git-query.ts";
 
 export interface GitSource {
   url: string;
   ref: string;
   subdirectory: string;
+  /** What the commit's id must begin with. */
+  checksum?: string | undefined;
+  /** False: submodules are left out. */
+  submodules?: boolean | undefined;
+  /** True: `.git` is part of the files. */
+  keepGitDirectory?: boolean | undefined;
   /** A header for requests of that server: `Authorization: …`. */
   authorization?: string | undefined;
 }
@@ -19,14 +26,15 @@ export interface GitSource {
 /** Undefined: not the address of a Git repository. */
 export function parseGitUrl(text: string): GitSource | undefined {
   const [address = "", fragment = ""] = splitOnce(text, "#");
+  const [place = "", query = ""] = splitOnce(address, "?");
   const isGit =
-    /^(git|ssh):\/\//.test(address) ||
-    /^git@/.test(address) ||
-    /^github\.com\//.test(address) ||
-    (/^https?:\/\//.test(address) && /\.git$/.test(address));
+    /^(git|ssh):\/\//.test(place) ||
+    /^git@/.test(place) ||
+    /^github\.com\//.test(place) ||
+    (/^https?:\/\//.test(place) && /\.git$/.test(place));
   if (!isGit) return undefined;
-  const url = address.startsWith("github.com/") ? `https://${address}` : address;
-  return { url, ...gitReference(fragment) };
+  const url = place.startsWith("github.com/") ? `https://${place}` : place;
+  return { url, ...parseGitQuery(query, gitReference(fragment)) };
 }
 
 /** `REF:SUBDIRECTORY`. */
@@ -52,9 +60,10 @@ export interface CheckoutOptions {
 }
 
 export async function checkOut(
-  { url, ref, subdirectory, authorization }: GitSource,
-  { parent, keepGitDirectory, signal, discard }: CheckoutOptions,
+  source: GitSource,
+  { parent, signal, discard, ...options }: CheckoutOptions,
 ): Promise<Checkout> {
+  const { url, ref, subdirectory, checksum, authorization } = source;
   const root = mkdtempSync(join(parent, "git-"));
   const dispose = async () => discard(root);
   try {
@@ -71,12 +80,24 @@ export async function checkOut(
       await git("fetch", "-q", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*");
       await git("checkout", "-q", ...(ref === "" ? ["FETCH_HEAD"] : [await known(git, ref)]));
     }
-    await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1");
-    if (!keepGitDirectory) discard(join(root, ".git"));
+    if (checksum !== undefined) compare(checksum, (await git("rev-parse", "HEAD")).trim());
+    if (source.submodules !== false) {
+      await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1");
+    }
+    if (!(source.keepGitDirectory ?? options.keepGitDirectory)) discard(join(root, ".git"));
     return { directory: within(root, subdirectory), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
+  }
+}
+
+function compare(checksum: string, commit: string): void {
+  if (!/^[a-fA-F0-9]+$/.test(checksum)) {
+    throw invalidArgument(`invalid checksum ${checksum} for Git URL, expected hex commit hash`);
+  }
+  if (!commit.startsWith(checksum)) {
+    throw invalidArgument(`expected checksum to match ${checksum}, got ${commit}`);
   }
 }
 
@@ -95,7 +116,7 @@ function within(root: string, subdirectory: string): string {
 }
 
 async function known(git: (...args: string[]) => Promise<string>, ref: string): Promise<string> {
-  for (const name of [ref, `origin/${ref}`]) {
+  for (const name of [ref, `origin/${ref.replace(/^refs\/heads\//, "")}`]) {
     const found = await git("rev-parse", "--verify", "--quiet", `${name}^{commit}`).catch(() => "");
     if (found !== "") return found.trim();
   }

@@ -36,8 +36,11 @@ export async function remoteFiles(urls: readonly string[], options: RemoteOption
   for (const url of urls) {
     const git = parseGitUrl(url);
     if (git) {
-      if (options.checksum !== undefined) throw invalidArgument("checksum can't be specified for Git sources yet");
-      const checkout = stack.use(await checkOut(git, options));
+      const checksum = options.checksum ?? git.checksum;
+      if (git.checksum !== undefined && checksum !== git.checksum) {
+        throw invalidArgument(`checksum mismatch ${JSON.stringify(checksum)} != ${JSON.stringify(git.checksum)}`);
+      }
+      const checkout = stack.use(await checkOut({ ...git, checksum }, options));
       sources.push({ ...common, root: checkout.directory, paths: ["/"] });
     } else {
       const directory = mkdtempSync(join(options.parent, "add-"));

@@ -58,6 +58,8 @@ const llbCaps = [
   "source.git.fullurl",
   "source.git.keepgitdir",
   "source.git.httpauth",
+  "source.git.checksum",
+  "source.git.skipsubmodules",
   "source.http",
   "file.base",
   "constraints",

@@ -30,13 +30,27 @@ const copy = (fields: object = {}) => ({
 });
 
 test("a repository with its reference, and a directory of it", () => {
-  expect(graphSource(graph(git({ "git.authtokensecret": "T" }, "#v1:in"), copy(), copy({ src: "/deeper" })))).toEqual({
+  expect(
+    graphSource(
+      graph(
+        git({ "git.authtokensecret": "T", "git.checksum": "abc", "git.skipsubmodules": "true" }, "#v1:in"),
+        copy(),
+        copy({ src: "/deeper" }),
+      ),
+    ),
+  ).toEqual({
     name: "[internal] load remote source",
     directory: "/sub/deeper",
     origin: {
       kind: "git",
-      source: { url: "https://example.org/a/b.git", ref: "v1", subdirectory: "in" },
-      keepGitDirectory: false,
+      source: {
+        url: "https://example.org/a/b.git",
+        ref: "v1",
+        subdirectory: "in",
+        checksum: "abc",
+        keepGitDirectory: false,
+        submodules: false,
+      },
       token: "T",
       header: "",
     },
@@ -55,7 +69,6 @@ test("other sources are not ours, and what does more is refused", () => {
     [[git(), copy({ dirCopyContents: false })], "only copies of whole directories are"],
     [[git(), copy({ include_patterns: ["a"] })], "only copies of whole directories are"],
     [[{}], "only sources of files are"],
-    [[git({ "git.checksum": "abc" })], "git.checksum is not supported"],
     [[git({ "git.fullurl": "--upload-pack=x" })], "is no address of a Git repository"],
     [[git({}, "#--upload-pack=x")], "invalid refspec"],
   ] as [Op[], string][]) {

@@ -25,7 +25,6 @@ export interface GraphSource {
 interface GitOrigin {
   kind: "git";
   source: GitSource;
-  keepGitDirectory: boolean;
   /** The client's secrets: a token, and a whole header, which comes first. */
   token: string;
   header: string;
@@ -82,16 +81,16 @@ function originOf({ identifier, attrs }: NonNullable<Op["source"]>): GraphSource
 
 /** The identifier has host, path and fragment of the address, an attribute the rest. */
 function gitOrigin(identifier: string, attrs: Readonly<Record<string, string>>): GitOrigin {
-  for (const name of ["git.checksum", "git.skipsubmodules"]) {
-    if (attrs[name]) throw notImplemented(`${name} is not supported`);
-  }
   const [, address = "", fragment = ""] = /^git:\/\/([^#]*)#?(.*)$/s.exec(identifier) ?? [];
   const url = attrs["git.fullurl"] || `https://${address}`;
   if (!/^((https?|git|ssh):\/\/|git@)/.test(url)) throw invalidArgument(`${url} is no address of a Git repository`);
   return {
     kind: "git",
-    source: { url, ...gitReference(fragment) },
-    keepGitDirectory: attrs["git.keepgitdir"] === "true",
+    source: {
+      ...{ url, ...gitReference(fragment), checksum: attrs["git.checksum"] || undefined },
+      keepGitDirectory: attrs["git.keepgitdir"] === "true",
+      submodules: attrs["git.skipsubmodules"] !== "true",
+    },
     token: attrs["git.authtokensecret"] ?? "",
     header: attrs["git.authheadersecret"] ?? "",
   };
@@ -100,7 +99,7 @@ function gitOrigin(identifier: string, attrs: Readonly<Record<string, string>>):
 /** A repository as a context, with the client's secrets of the usual names. */
 export function gitContextSource(url: string, source: GitSource): GraphSource {
   const secrets = { token: "GIT_AUTH_TOKEN", header: "GIT_AUTH_HEADER" };
-  const origin: GitOrigin = { kind: "git", source, keepGitDirectory: false, ...secrets };
+  const origin: GitOrigin = { kind: "git", source, ...secrets };
   return { name: `[internal] load git source ${url}`, origin, directory: "/" };
 }
 
@@ -130,7 +129,7 @@ export function openGraph(
 }
 
 async function openGit(
-  { source, keepGitDirectory, token, header }: GitOrigin,
+  { source, token, header }: GitOrigin,
   {
     session,
     directory,
@@ -141,7 +140,7 @@ async function openGit(
   const authorization = await authorizationFor(source.url, { token, header }, session, options.signal);
   const whole = { ...source, subdirectory: join(source.subdirectory, directory), authorization };
   if (use === "context") return await gitContext(whole, options);
-  const checkout = await checkOut(whole, { ...options, keepGitDirectory });
+  const checkout = await checkOut(whole, { ...options, keepGitDirectory: false });
   return { ...checkout, dockerfile: () => "", [Symbol.asyncDispose]: () => checkout[Symbol.asyncDispose]() };
 }
 
