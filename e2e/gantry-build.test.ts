@@ -104,6 +104,31 @@ onGantry("outputs, and contexts of every kind", async () => {
   expect(dockerfile.stdout.trim()).toBe(id);
 });
 
+onGantry("OCI layouts: as caches, as outputs, as contexts", async () => {
+  await write({ "l/Dockerfile": "FROM busybox\nRUN date +%N > /made\n" });
+  const build = (...args: string[]) => gantry(["build", "--progress=plain", ...args, "l"]);
+  const made = async (name: string) => (await gantry(["run", "--rm", name, "cat", "/made"])).stdout;
+  expect((await build("-t", "laid:1", "--cache-to", "type=local,dest=lcache,mode=max")).code).toBe(0);
+  const before = await made("laid:1");
+  expect((await build("-t", "laid:1", "-o", "type=oci,dest=layout,tar=false")).code).toBe(0);
+  expect((await build("-o", "type=oci,dest=said,tar=false", "--provenance", "mode=min")).code).toBe(0);
+  const said = await run(["sh", "-c", "grep -l slsa.dev/provenance said/blobs/sha256/* | wc -l"], { cwd: work() });
+  // The statement, and the manifest that tells of what kind it is.
+  expect(said.stdout.trim()).toBe("2");
+  expect((await gantry(["rmi", "laid:1"])).code).toBe(0);
+  await gantry(["builder", "prune", "-af"]);
+  const again = await build("-t", "laid:2", "--cache-from", "type=local,src=lcache");
+  expect(again.stderr).toContain("CACHED");
+  expect(await made("laid:2")).toBe(before);
+  expect((await build("--cache-from", "type=local,src=nothing")).code).toBe(0);
+  await write({ "l/Dockerfile": "FROM base\nRUN true\n" });
+  const upon = await build("-t", "laid:3", "--build-context", "base=oci-layout://layout:1");
+  expect(upon.stderr).toContain("[context base] OCI load from client");
+  expect(await made("laid:3")).toBe(before);
+  const missing = await build("--build-context", "base=oci-layout://layout:none");
+  expect(missing.stderr).toContain("no image none is in it");
+});
+
 onGantry("an SSH agent's socket is there for the step that asks for it", async () => {
   const socket = join(target().root, "agent");
   const agent = createServer((connection) => connection.end()).listen(socket);

@@ -6,6 +6,7 @@ import type { GrpcClient } from "../../buildkit-api/grpc/client.ts";
 import { GrpcError } from "../../buildkit-api/grpc/status.ts";
 import {
   type CacheOptionsEntry,
+  type ControlSolveRequest,
   controlSolveRequest,
   controlSolveResponse,
   statusRequest,
@@ -14,6 +15,7 @@ import {
 import { CliError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { openControl, openSession } from "./connection.ts";
+import { ContentStores } from "./content-stores.ts";
 import { excerpt } from "./excerpt.ts";
 import { type BuildInputs, buildInputs, fields, parseAgents, parseSecrets } from "./inputs.ts";
 import { type BuildOutput, parseOutputs } from "./outputs.ts";
@@ -42,6 +44,8 @@ export interface BuildkitBuild {
   network: string;
   noCache: boolean;
   noCacheFilter: readonly string[];
+  /** Empty or `false`: none is asked for. */
+  provenance: string;
   pull: boolean;
   hosts: readonly string[];
   /** Bytes; 0: the daemon's default. */
@@ -56,11 +60,16 @@ export interface BuildkitBuild {
 
 /** Resolves with the command's exit code. */
 export async function buildByBuildkit(context: CliContext, build: BuildkitBuild): Promise<number> {
-  const inputs = await buildInputs(build.source, { ...build, stdin: () => context.stdin.stream() });
-  const outputs = parseOutputs({ ...build, stdout: stdoutOf(context) });
+  const stores = new ContentStores();
+  const inputs = await buildInputs(build.source, { ...build, stores, stdin: () => context.stdin.stream() });
+  const outputs = parseOutputs({ ...build, stores, stdout: stdoutOf(context) });
+  const cache = {
+    Imports: caches(build.cacheFrom).flatMap((entry) => stores.importCache(entry) ?? []),
+    Exports: caches(build.cacheTo).map((entry) => stores.exportCache(entry)),
+  };
   const secrets = parseSecrets(build.secrets, context.env);
   const agents = parseAgents(build.agents, context.env);
-  const methods = clientMethods(context, { inputs, outputs, secrets, agents });
+  const methods = clientMethods(context, { inputs, outputs, secrets, agents, stores: stores.directories });
   const kind = build.quiet ? "quiet" : build.progress || context.env["BUILDKIT_PROGRESS"] || "auto";
   const { stderr, client } = context;
   const display = openDisplay(kind, { write: (text) => stderr.write(text), size: () => stderr.size() });
@@ -69,7 +78,8 @@ export async function buildByBuildkit(context: CliContext, build: BuildkitBuild)
     const session = crypto.randomUUID();
     using _session = await openSession(client, { id: session, sharedKey: sharedKey(inputs), methods });
     const control = await openControl(client);
-    response = await solve(control, { ref: crypto.randomUUID(), session, build, inputs, outputs }, display);
+    response = await solve(control, { ref: crypto.randomUUID(), session, build, inputs, outputs, cache }, display);
+    stores.finish(response);
   } catch (error) {
     throw error instanceof GrpcError ? failure(error, display) : error;
   } finally {
@@ -87,10 +97,17 @@ function sharedKey({ directories }: BuildInputs): string {
 
 async function solve(
   control: GrpcClient,
-  request: { ref: string; session: string; build: BuildkitBuild; inputs: BuildInputs; outputs: readonly BuildOutput[] },
+  request: {
+    ref: string;
+    session: string;
+    build: BuildkitBuild;
+    inputs: BuildInputs;
+    outputs: readonly BuildOutput[];
+    cache: ControlSolveRequest["Cache"];
+  },
   display: BuildDisplay,
 ): Promise<Record<string, string>> {
-  const { ref: Ref, session: Session, build, inputs, outputs } = request;
+  const { ref: Ref, session: Session, build, inputs, outputs, cache } = request;
   try {
     const solving = control.unary(
       `${service}Solve`,
@@ -104,7 +121,7 @@ async function solve(
         Definition: null,
         ExporterDeprecated: "",
         ExporterAttrsDeprecated: {},
-        Cache: { Imports: caches(build.cacheFrom), Exports: caches(build.cacheTo) },
+        Cache: cache,
         FrontendInputs: {},
         Internal: false,
         SourcePolicy: null,
@@ -147,6 +164,9 @@ function frontendOptions(build: BuildkitBuild): Record<string, string> {
   set("force-network-mode", build.network === "default" ? "" : build.network);
   set("no-cache", build.noCacheFilter.join(","));
   if (build.noCache) options["no-cache"] = "";
+  if (!/^(|false|0)$/.test(build.provenance)) {
+    options["attest:provenance"] = /^(true|1)$/.test(build.provenance) ? "" : build.provenance;
+  }
   if (build.pull) options["image-resolve-mode"] = "pull";
   set("add-hosts", build.hosts.map((entry) => entry.replace(":", "=")).join(","));
   set("shm-size", build.shmSize > 0 ? String(build.shmSize) : "");
@@ -172,7 +192,8 @@ function finish(
   display: BuildDisplay,
   response: Record<string, string>,
 ): void {
-  const id = response["containerimage.config.digest"] ?? "";
+  // Of several platforms it is their index.
+  const id = response["containerimage.config.digest"] ?? response["containerimage.digest"] ?? "";
   if (quiet && id !== "") stdout.print(id);
   if (iidfile !== "") writeFileSync(iidfile, id);
   if (metadataFile !== "") writeFileSync(metadataFile, `${JSON.stringify(response, null, 2)}\n`);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ContentStores } from "./content-stores.ts";
 import { buildInputs, parseAgents, parseSecrets } from "./inputs.ts";
 import { parseOutputs } from "./outputs.ts";
 
@@ -16,7 +17,7 @@ const text = (...chunks: string[]) =>
     for (const chunk of chunks) yield Buffer.from(chunk);
   };
 const inputs = (source: string, file = "", stdin = text("FROM scratch\n"), contexts: string[] = []) =>
-  buildInputs(source, { file, contexts, stdin });
+  buildInputs(source, { file, contexts, stores: new ContentStores(), stdin });
 
 test("a directory, an address, standard input", async () => {
   const local = await inputs(root);
@@ -88,6 +89,7 @@ const outputs = (given: string[], more: { tags?: string[]; push?: boolean; load?
     tags: more.tags ?? [],
     push: more.push ?? false,
     load: more.load ?? false,
+    stores: new ContentStores(),
     stdout: { isTerminal: more.terminal ?? false, write: () => undefined },
   }).map(({ exporter, target }) => ({ ...exporter, target: target && Object.keys(target)[0] }));
 

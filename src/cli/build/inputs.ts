@@ -5,6 +5,7 @@ import type { Bytes } from "../../base/streams.ts";
 import { splitOnce } from "../../base/text.ts";
 import { CliError } from "../command.ts";
 import { splitCsv } from "../flag-kinds.ts";
+import type { ContentStores } from "./content-stores.ts";
 import { contextDirectory, isRemote, readDockerfile, refuseTwiceStandardInput, standardInput } from "./source.ts";
 
 /** Local source of the build → directory; `dockerfile` may be a file's text alone. */
@@ -21,7 +22,7 @@ export interface BuildInputs {
 /** Throws a CliError for what is not there. */
 export async function buildInputs(
   source: string,
-  given: { file: string; contexts: readonly string[]; stdin: () => Bytes },
+  given: { file: string; contexts: readonly string[]; stores: ContentStores; stdin: () => Bytes },
 ): Promise<BuildInputs> {
   const inputs: BuildInputs = { directories: new Map(), dockerfileText: undefined, upload: undefined, options: {} };
   refuseTwiceStandardInput(source, given.file);
@@ -32,7 +33,7 @@ export async function buildInputs(
     inputs.dockerfileText = Buffer.concat(await Array.fromAsync(given.stdin()));
     inputs.options["filename"] = "Dockerfile";
   }
-  for (const context of given.contexts) namedContext(context, inputs);
+  for (const context of given.contexts) namedContext(context, inputs, given.stores);
   return inputs;
 }
 
@@ -67,14 +68,19 @@ function local(source: string, file: string, { directories, options }: BuildInpu
   options["filename"] = basename(path);
 }
 
-/** `NAME=docker-image://…`, `NAME=https://…`, `NAME=DIRECTORY` */
-function namedContext(text: string, { directories, options }: BuildInputs): void {
+/** `NAME=docker-image://…`, `NAME=oci-layout://…`, `NAME=https://…`, `NAME=DIRECTORY` */
+function namedContext(text: string, { directories, options }: BuildInputs, stores: ContentStores): void {
   const [name, value] = splitOnce(text, "=");
   if (name === "" || !text.includes("=")) {
     throw new CliError(`invalid context value: ${text}, expected key=value`);
   }
   if (value.startsWith("docker-image://") || isRemote(value)) {
     options[`context:${name}`] = value;
+    return;
+  }
+  const layout = /^oci-layout:\/\/(.*)$/.exec(value)?.[1];
+  if (layout !== undefined) {
+    options[`context:${name}`] = stores.context(layout);
     return;
   }
   const directory = resolve(value);

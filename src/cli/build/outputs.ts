@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { Writable } from "node:stream";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
 import { CliError } from "../command.ts";
+import type { ContentStores } from "./content-stores.ts";
 import { fields } from "./inputs.ts";
 
 export interface BuildOutput {
@@ -18,6 +19,7 @@ export function parseOutputs(given: {
   tags: readonly string[];
   push: boolean;
   load: boolean;
+  stores: ContentStores;
   stdout: { isTerminal: boolean; write(chunk: Uint8Array): void };
 }): BuildOutput[] {
   const { tags, push, load } = given;
@@ -41,7 +43,10 @@ export function parseOutputs(given: {
   return outputs;
 }
 
-function parseOutput(text: string, { stdout }: Pick<Parameters<typeof parseOutputs>[0], "stdout">): BuildOutput {
+function parseOutput(
+  text: string,
+  { stdout, stores }: Pick<Parameters<typeof parseOutputs>[0], "stdout" | "stores">,
+): BuildOutput {
   // A path alone: a directory, or an archive on standard output.
   const short: Record<string, string> = text === "-" ? { type: "tar", dest: "-" } : { type: "local", dest: text };
   const { type = "", dest = "", ...attributes } = text.includes("=") ? fields(text, "output") : short;
@@ -55,6 +60,12 @@ function parseOutput(text: string, { stdout }: Pick<Parameters<typeof parseOutpu
     case "tar":
     case "oci":
     case "docker": {
+      if (attributes["tar"] === "false" && type !== "tar") {
+        if (dest === "" || dest === "-")
+          throw new CliError(`dest directory is required for ${type} exporter with tar=false`);
+        stores.output(dest);
+        return { exporter: exporter(type), target: undefined };
+      }
       const isStdout = dest === "" || dest === "-";
       // The daemon's own store takes it.
       if (type === "docker" && dest === "") return { exporter: exporter("moby"), target: undefined };

@@ -10,13 +10,20 @@ import { GrpcClient, type Metadata } from "../../buildkit-api/grpc/client.ts";
 import { serveGrpc } from "../../buildkit-api/grpc/server.ts";
 import {
   checkAgentRequest,
+  contentInfoRequest,
+  contentInfoResponse,
   credentialsRequest,
   credentialsResponse,
+  nothing,
   packet,
   packetTypes,
+  readContentRequest,
+  readContentResponse,
   secretRequest,
   secretResponse,
+  writeContentRequest,
 } from "../../buildkit-api/protocol/messages.ts";
+import { digestOf } from "../../oci/digest.ts";
 import type { CliContext } from "../context.ts";
 import type { BuildOutput } from "./outputs.ts";
 import { clientMethods, type Served } from "./services.ts";
@@ -38,7 +45,8 @@ async function daemonOf(served: Partial<Served>, auths: Record<string, { auth: s
     upload: undefined,
     options: {},
   };
-  const methods = clientMethods(context, { inputs, outputs: [], secrets: new Map(), agents: new Map(), ...served });
+  const empty = { outputs: [], secrets: new Map(), agents: new Map(), stores: new Map() };
+  const methods = clientMethods(context, { inputs, ...empty, ...served });
   const server = createServer((socket) => void serveGrpc(socket, methods));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const socket = connect((server.address() as { port: number }).port, "127.0.0.1");
@@ -173,4 +181,39 @@ test("results: a directory that keeps what is there, and nothing outside of it",
     await expect(call.messages.one()).rejects.toThrow("invalid path");
   }
   expect(existsSync(join(root, "escaped"))).toBe(false);
+});
+
+test("content by digest: written, read in parts, and nothing but digests leads into the directory", async () => {
+  const layout = join(root, "layout");
+  const client = await daemonOf({ stores: new Map([["local:x", layout]]) });
+  const service = "/containerd.services.content.v1.Content/";
+  const metadata = { "buildkit-attachable-store-id": "local:x" };
+  const bytes = Buffer.from("content");
+  const digest = digestOf(bytes);
+  const unary = (method: string, request: Uint8Array) => client.unary(service + method, request, undefined, metadata);
+  await expect(unary("Info", contentInfoRequest.encode({ digest }))).rejects.toThrow("not found");
+  const put = async (expected: string) => {
+    const call = client.open(`${service}Write`, metadata);
+    const answers = call.messages[Symbol.asyncIterator]();
+    for (const [action, offset, data] of [
+      [0, 0, nothing],
+      [1, 0, bytes.subarray(0, 3)],
+      [1, 3, bytes.subarray(3)],
+      [2, bytes.length, nothing],
+    ] as const) {
+      const request = { action, ref: "r", total: bytes.length, expected, offset, data };
+      await call.messages.write(writeContentRequest.encode(request));
+      await answers.next();
+    }
+  };
+  await put(digest);
+  expect(readFileSync(join(layout, "blobs/sha256", digest.slice("sha256:".length)), "utf8")).toBe("content");
+  expect(existsSync(join(layout, "ingest"))).toBe(false);
+  expect(contentInfoResponse.decode(await unary("Info", contentInfoRequest.encode({ digest }))).info.size).toBe(7);
+  const part = await unary("Read", readContentRequest.encode({ digest, offset: 3, size: 2 }));
+  expect(Buffer.from(readContentResponse.decode(part).data).toString()).toBe("te");
+  await expect(put(`sha256:${"0".repeat(64)}`)).rejects.toThrow("unexpected commit digest");
+  const outside = readContentRequest.encode({ digest: "sha256:../../../x", offset: 0, size: 0 });
+  await expect(unary("Read", outside)).rejects.toThrow("invalid digest");
+  await expect(client.unary(`${service}Read`, outside, undefined, {})).rejects.toThrow("unknown store");
 });

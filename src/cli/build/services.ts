@@ -25,6 +25,7 @@ import { chooser } from "./chooser.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildOutput } from "./outputs.ts";
 import { receiveDirectory } from "./receive-directory.ts";
+import { contentMethods } from "./serve-content.ts";
 
 export interface Served {
   inputs: BuildInputs;
@@ -32,10 +33,12 @@ export interface Served {
   secrets: ReadonlyMap<string, () => Uint8Array>;
   /** Name → socket. */
   agents: ReadonlyMap<string, string>;
+  /** OCI layouts, by the names that the daemon knows. */
+  stores: ReadonlyMap<string, string>;
 }
 
 export function clientMethods(context: CliContext, served: Served): Methods {
-  const { inputs, outputs, secrets, agents } = served;
+  const { inputs, outputs, secrets, agents, stores } = served;
   const methods = new Map<string, Method>([
     ["/moby.filesync.v1.FileSync/DiffCopy", (call) => sendDirectory(call, inputs)],
     ["/moby.filesync.v1.Auth/Credentials", (call) => tellLogin(call, context)],
@@ -51,6 +54,7 @@ export function clientMethods(context: CliContext, served: Served): Methods {
     methods.set("/moby.sshforward.v1.SSH/CheckAgent", (call) => checkAgent(call, agents));
     methods.set("/moby.sshforward.v1.SSH/ForwardAgent", (call) => forwardAgent(call, agents));
   }
+  if (stores.size > 0) for (const [path, method] of contentMethods(stores)) methods.set(path, method);
   if (outputs.some(({ target }) => target)) {
     methods.set("/moby.filesync.v1.FileSend/DiffCopy", (call) => takeResult(call, outputs));
   }
