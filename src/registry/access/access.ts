@@ -46,17 +46,18 @@ export class BasicAccess implements Access {
       if (!(await this.users.verify(credentials))) throw this.challenge("invalid authorization credential");
     } else if (!isAnonymous(header) || !need || !this.rules.allows(undefined, stored, need.action)) {
       // The version check too: by its refusal clients learn that there are passwords.
-      throw this.challenge("authentication required");
+      throw this.challenge();
     }
     const grant = this.rules.grant(credentials?.user);
     if (!need || grant.allows(stored, need.action)) return grant;
     // An answer to HEAD has no body that could say so, and dockerd takes a bare 403 for a failure that passes: it tries for a minute.
-    if (request.method === "HEAD") throw this.challenge("requested access to the resource is denied");
+    if (request.method === "HEAD") throw this.challenge();
     throw new RegistryError("DENIED");
   }
 
-  private challenge(message: string): RegistryError {
+  /** Clients know the code's own message; why it is so comes beside it. */
+  private challenge(detail?: string): RegistryError {
     const headers = { "www-authenticate": `Basic realm="${this.realm.replace(/["\\]/g, "")}"` };
-    return new RegistryError("UNAUTHORIZED", message, { headers });
+    return new RegistryError("UNAUTHORIZED", undefined, { headers, detail });
   }
 }

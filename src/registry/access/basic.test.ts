@@ -21,7 +21,10 @@ test("htpasswd: right, wrong and missing credentials; a changed file counts at o
   expect([missing.status, await errorCodes(missing)]).toEqual([401, ["UNAUTHORIZED"]]);
   expect(missing.headers.get("www-authenticate")).toBe('Basic realm="my realm"');
   for (const wrong of ["alice:wrong", "alice:", "bob:secret", "alice"]) {
-    expect((await r.request("GET", "/v2/", null, basic(wrong))).status).toBe(401);
+    const refused = await r.request("GET", "/v2/", null, basic(wrong));
+    expect(refused.status).toBe(401);
+    // Clients look for these words, whatever is wrong.
+    expect(await refused.json()).toMatchObject({ errors: [{ message: "authentication required" }] });
   }
   expect((await r.request("GET", "/v2/", null, { authorization: "Bearer x" })).status).toBe(401);
   for (let time = 0; time < 2; time++) {
