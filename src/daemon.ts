@@ -78,7 +78,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const requests = new RequestMetrics();
   const system = createSystem({ config, engine, host, events, requests, id });
   const { networks, ...nouns } = engine;
-  const buildkit = createBuildkit(engine, id);
+  const buildkit = createBuildkit(engine, id, log);
   const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
   const handler = createApiHandler({ backends, version, log, authorizer, observe: requests.observe });
   const relay = new Relay(await relayPath(config.dataRoot));
@@ -240,8 +240,12 @@ function tcpAddresses({ hosts, tls }: DaemonConfig) {
   return addresses.map((address) => ({ address, tls: tls !== undefined, verify: tls?.verify === true }));
 }
 
-function createBuildkit({ builder, images, snapshots, registries, networks, database }: Engine, id: string): Buildkit {
-  const history = new BuildHistory({ database, directory: builder.historyDirectory });
+function createBuildkit(
+  { builder, images, snapshots, registries, networks, database }: Engine,
+  id: string,
+  log: Logger,
+): Buildkit {
+  const history = new BuildHistory({ database, directory: builder.historyDirectory, log });
   history.reconcile();
   const tree = new ChildContainerTree();
   return new Buildkit({

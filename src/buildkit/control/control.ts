@@ -1,13 +1,8 @@
 /** The service `Control`. Source: moby/buildkit api/services/control/control.proto, control/control.go. */
 import { notImplemented } from "../../base/errors.ts";
 import type { Call, Method, Methods } from "../../buildkit-api/grpc/server.ts";
-import type { HeaderList } from "../../buildkit-api/http2/hpack.ts";
 import {
-  buildHistoryEvent,
-  buildHistoryRequest,
   type ControlSolveRequest,
-  contentInfoRequest,
-  contentInfoResponse,
   controlSolveRequest,
   controlSolveResponse,
   diskUsageRequest,
@@ -17,13 +12,9 @@ import {
   healthResponse,
   infoResponse,
   listWorkersResponse,
-  nothing,
   pruneRequest,
-  readContentRequest,
-  readContentResponse,
   statusRequest,
   statusResponse,
-  updateBuildHistoryRequest,
   usageRecord,
 } from "../../buildkit-api/protocol/messages.ts";
 import { checkCacheExport, exportCache, withInlineCache } from "../exporters/cache.ts";
@@ -34,6 +25,7 @@ import { endedBuild, newRecord } from "../history/record.ts";
 import { tunnel } from "../session/tunnel.ts";
 import { diskUsage, prune } from "./cache.ts";
 import { type GatewayScope, gatewayMethods } from "./gateway.ts";
+import { historyMethods } from "./history-methods.ts";
 import { RunningSolve } from "./solves.ts";
 import { buildkitVersion, workerRecord } from "./workers.ts";
 
@@ -54,33 +46,6 @@ export function controlMethods(scope: GatewayScope): Methods {
       },
     ],
     [`${service}Status`, (call) => status(call, scope)],
-    [`${service}ListenBuildHistory`, listenHistory(deps.history)],
-    [
-      `${service}UpdateBuildHistory`,
-      async ({ messages }) => {
-        const { Ref, Pinned, Delete, Finalize } = updateBuildHistoryRequest.decode(await messages.one());
-        if (Delete) deps.history.remove(Ref);
-        // There are no traces that would have to be finished.
-        else if (!Finalize) deps.history.pin(Ref, Pinned);
-        await messages.write(nothing);
-      },
-    ],
-    [
-      "/containerd.services.content.v1.Content/Read",
-      async ({ messages }) => {
-        const { digest, offset, size } = readContentRequest.decode(await messages.one());
-        const data = deps.history.content(digest).subarray(offset, size > 0 ? offset + size : undefined);
-        await messages.write(readContentResponse.encode({ offset, data }));
-      },
-    ],
-    [
-      "/containerd.services.content.v1.Content/Info",
-      async ({ messages }) => {
-        const { digest } = contentInfoRequest.decode(await messages.one());
-        const size = deps.history.content(digest).length;
-        await messages.write(contentInfoResponse.encode({ info: { digest, size } }));
-      },
-    ],
     [`${service}Session`, (call) => scope.sessions.serve(call.headers, tunnel(call))],
     [
       `${service}Info`,
@@ -111,20 +76,10 @@ export function controlMethods(scope: GatewayScope): Methods {
         await messages.write(healthResponse.encode({ status: serving }));
       },
     ],
+    ...historyMethods(deps.history),
     ...gatewayMethods(scope),
   ];
   return new Map(methods);
-}
-
-/** Clients reckon with the daemon's clock, which a header tells. */
-function listenHistory(history: BuildHistory): Method {
-  const method: Method = async ({ messages, signal }) => {
-    const request = buildHistoryRequest.decode(await messages.one());
-    for await (const event of history.listen(request, signal)) await messages.write(buildHistoryEvent.encode(event));
-  };
-  return Object.assign(method, {
-    headers: (): HeaderList => [["buildkit-current-timestamp", new Date().toISOString()]],
-  });
 }
 
 async function status({ messages, signal }: Call, { solves, deps }: GatewayScope): Promise<void> {

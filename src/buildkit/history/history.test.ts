@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BuildHistoryRequest } from "../../buildkit-api/protocol/messages.ts";
@@ -11,11 +11,14 @@ import { endedBuild, newRecord } from "./record.ts";
 let directory: string;
 let database: Database;
 let history: BuildHistory;
+let warnings: string[];
+const log = { warn: (text: string) => void warnings.push(text) };
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "gantry-history-"));
+  warnings = [];
   database = new Database(":memory:");
-  history = new BuildHistory({ database, directory });
+  history = new BuildHistory({ database, directory, log });
   history.reconcile();
 });
 
@@ -42,7 +45,7 @@ const listed = async (more?: Partial<BuildHistoryRequest>) =>
 test("an ended build is known with its counts and its log, also by the next daemon", async () => {
   build("a", new Error("broken"));
   build("b");
-  history = new BuildHistory({ database, directory });
+  history = new BuildHistory({ database, directory, log });
   history.reconcile();
   expect(await listed()).toMatchObject([
     { Ref: "a", numTotalSteps: 2, numCachedSteps: 1, numCompletedSteps: 1, error: { message: "broken" } },
@@ -87,4 +90,14 @@ test("who listens on hears of beginnings and ends", async () => {
   expect((await events.next()).value).toMatchObject({ type: 1, record: { Ref: "a" } });
   gone.abort();
   expect((await events.next()).done).toBe(true);
+});
+
+test("a disk that takes nothing more is no failure of the build", () => {
+  rmSync(directory, { recursive: true });
+  writeFileSync(directory, "in the way");
+  build("a");
+  expect(warnings).toEqual(["a build cannot be kept in the history"]);
+  rmSync(directory);
+  mkdirSync(directory);
+  expect(history.log("a")).toBeUndefined();
 });

@@ -4,7 +4,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { notFound } from "../../base/errors.ts";
+import { errorMessage, notFound } from "../../base/errors.ts";
+import type { Logger } from "../../base/log.ts";
 import {
   type BuildHistoryEvent,
   type BuildHistoryRecord,
@@ -29,6 +30,7 @@ export interface HistoryOptions {
   database: Database;
   /** This object's alone. */
   directory: string;
+  log: Pick<Logger, "warn">;
 }
 
 export class BuildHistory {
@@ -55,11 +57,22 @@ export class BuildHistory {
     this.tell(historyEvents.started, record);
   }
 
-  /** The build has ended. */
-  end({ record, messages, contents }: EndedBuild): void {
+  /** The build has ended. That it cannot be written down is no error of the build's. */
+  end(build: EndedBuild): void {
+    const { record } = build;
+    this.running.delete(record.Ref);
+    try {
+      this.write(build);
+    } catch (error) {
+      // What was written already goes with the next start.
+      this.options.log.warn("a build cannot be kept in the history", { ref: record.Ref, error: errorMessage(error) });
+    }
+    this.tell(historyEvents.complete, record);
+  }
+
+  private write({ record, messages, contents }: EndedBuild): void {
     const { database, directory } = this.options;
     const { Ref } = record;
-    this.running.delete(Ref);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     writeFileSync(join(directory, logName(Ref)), buildFiles.encode({ messages: [...messages], contents }), {
       mode: 0o600,
@@ -67,7 +80,6 @@ export class BuildHistory {
     const row = [Ref, Date.now(), buildHistoryRecord.encode(record)] as const;
     database.run("INSERT OR REPLACE INTO build_history VALUES (?, ?, ?)", ...row);
     this.prune();
-    this.tell(historyEvents.complete, record);
   }
 
   /** Throws `not-found`. */
