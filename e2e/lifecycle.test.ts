@@ -300,3 +300,19 @@ test("events as they happen", async () => {
   await client.exited;
   expect(shown.trim().split("\n")).toEqual(["create", "attach", "start", "die", "destroy"]);
 });
+
+test("who hears of a container's end finds it, though it is removed at once", async () => {
+  const abort = new AbortController();
+  const filters = encodeURIComponent(JSON.stringify({ type: ["container"], event: ["die"] }));
+  const events = await target().api(`/events?filters=${filters}`, { signal: abort.signal });
+  const ended = target().docker("run", "--rm", "busybox", "true");
+  let found = 0;
+  for await (const bytes of events.body as ReadableStream<Uint8Array>) {
+    const { id } = JSON.parse(Buffer.from(bytes).toString()) as { id: string };
+    found = (await target().api(`/containers/${id}/json`)).status;
+    break;
+  }
+  abort.abort();
+  expect(found).toBe(200);
+  expect((await ended).code).toBe(0);
+});

@@ -4,9 +4,9 @@ import type { EngineEvent } from "../events/event-bus.ts";
 import type { Container } from "./container.ts";
 import { ContainerEvents } from "./container-events.ts";
 
-function recorded(): { events: ContainerEvents; published: EngineEvent[] } {
+function recorded(listeners = 0): { events: ContainerEvents; published: EngineEvent[] } {
   const published: EngineEvent[] = [];
-  return { events: new ContainerEvents({ publish: (event) => void published.push(event) }), published };
+  return { events: new ContainerEvents({ publish: (event) => void published.push(event), listeners }), published };
 }
 
 test("labels, image and name, and what the action adds", () => {
@@ -21,4 +21,19 @@ test("a prune names no container, but what it freed", () => {
   const { events, published } = recorded();
   events.publishPrune(12);
   expect(published).toEqual([{ type: "container", action: "prune", id: "", attributes: { reclaimed: "12" } }]);
+});
+
+test("a container whose end was told of is found for a moment more, if anybody listens", () => {
+  const ended = { record: { id: "c", name: "c", config: {} } } as unknown as Container;
+  const longAgo = { diedAt: performance.now() - 1000 };
+  for (const [listeners, shown] of [
+    [0, false],
+    [1, true],
+  ] as const) {
+    const { events } = recorded(listeners);
+    expect(events.lookTime({ diedAt: undefined })).toBe(0);
+    expect(events.lookTime(longAgo)).toBe(0);
+    events.publish(ended, "die");
+    expect(events.lookTime(ended) > 0).toBe(shown);
+  }
 });

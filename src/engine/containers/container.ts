@@ -28,6 +28,8 @@ export class Container {
   /** Milliseconds of the last such wait. */
   restartDelay = 0;
   isRemoved = false;
+  /** When its last end was told of, by `performance.now()`. */
+  diedAt: number | undefined;
   /** Its next end is for a restart: one that asked to be removed then (`--rm`) stays. */
   endsForRestart = false;
   private readonly exitWaiters = new Set<Waiter>();

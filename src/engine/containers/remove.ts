@@ -64,6 +64,8 @@ export class Remover {
     store.save(container);
     const exitCode = record.state.exitCode;
     try {
+      const lookTime = events.lookTime(container);
+      if (lookTime > 0) await Bun.sleep(lookTime);
       await snapshotter.remove(id);
       for (const { image } of record.mounts) if (image) await snapshotter.remove(image.key);
       await rm(paths.data(id), { recursive: true, force: true });
