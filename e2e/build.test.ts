@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
 import { must, until } from "./lib/run.ts";
 import { Session } from "./lib/session.ts";
-import { dockerCli, targetKind } from "./lib/settings.ts";
+import { dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
 import { Target } from "./lib/target.ts";
 
 const target = useTarget();
@@ -424,6 +424,23 @@ test("with experimental features, a build's layers become one over its base", as
       docker history --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' --no-trunc scratch | sed 's/sha256:[0-9a-f]*/ID/g'
     `);
     await session.matches("build/squash");
+    if (targetKind !== "gantry") return;
+    const [squash, context] = [["build", "-q", "--squash", "-t", "own"], join(own.root, "work/sq")];
+    const built = await own.dockerWith(
+      { cli: gantryCommand()[0] as string },
+      ...gantryCommand().slice(1),
+      ...squash,
+      context,
+    );
+    expect(built.code).toBe(0);
+    expect(await own.must("inspect", "-f", "{{len .RootFS.Layers}}", "own")).toBe("3");
+    const refused = await target().dockerWith(
+      { cli: gantryCommand()[0] as string },
+      ...gantryCommand().slice(1),
+      ...squash,
+      context,
+    );
+    expect(refused.stderr).toContain("squash is only supported with experimental mode");
   } finally {
     await own.stop();
   }

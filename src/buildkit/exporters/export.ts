@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { invalidArgument, notImplemented } from "../../base/errors.ts";
 import type { BuildHistoryRecord, Exporter } from "../../buildkit-api/protocol/messages.ts";
-import { mount, mountFlags, unmount } from "../../linux/mounts/mount.ts";
+import { mount, mountFlags, unmountIfMounted } from "../../linux/mounts/mount.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import type { Built } from "../frontend/frontend.ts";
@@ -106,14 +106,14 @@ async function nested<T>(
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
   if (!first) return await work(whole);
-  const place = join(whole, formatPlatform(first.platform).replaceAll("/", "_"));
-  mkdirSync(place, { mode: 0o755 });
   return await withTree(first, scope, async (directory) => {
-    if (directory !== undefined) mount({ source: directory, target: place, flags: mountFlags.bind });
+    const place = join(whole, formatPlatform(first.platform).replaceAll("/", "_"));
+    mkdirSync(place, { mode: 0o755 });
     try {
+      if (directory !== undefined) mount({ source: directory, target: place, flags: mountFlags.bind });
       return await nested(others, whole, scope, work);
     } finally {
-      if (directory !== undefined) unmount(place, { detach: true });
+      unmountIfMounted(place, { detach: true });
       rmdirSync(place);
     }
   });
