@@ -151,7 +151,20 @@ withBuildx(
       expect(said.subject[0].digest.sha256).toBe(image.slice("sha256:".length));
       expect(said.predicate.invocation.parameters.args["build-arg:SECRETLESS"]).toBe("1");
     }
-    await target().must("run", "--rm", "busybox", "true");
+    // It is kept with the name, also by the next daemon, and of one image as well.
+    const single = `${registryAddress}/single`;
+    expect((await docker("build", "-q", "--provenance", "mode=min", "-t", single, "c")).code).toBe(0);
+    await target().stopDaemon();
+    await target().startDaemon();
+    await target().must("push", "-q", single);
+    const list = await target().host.run(
+      "curl",
+      "-sf",
+      "-H",
+      "Accept: */*",
+      `http://${registryAddress}/v2/single/manifests/latest`,
+    );
+    expect((JSON.parse(list.stdout) as { manifests: unknown[] }).manifests).toHaveLength(2);
     await build("-q", "--provenance", "mode=min", "-o", "type=oci,dest=attested.tar,name=laid:1");
     const index = await must(["tar", "-xOf", work("attested.tar"), "index.json"]);
     const [{ digest = "" } = {}] = (JSON.parse(index) as { manifests: { digest: string }[] }).manifests;
