@@ -199,9 +199,6 @@ function toNetwork(get: (flag: string) => unknown): NetworkConfig {
       "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true",
     );
   }
-  if (get("ip6tables") === false && get("iptables") !== false) {
-    throw new ConfigError("--ip6tables cannot be turned off alone: --iptables=false turns off both");
-  }
   if (get("iptables") === false && get("firewall-mode") === "input") {
     throw new ConfigError("--firewall-mode=input needs packet filter rules, and --iptables=false forbids them");
   }
@@ -218,6 +215,7 @@ function toNetwork(get: (flag: string) => unknown): NetworkConfig {
     mtu: get("mtu") as number | undefined,
     firewallMode: get("firewall-mode") as NetworkConfig["firewallMode"],
     iptables: get("iptables") as boolean | undefined,
+    ip6tables: get("ip6tables") as boolean | undefined,
     ipForward: get("ip-forward") as boolean | undefined,
     ipMasq: get("ip-masq") as boolean | undefined,
     icc: get("icc") as boolean | undefined,

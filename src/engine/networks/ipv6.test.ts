@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import type { NetworkManager, Sandbox } from "./network-manager.ts";
 import { useScratchManagers } from "./scratch-managers.ts";
+import type { NetworkConfig } from "./settings/network-config.ts";
 import type { SandboxRequest } from "./settings/network-mode.ts";
 
 const scratch = useScratchManagers();
@@ -24,8 +25,8 @@ function request(id: string, network: string, ports: string[] = []): SandboxRequ
 }
 
 /** A manager with the networks both (10.2.0.0/24, fd02::/64), six (fd03::/64) and inside (fd04::/64, internal). */
-async function start(instance: string): Promise<NetworkManager> {
-  const manager = await scratch.start(instance);
+async function start(instance: string, config: NetworkConfig = {}): Promise<NetworkManager> {
+  const manager = await scratch.start(instance, { config });
   const create = (Name: string, subnets: string[], more: object = {}) =>
     manager.catalog.create({
       Name,
@@ -187,4 +188,15 @@ test("ports are shown by version of the address, whichever of them is translated
     { HostIp: "0.0.0.0", HostPort: "" },
     { HostIp: "::", HostPort: "8087" },
   ]);
+});
+
+test("without rules for version 6 its packets pass as they are, and ports are published on version 4 only", async () => {
+  const manager = await start("v6-plain", { ip6tables: false });
+  const sandbox = await manager.connect(request("a", "both", ["8088:80/tcp"]));
+  expect(sandbox.settings.Ports).toEqual({ "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8088" }] });
+  const { neighbour, address } = scratch.host;
+  for (const port of [80, 81]) await scratch.host.serve(sandbox.netns ?? "", port, `port ${port}`);
+  expect(scratch.host.ask(neighbour, address, 8088)).toBe("port 80");
+  expect(scratch.host.ask(neighbour, ip6Of(sandbox), 81)).toBe("port 81");
+  expect(scratch.host.isSilent(neighbour, sandbox.settings.Networks["both"]?.IPAddress ?? "", 81)).toBe(true);
 });

@@ -30,8 +30,8 @@ export interface BridgeOptions {
   /** With its pools chosen. */
   record: NetworkRecord;
   settings: BridgeSettings;
-  /** True: the daemon may write packet filter rules. */
-  filters: boolean;
+  /** The versions that the daemon may write packet filter rules for; empty: it writes none at all. */
+  filters: readonly Family[];
   /** True: published ports are reached by containers' own addresses, too. */
   directRouting: boolean;
   /** True: the daemon may turn forwarding on. */
@@ -71,7 +71,7 @@ export class BridgeNetwork implements ConnectableNetwork {
     this.logger = logger;
     const { mtu, icc, name: bridge } = settings;
     this.pool = new SandboxPool({ directory, bridge, mtu, icc, size: poolSize }, thread, logger);
-    const spoken = families.filter((family) => speaks(options.record, family));
+    const spoken = options.filters.filter((family) => speaks(options.record, family));
     this.guard = new ForwardGuard({ bridge, owner: names.owner, families: spoken }, thread, logger);
   }
 
@@ -81,10 +81,14 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   readonly hasHostEnds = true;
 
+  private get filters(): boolean {
+    return this.options.filters.length > 0;
+  }
+
   get publication() {
     const { modes, bindAddress } = this.options.settings;
     // Where bridges' frames pass the packet filter, they are translated too early: nothing may then come in for ::1.
-    return { modes, bindAddress, loopback6: !isBridgeFiltered(6) };
+    return { families: this.options.filters, modes, bindAddress, loopback6: !isBridgeFiltered(6) };
   }
 
   routeOf(family: Family, gateway: string): DefaultRoute | undefined {
@@ -98,7 +102,7 @@ export class BridgeNetwork implements ConnectableNetwork {
    * already is a conflict. Resolves to the bridge's link index.
    */
   async open({ fresh = false } = {}): Promise<number> {
-    const { names, settings, adopted, record, filters, forwards } = this.options;
+    const { names, settings, adopted, record, forwards } = this.options;
     const { name, mtu } = settings;
     const addresses = this.addresses();
     const request = { name, owner: names.owner, adopt: adopted, fresh, mtu, addresses };
@@ -108,7 +112,7 @@ export class BridgeNetwork implements ConnectableNetwork {
         this.logger.info(`IPv${family} forwarding was off and is on now: containers need it`);
       }
     }
-    if (filters) {
+    if (this.filters) {
       await this.writeRuleset();
       await this.guard.ensure();
       this.seenForeignChanges = await this.thread.call("foreignChanges");
@@ -164,7 +168,7 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   /** `foreignChanges`: the network thread's count. When others changed the packet filter, what is ours in it is looked after. */
   noticeChanges(foreignChanges: number): void {
-    if (this.options.filters && foreignChanges !== this.seenForeignChanges) this.checkSoon();
+    if (this.filters && foreignChanges !== this.seenForeignChanges) this.checkSoon();
   }
 
   /** When it throws, some may be open. */
@@ -178,7 +182,7 @@ export class BridgeNetwork implements ConnectableNetwork {
   }
 
   async unpublish(ports: readonly PortTarget[]): Promise<void> {
-    if (ports.length === 0 || !this.options.filters) return;
+    if (ports.length === 0 || !this.filters) return;
     const kept = this.openWithout(ports);
     const elements = publishElements(ports, reachesOf(this.rules())).filter(
       (element) => !kept.has(elementKey(element)),
@@ -197,8 +201,8 @@ export class BridgeNetwork implements ConnectableNetwork {
   /** Takes away everything that `open` made, and of what it adopted only what is ours. */
   async remove(): Promise<void> {
     clearTimeout(this.recheck);
-    const { names, settings, adopted, filters } = this.options;
-    if (filters) {
+    const { names, settings, adopted } = this.options;
+    if (this.filters) {
       await this.guard.remove();
       await this.thread.call("applyRuleset", `table inet ${names.table} { }\ndelete table inet ${names.table}\n`);
     }
@@ -213,7 +217,7 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   /** The rows of these ports exist already, so writing the ruleset anew publishes them, too. */
   private async publish(elements: MapElement[]): Promise<void> {
-    if (elements.length === 0 || !this.options.filters) return;
+    if (elements.length === 0 || !this.filters) return;
     try {
       await this.thread.call("addElements", this.options.names.table, elements);
     } catch (error) {
@@ -231,6 +235,7 @@ export class BridgeNetwork implements ConnectableNetwork {
       icc: settings.icc,
       internal: record.internal,
       trusted: settings.trusted,
+      unfiltered: families.filter((family) => !this.options.filters.includes(family)),
       loopback6: this.publication.loopback6,
       gate: this.options.gate,
     };
@@ -239,7 +244,7 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   private rules(): FamilyRules[] {
     const { record, settings } = this.options;
-    return families.flatMap((family) => {
+    return this.options.filters.flatMap((family) => {
       const [pool] = poolsOf(record, family);
       if (!pool) return [];
       const mode = settings.modes[family];

@@ -8,7 +8,7 @@ import type { PreparedSandbox } from "../endpoints/sandbox-pool.ts";
 import type { EndpointStore, NetworkRecord, NetworkStore } from "../network-store.ts";
 import { targetsOf } from "../ports/publication.ts";
 import type { PortTarget } from "../ports/ruleset.ts";
-import type { ResolvedNetworkConfig } from "../settings/network-config.ts";
+import { filteredFamilies, type ResolvedNetworkConfig } from "../settings/network-config.ts";
 import type { NetworkNames } from "../settings/network-names.ts";
 import { bridgeNameOf, bridgeSettings } from "../settings/network-options.ts";
 import { BridgeNetwork } from "./bridge-network.ts";
@@ -59,7 +59,7 @@ export class Bridges {
     const { config, directory, gate } = this.options;
     return {
       settings: bridgeSettings(record, config),
-      filters: config.iptables,
+      filters: filteredFamilies(config),
       directRouting: config.allowDirectRouting === true,
       forwards: config.ipForward,
       gate,

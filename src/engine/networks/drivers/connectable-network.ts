@@ -20,7 +20,7 @@ export interface ConnectableNetwork {
   /** How a container whose gateway this network is leaves it; undefined: not at all. */
   routeOf(family: Family, gateway: string): DefaultRoute | undefined;
   /** How ports are published on it; undefined: they are not. */
-  readonly publication: Omit<PublicationPlace, "families"> | undefined;
+  readonly publication: PublicationPlace | undefined;
   /** A namespace, to be attached or given back. */
   takeSandbox(): Promise<PreparedSandbox>;
   giveBack(sandbox: PreparedSandbox, destroy: (sandbox: PreparedSandbox) => void): Promise<void>;

@@ -2,7 +2,6 @@
 import { errorMessage, internal } from "../../../base/errors.ts";
 import type { Family } from "../../../linux/inet.ts";
 import type { Database } from "../../../metadata/database.ts";
-import { families as bothFamilies } from "../addresses/network-pools.ts";
 import type { ConnectableNetwork } from "../drivers/connectable-network.ts";
 import type { EndpointRecord, EndpointStore } from "../network-store.ts";
 import type { SandboxRequest } from "../settings/network-mode.ts";
@@ -75,8 +74,8 @@ export class Publisher {
       throw internal("published ports need the packet filter, and the daemon runs with iptables=false");
     }
     const publication = this.options.find(endpoint.networkId)?.publication;
-    const families = publication ? bothFamilies.filter((family) => leads[family] === endpoint.networkId) : [];
-    const place = { families, bindAddress: "", modes: {}, loopback6: true, ...publication };
+    const families = publication?.families.filter((family) => leads[family] === endpoint.networkId) ?? [];
+    const place = { bindAddress: "", modes: {}, loopback6: true, ...publication, families };
     return { exposed: publication ? exposed : [], families, ...planPublication(requests, place) };
   }
 

@@ -36,6 +36,8 @@ export interface RulesetOptions {
   internal?: boolean | undefined;
   /** Interfaces of the host from which every port is reached. */
   trusted?: readonly string[] | undefined;
+  /** Versions that the daemon writes no rules for: what is of them passes, and is not translated. */
+  unfiltered?: readonly Family[] | undefined;
   /** False: answers of version 6 cannot come back to the host's loopback, and clients had better know at once. */
   loopback6: boolean;
   /** Only what comes in there is translated, and what INPUT lets through is marked: see gate.ts. undefined: all is translated. */
@@ -66,6 +68,10 @@ const words = {
 /** Replaces the table as a whole, in one transaction: connections under way are not disturbed. */
 export function renderRuleset(options: RulesetOptions, ports: readonly PortTarget[]): string {
   const { table, bridge, icc, internal = false, trusted = [], families, loopback6, gate } = options;
+  const [unfiltered, filtered] = [
+    options.unfiltered ?? [],
+    ([4, 6] as const).filter((family) => !options.unfiltered?.includes(family)),
+  ];
   const enclosure = internal
     ? [`iifname "${bridge}" oifname != "${bridge}" drop`, `oifname "${bridge}" iifname != "${bridge}" drop`]
     : [];
@@ -73,13 +79,13 @@ export function renderRuleset(options: RulesetOptions, ports: readonly PortTarge
 table inet ${table} { }
 delete table inet ${table}
 table inet ${table} {
-  ${([4, 6] as const).map((family) => renderMaps(family, ports, reachesOf(families))).join("\n  ")}
+  ${filtered.map((family) => renderMaps(family, ports, reachesOf(families))).join("\n  ")}
   chain publish {
-    ${lines([4, 6] as const, (family) => translations(family))}
+    ${lines(filtered, (family) => translations(family))}
   }
   chain loopback {
     type filter hook output priority -150; policy accept;
-    ${loopback6 ? "" : refuseLoopback6}
+    ${loopback6 || unfiltered.includes(6) ? "" : refuseLoopback6}
   }
   chain raw {
     type filter hook prerouting priority raw; policy accept;
@@ -91,13 +97,14 @@ table inet ${table} {
     ip daddr 127.0.0.0/8 return comment "a neighbour must not reach ports published on loopback"
     ${gate ? `iifname "${gate.entry}"` : "fib daddr type local"} jump publish
   }
-  ${gate ? marking(gate) : ""}
+  ${gate ? marking(gate, filtered) : ""}
   chain output {
     type nat hook output priority -100; policy accept;
     fib daddr type local jump publish
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    ${unfiltered.map((family) => `meta nfproto ipv${family} accept`).join("\n    ")}
     ${enclosure.join("\n    ")}
     oifname "${bridge}" ct state established,related accept
     oifname "${bridge}" ct status dnat accept
@@ -191,9 +198,9 @@ function elementsText(elements: readonly string[]): string {
 }
 
 /** After the host's own rules for INPUT; the packet's copy comes in by the gate, without the mark. */
-function marking({ entry, mark }: { entry: string; mark: number }): string {
+function marking({ entry, mark }: { entry: string; mark: number }, filtered: readonly Family[]): string {
   const mine = `iifname != "${entry}" ct state new`;
-  const rules = ([4, 6] as const).flatMap((family) => {
+  const rules = filtered.flatMap((family) => {
     const { suffix, ip } = words[family];
     return [
       `${mine} meta nfproto ipv${family} meta l4proto . ${ip} daddr . th dport @keys${suffix}_at meta mark set ${mark}`,

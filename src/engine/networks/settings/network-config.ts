@@ -1,5 +1,7 @@
 /** How the daemon's flags and daemon.json shape its network. All fields are optional; the defaults are dockerd's. */
 
+import type { Family } from "../../../linux/inet.ts";
+
 export interface NetworkConfig {
   /** The administrator's bridge, which exists and is never removed; `none`: no default bridge. Undefined: one of the daemon's own. */
   bridge?: string | undefined;
@@ -23,6 +25,8 @@ export interface NetworkConfig {
   firewallMode?: "docker" | "input" | undefined;
   /** False: no packet filter rules at all, so no NAT and no published ports. */
   iptables?: boolean | undefined;
+  /** False: none for version 6, whose packets pass as they are; nothing is published there. */
+  ip6tables?: boolean | undefined;
   ipForward?: boolean | undefined;
   ipMasq?: boolean | undefined;
   /** Whether containers on the default bridge reach each other. */
@@ -65,4 +69,10 @@ export function resolveNetworkConfig(config: NetworkConfig): ResolvedNetworkConf
     icc: config.icc ?? true,
     defaultBindAddress: config.defaultBindAddress || "0.0.0.0",
   };
+}
+
+/** The versions that the daemon may write packet filter rules for. */
+export function filteredFamilies({ iptables, ip6tables }: ResolvedNetworkConfig): readonly Family[] {
+  if (!iptables) return [];
+  return ip6tables === false ? [4] : [4, 6];
 }
