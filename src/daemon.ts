@@ -58,6 +58,7 @@ export async function daemonMain(argv: string[]): Promise<number> {
 async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> {
   goFirst();
   const log = new Logger(config.logLevel);
+  log.setFormat(config.logFormat);
   const inherited = inheritedDescriptors(process.env);
   const notifySocket = takeNotifySocket(process.env);
   applyProxies(config.proxies, process.env, log);

@@ -1,5 +1,8 @@
-/** Structured log lines on stderr, `time level message key=value …`. Log once, at the edge; library code throws instead. */
+/** Structured log lines on stderr, `time level message key=value …` or one JSON object each. Log once, at the edge; library code throws instead. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "fatal";
+
+export const logFormats = ["text", "json"] as const;
+export type LogFormat = (typeof logFormats)[number];
 
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, fatal: 4 };
 
@@ -7,7 +10,7 @@ export type LogFields = Record<string, unknown>;
 
 export class Logger {
   /** Shared with the loggers made by `with`, so that a change of level reaches them all. */
-  private readonly shared: { level: LogLevel; write: (line: string) => unknown };
+  private readonly shared: { level: LogLevel; format: LogFormat; write: (line: string) => unknown };
   private readonly fields: LogFields;
 
   constructor(
@@ -15,7 +18,7 @@ export class Logger {
     write: (line: string) => unknown = (line) => process.stderr.write(line),
     fields: LogFields = {},
   ) {
-    this.shared = { level, write };
+    this.shared = { level, format: "text", write };
     this.fields = fields;
   }
 
@@ -25,6 +28,10 @@ export class Logger {
 
   setLevel(level: LogLevel): void {
     this.shared.level = level;
+  }
+
+  setFormat(format: LogFormat): void {
+    this.shared.format = format;
   }
 
   /** A logger that adds these fields to each line. */
@@ -51,12 +58,24 @@ export class Logger {
 
   private emit(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (ranks[level] < ranks[this.level]) return;
-    const pairs = Object.entries({ ...this.fields, ...fields }).map(([key, value]) => ` ${key}=${format(value)}`);
-    this.shared.write(
-      `time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}${pairs.join("")}\n`,
-    );
+    const all = { ...this.fields, ...fields };
+    this.shared.write(`${lineIn[this.shared.format](new Date().toISOString(), level, message, all)}\n`);
   }
 }
+
+const lineIn: Record<LogFormat, (time: string, level: LogLevel, message: string, fields: LogFields) => string> = {
+  text: (time, level, message, fields) => {
+    const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${format(value)}`);
+    return `time="${time}" level=${level} msg=${JSON.stringify(message)}${pairs.join("")}`;
+  },
+  json: (time, level, message, fields) => {
+    const shown = Object.entries(fields).map(([key, value]) => [
+      key,
+      value instanceof Error ? (value.stack ?? value.message) : value,
+    ]);
+    return JSON.stringify({ ...Object.fromEntries(shown), level, msg: message, time });
+  },
+};
 
 function format(value: unknown): string {
   if (value instanceof Error) return JSON.stringify(value.stack ?? value.message);

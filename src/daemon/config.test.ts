@@ -134,6 +134,7 @@ describe("dockerd's complaints", () => {
       'invalid argument "x" for "--default-address-pool" flag: invalid field \'x\' must be a key=value pair',
     ],
     [["-l", "foo"], "invalid logging level: foo"],
+    [["--log-format", "foo"], "invalid log format: foo"],
     [["--default-runtime", "zz"], "specified default runtime 'zz' does not exist"],
     [["--bip", "10.0.0.1/24", "-b", "br"], "You specified -b & --bip, mutually exclusive options."],
     [["--icc=false", "--iptables=false"], "ICC=false uses iptables to function"],

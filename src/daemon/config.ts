@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { errorCode, errorMessage } from "../base/errors.ts";
-import type { LogLevel } from "../base/log.ts";
+import type { LogFormat, LogLevel } from "../base/log.ts";
 import type { GcConfig } from "../builder/cache/gc-policy.ts";
 import type { TransferLimits } from "../engine/images/images.ts";
 import type { NetworkConfig } from "../engine/networks/settings/network-config.ts";
@@ -43,6 +43,7 @@ export interface DaemonConfig {
   instance: string;
   configFile: string;
   logLevel: LogLevel;
+  logFormat: LogFormat;
   debug: boolean;
   experimental: boolean;
   /** False: containers end with the daemon. */
@@ -147,6 +148,7 @@ function toConfig(values: Values, configFile: string): DaemonConfig {
     experimental: get("experimental") === true,
     liveRestore: get("live-restore") !== false,
     preferBuildkit: featuresOf(get)["buildkit"] !== false,
+    logFormat: (text("log-format") ?? "text") as LogFormat,
     logLevel: debug ? "debug" : ((text("log-level") ?? "info") as LogLevel),
     authorizationPlugins: (get("authorization-plugin") as string[] | undefined) ?? [],
     labels: checkedLabels((get("label") as string[] | undefined) ?? []),

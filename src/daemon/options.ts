@@ -2,6 +2,7 @@
  * Every option of the daemon: its flag, its key in daemon.json, its kind. Names and meanings are dockerd's. An option of dockerd's that
  * is not built is known here too, so that it is refused by name rather than ignored.
  */
+import { logFormats } from "../base/log.ts";
 import { builderOption } from "./builder-option.ts";
 import {
   addressPools,
@@ -161,6 +162,11 @@ const built: Option[] = [
   option("live-restore", toggle, "Containers outlive the daemon (default true)"),
   option("log-driver", text(), "Default driver for container logs (default json-file)"),
   option(
+    "log-format",
+    text(oneOf(logFormats, (value) => `invalid log format: ${value}`)),
+    'Set the logging format ("text"|"json") (default text)',
+  ),
+  option(
     "log-level",
     text(oneOf(logLevels, (value) => `invalid logging level: ${value}`)),
     'Set the logging level ("debug"|"info"|"warn"|"error"|"fatal") (default info)',
@@ -204,7 +210,6 @@ const unbuilt: Option[] = [
   notBuilt("cpu-rt-runtime", integer, { only: [0] }),
   notBuilt("cri-containerd", toggle, { only: [false], why: "has no meaning here: there is no containerd" }),
   notBuilt("ip-forward-no-drop", toggle, { only: [true], why: "is what this daemon always does" }),
-  notBuilt("log-format", text(), { only: ["text"] }),
   notBuilt("network-control-plane-mtu", integer),
   notBuilt("node-generic-resource", list(), { key: "node-generic-resources" }),
   notBuilt("raw-logs", toggle, { only: [true], why: "is what this daemon always does" }),
