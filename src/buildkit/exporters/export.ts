@@ -13,6 +13,7 @@ import type { Progress } from "../progress.ts";
 import type { Session } from "../session/session.ts";
 import { exportArchive, exportTar } from "./archives.ts";
 import { exportDirectory } from "./directory.ts";
+import { withProvenance } from "./file-provenance.ts";
 import { exportImage } from "./image.ts";
 
 export interface ExportScope {
@@ -41,9 +42,6 @@ export function checkExporter({ Type, Attrs }: Exporter): void {
 }
 
 export async function exportResult(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
-  if (["local", "tar", "docker"].includes(exporter.Type) && built.results.some(({ provenance }) => provenance)) {
-    throw notImplemented(`provenance attestations are not supported for the exporter ${exporter.Type}`);
-  }
   switch (exporter.Type) {
     case "moby":
     case "image":
@@ -78,21 +76,21 @@ export async function withTree<T>(
 export async function withTrees<T>(
   { results, several }: Built,
   exporter: Exporter,
-  scope: Pick<ExportScope, "deps">,
+  scope: Pick<ExportScope, "deps" | "record">,
   work: (directory: string | undefined) => Promise<T>,
 ): Promise<T> {
   const [only] = results;
   if (only && !isSplit(exporter, several)) {
     if (results.length > 1)
       throw invalidArgument("several platforms need a directory each: platform-split=false cannot be");
-    return await withTree(only, scope, work);
+    return await withTree(only, scope, (directory) => withProvenance(only, directory, exporter, scope, work));
   }
   const { builder } = scope.deps;
   mkdirSync(builder.work, { recursive: true, mode: 0o700 });
   const whole = mkdtempSync(join(builder.work, "platforms-"));
   chmodSync(whole, 0o755);
   try {
-    return await nested(results, whole, scope, work);
+    return await nested(results, whole, exporter, scope, work);
   } finally {
     // Whatever may have stayed mounted must not be deleted.
     rmdirSync(whole);
@@ -102,21 +100,23 @@ export async function withTrees<T>(
 async function nested<T>(
   [first, ...others]: readonly BuiltResult[],
   whole: string,
-  scope: Pick<ExportScope, "deps">,
+  exporter: Exporter,
+  scope: Pick<ExportScope, "deps" | "record">,
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
   if (!first) return await work(whole);
-  return await withTree(first, scope, async (directory) => {
-    const place = join(whole, formatPlatform(first.platform).replaceAll("/", "_"));
+  const place = join(whole, formatPlatform(first.platform).replaceAll("/", "_"));
+  const inPlace = async (directory: string | undefined) => {
     mkdirSync(place, { mode: 0o755 });
     try {
       if (directory !== undefined) mount({ source: directory, target: place, flags: mountFlags.bind });
-      return await nested(others, whole, scope, work);
+      return await nested(others, whole, exporter, scope, work);
     } finally {
       unmountIfMounted(place, { detach: true });
       rmdirSync(place);
     }
-  });
+  };
+  return await withTree(first, scope, (directory) => withProvenance(first, directory, exporter, scope, inPlace));
 }
 
 function isSplit({ Attrs }: Exporter, several: boolean): boolean {

@@ -5,6 +5,7 @@ import { formatReference, type Reference } from "../../oci/reference.ts";
 import type { Built } from "../frontend/frontend.ts";
 import type { BuiltResult } from "../frontend/platform-build.ts";
 import { now } from "../progress.ts";
+import type { ProvenanceOptions } from "../provenance/options.ts";
 import { imageUrl } from "../provenance/package-url.ts";
 import { predicate, predicateTypes } from "../provenance/predicate.ts";
 import { statement } from "../provenance/statement.ts";
@@ -18,20 +19,28 @@ export async function indexOf(
   { deps, record }: ExportScope,
 ): Promise<BuiltIndex | undefined> {
   if (results.length === 1 && !results[0]?.provenance) return undefined;
-  const times = { id: record.Ref, started: record.CreatedAt, finished: now() };
   return await deps.images.createIndex(
     images.map((image, at): IndexedImage => {
       const result = results[at] as BuiltResult;
-      const { provenance, origin, platform } = result;
+      const { provenance, platform } = result;
       if (!provenance) return { image };
       const subjects = (digest: Digest) =>
         names.map((name) => ({ name: imageUrl(formatReference(name), platform), digest }));
       const predicateType = predicateTypes[provenance.version];
-      const said = predicate(origin, times, provenance);
+      const said = predicateOf(result, provenance, record);
       return {
         image,
         attestation: { predicateType, statement: (digest) => statement(predicateType, said, subjects(digest)) },
       };
     }),
   );
+}
+
+/** Where a result comes from, as outputs say it. */
+export function predicateOf(
+  { origin }: BuiltResult,
+  provenance: ProvenanceOptions,
+  { Ref: id, CreatedAt: started }: ExportScope["record"],
+): object {
+  return predicate(origin, { id, started, finished: now() }, provenance);
 }
