@@ -18,7 +18,9 @@ trap 'rm -f "$new" "$new".*.bun-build build/.started.$$' EXIT
 # Sources that change during the build make the result stale: it gets the time of the start.
 : >build/.started.$$
 # The worker is an entry point of its own; the shim and what belongs to it travel inside as files.
+# Without Bun's habit of reading .env and bunfig.toml: the directory that gantry is called in may be a stranger's, and would run code.
 node_modules/.bin/bun build --compile --minify --bytecode --splitting --root src --format=esm --asset-naming='[name].[ext]' \
+  --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
   --define "GANTRY_COMMIT=\"$commit\"" --define "GANTRY_BUILD_TIME=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"" \
   --outfile "$new" src/main.ts src/linux/network/network-worker.ts build/gantry-shim build/gantry-relay \
   build/gantry-no-systemd.so >build/build.log 2>&1 || {

@@ -151,3 +151,21 @@ onGantry("the classic builder: by wish, and for what only it does", async () => 
   expect(both.stderr).toContain("--output needs BuildKit, and --memory is not BuildKit's");
   expect(existsSync(join(work(), "never"))).toBe(false);
 });
+
+onGantry("nothing of the directory that it is called in is loaded", async () => {
+  await write({
+    ".env": "DOCKER_HOST=tcp://192.0.2.1:1\n",
+    "bunfig.toml": 'preload = ["./preload.ts"]\n',
+    "preload.ts": 'console.log("preloaded");\n',
+    "tsconfig.json": "{ not JSON",
+    "package.json": "{ not JSON",
+  });
+  expect(await gantry(["ps", "-q"])).toMatchObject({ stdout: "", stderr: "", code: 0 });
+  const { DOCKER_HOST, ...rest } = target().cliEnvironment;
+  const context = await run([...gantryCommand(), "context", "inspect", "-f", "{{.Endpoints.docker.Host}}", "default"], {
+    env: rest,
+    cwd: work(),
+  });
+  expect(DOCKER_HOST).toBeDefined();
+  expect(context.stdout).toBe("unix:///run/gantry.sock\n");
+});
