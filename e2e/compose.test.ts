@@ -1,11 +1,11 @@
 /** Compose files come up: with the compose plugin of today, and with docker-compose 1.29, which speaks to the API from Python. */
-import { beforeAll, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { useTarget } from "./lib/journey.ts";
 import { run } from "./lib/run.ts";
 import { Session } from "./lib/session.ts";
-import { composePlugin, repository } from "./lib/settings.ts";
+import { composePlugin, gantryCommand, repository, targetKind } from "./lib/settings.ts";
 
 const target = useTarget();
 const plugin = composePlugin && existsSync(composePlugin) ? composePlugin : undefined;
@@ -167,4 +167,24 @@ test.if(hasOld)(`docker-compose 1.29${hasOld ? "" : " (not installed)"}`, async 
     docker volume ls -q
   `);
   await session.matches("compose/old");
+});
+
+const byGantry = plugin !== undefined && targetKind === "gantry";
+test.if(byGantry)("the plugin by gantry's own command line, with its .env file", async () => {
+  const cwd = join(target().root, "work/own");
+  await Bun.write(join(cwd, ".env"), "FILE=one.yaml\nCOMPOSE_FILE=$FILE\nCOMPOSE_PROJECT_NAME=own\nWORD=kept\n");
+  await Bun.write(
+    join(cwd, "one.yaml"),
+    "services: { one: { image: busybox, command: sleep 1000, environment: [WORD] } }\n",
+  );
+  const compose = (...args: string[]) =>
+    run([...gantryCommand(), "compose", ...args], { env: target().cliEnvironment, cwd });
+  expect((await compose("up", "-d", "--wait")).code).toBe(0);
+  expect((await compose("ps", "--format", "{{.Service}} {{.State}}")).stdout).toBe("one running\n");
+  expect(await compose("exec", "-T", "one", "sh", "-c", "echo $WORD; exit 3")).toMatchObject({
+    stdout: "kept\n",
+    code: 3,
+  });
+  expect((await compose("down", "-t", "0")).code).toBe(0);
+  expect(await target().must("ps", "-aq", "--filter", "label=com.docker.compose.project=own")).toBe("");
 });
