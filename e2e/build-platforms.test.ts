@@ -184,6 +184,28 @@ withBuildx(
   },
 );
 
+// buildx does not ask a docker driver for it.
+onGantry("a push by digest leaves no name, here or there", async () => {
+  const gantry = (...args: string[]) =>
+    run([...gantryCommand(), "build", ...args], { env: target().cliEnvironment, cwd: work() });
+  const output = (name: string) => `type=image,name=${name},push-by-digest=true,name-canonical=true,push=true`;
+  const name = `${registryAddress}/nameless`;
+  for (const [at, platform] of ["linux/amd64", "linux/amd64,linux/arm64"].entries()) {
+    const flags = ["--platform", platform, "-o", output(name), "--metadata-file", `nameless${at}`];
+    const built = await gantry("-q", ...flags, "c");
+    expect(built.stderr).toBe("");
+    const { "containerimage.digest": digest } = JSON.parse(await text(`nameless${at}`)) as Record<string, string>;
+    const url = (reference: string) => `http://${registryAddress}/v2/nameless/manifests/${reference}`;
+    const get = (reference: string) => target().host.run("curl", "-sf", "-H", "Accept: */*", url(reference));
+    const manifest = JSON.parse((await get(digest as string)).stdout) as { manifests?: unknown[] };
+    expect(manifest.manifests?.length ?? 1).toBe(at + 1);
+    expect((await get("latest")).code).not.toBe(0);
+  }
+  expect(await target().must("images", "-q", name)).toBe("");
+  const tagged = await gantry("-o", output(`${name}:1`), "c");
+  expect(tagged.stderr).toContain("can't push tagged ref");
+});
+
 withBuildx("directories, archives, and one file that was made once for all", async () => {
   await build("-q", "-o", "out");
   expect(await text("out/linux_arm64/made")).toBe("linux/amd64 for linux/arm64\n");

@@ -7,7 +7,7 @@ import type { Builder } from "../builder/builder.ts";
 import type { BuilderImages, BuilderSnapshots } from "../builder/parts.ts";
 import type { BuiltIndex, IndexedImage, OciBlob } from "../engine/images/builds/oci-manifest.ts";
 import type { ContentReader } from "../engine/images/transfer/open-content.ts";
-import type { OpenImage } from "../engine/images/transfer/unnamed.ts";
+import type { OpenImage, UnnamedPushOptions } from "../engine/images/transfer/unnamed.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Platform } from "../oci/platform.ts";
@@ -22,7 +22,7 @@ export interface BuildkitImages extends BuilderImages {
   /** An image in a registry, of which only the config has come. */
   openRemote(name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<OpenImage>;
   /** Under a name that it does not get here. */
-  pushUnnamed(id: Digest, name: string, options: { credentials: Credentials; signal: AbortSignal }): Promise<Digest>;
+  pushUnnamed(id: Digest, name: string, options: UnnamedPushOptions): Promise<Digest>;
   /** Of images for several platforms; under a hold, until a name leads to it. */
   createIndex(images: readonly IndexedImage[]): Promise<BuiltIndex>;
   ociContent(images: readonly Digest[], index?: BuiltIndex): { blobs: OciBlob[]; top: Descriptor };

@@ -34,7 +34,10 @@ const known = ["moby", "image", "local", "tar", "oci", "docker"];
 /** Throws for exporters that nobody serves: before anything is built. */
 export function checkExporter({ Type, Attrs }: Exporter): void {
   if (!known.includes(Type)) throw invalidArgument(`exporter "${Type}" could not be found`);
-  for (const name of ["push-by-digest", "unpack", "store"]) {
+  if (Attrs["push-by-digest"] === "true" && Attrs["push"] !== "true") {
+    throw invalidArgument("push-by-digest=true needs push=true");
+  }
+  for (const name of ["unpack", "store"]) {
     if (Attrs[name] !== undefined && Attrs[name] !== "false") {
       throw notImplemented(`the option ${name} of the exporter ${Type} is not supported`);
     }

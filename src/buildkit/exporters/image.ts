@@ -2,6 +2,7 @@
 import type { ProgressMessage } from "../../api/system.ts";
 import { internal, invalidArgument } from "../../base/errors.ts";
 import type { Exporter } from "../../buildkit-api/protocol/messages.ts";
+import type { BuiltIndex } from "../../engine/images/builds/oci-manifest.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { encodeImageConfig } from "../../oci/image-config.ts";
 import { familiarName, formatReference, parseReference, type Reference, withDefaultTag } from "../../oci/reference.ts";
@@ -25,6 +26,10 @@ export async function exportImage(exporter: Exporter, built: Built, scope: Expor
     if (image === undefined) throw internal("the build has no result");
     const index = await indexOf(built, images, names, scope);
     if (index) vertex.status(`exporting manifest list ${index.blob.digest}`).complete();
+    if (Attrs["push-by-digest"] === "true") {
+      const digest = await pushByDigest(Attrs["name"], { image, index }, scope, vertex);
+      return { ...(index ? {} : { "containerimage.config.digest": image }), "containerimage.digest": digest };
+    }
     for (const name of names) {
       const naming = vertex.status(`naming to ${shownName(name)}`);
       deps.images.tagBuilt(name, index?.image ?? image, index?.blob.digest);
@@ -71,6 +76,25 @@ export function namesOf(text: string | undefined): Reference[] {
       if (reference.digest !== undefined) throw invalidArgument(`invalid image name ${name}: a digest cannot be given`);
       return withDefaultTag(reference);
     });
+}
+
+/** A registry gets the image, and nobody a name for it: who joins platforms to an index names that. */
+async function pushByDigest(
+  names: string | undefined,
+  { image, index }: { image: Digest; index: BuiltIndex | undefined },
+  { deps, session, signal }: ExportScope,
+  vertex: VertexProgress,
+): Promise<Digest> {
+  let digest = index?.blob.digest ?? image;
+  for (const name of (names ?? "").split(",").filter(Boolean)) {
+    const reference = parseReference(name);
+    if (reference.tag !== undefined) throw invalidArgument(`can't push tagged ref ${name} by digest`);
+    const pushing = vertex.status(`pushing ${name}`);
+    const credentials = await credentialsOf(session, reference.domain, signal);
+    digest = await deps.images.pushUnnamed(image, name, { credentials, signal, index, byDigest: true });
+    pushing.complete();
+  }
+  return digest;
 }
 
 /** Resolves with the digest that the registry knows it by. */

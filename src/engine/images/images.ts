@@ -44,7 +44,13 @@ import { LayerLeases } from "./transfer/layer-leases.ts";
 import { type ContentReader, openContentImage } from "./transfer/open-content.ts";
 import { type PullOptions, pullImage } from "./transfer/pull.ts";
 import { type PushOptions, pushImage } from "./transfer/push.ts";
-import { type OpenImage, openRemoteImage, pushUnnamed, type UnnamedOptions } from "./transfer/unnamed.ts";
+import {
+  type OpenImage,
+  openRemoteImage,
+  pushUnnamed,
+  type UnnamedOptions,
+  type UnnamedPushOptions,
+} from "./transfer/unnamed.ts";
 import { Uploads } from "./transfer/uploads.ts";
 
 /** Read at each use: they may change while the daemon runs. */
@@ -281,7 +287,7 @@ export class Images {
   }
 
   /** Pushes an image under a name that it does not get here. */
-  pushUnnamed(id: Digest, name: string, options: UnnamedOptions): Promise<Digest> {
+  pushUnnamed(id: Digest, name: string, options: UnnamedPushOptions): Promise<Digest> {
     return pushUnnamed(this.context, id, name, options);
   }
 
