@@ -77,7 +77,15 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   stack.defer(() => engine.close());
   const id = engineId(config.dataRoot, engine.database);
   const requests = new RequestMetrics();
-  const system = createSystem({ config, engine, host, events, requests, id });
+  const system = createSystem({
+    config,
+    engine,
+    host,
+    events,
+    requests,
+    id,
+    connections: () => server.connectionCount,
+  });
   const { networks, ...nouns } = engine;
   const buildkit = createBuildkit(engine, id, log);
   const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
@@ -187,10 +195,11 @@ function createSystem(parts: {
   events: EventBus;
   requests: RequestMetrics;
   id: string;
+  connections: () => number;
 }): System {
-  const { config, engine, host, events, requests, id } = parts;
+  const { config, engine, host, events, requests, id, connections } = parts;
   return new System({
-    ...{ id, version, host, events, requests },
+    ...{ id, version, host, events, requests, connections },
     commit: typeof GANTRY_COMMIT === "undefined" ? "" : GANTRY_COMMIT,
     buildTime: typeof GANTRY_BUILD_TIME === "undefined" ? "" : GANTRY_BUILD_TIME,
     config: {

@@ -70,8 +70,8 @@ export function toInfo(input: InfoInput): SystemInfo {
     Debug: config.debug,
     NFd: openDescriptors(),
     OomKillDisable: host.limits.oomKillDisable,
-    // Go's word for what runs at once; here that is threads.
-    NGoroutines: readdirSync("/proc/self/task").length,
+    // Go's word for what runs at once; here that is threads, and whom they serve.
+    NGoroutines: readdirSync("/proc/self/task").length + state.connections,
     SystemTime: nowRfc3339Nano(),
     LoggingDriver: config.logDriver,
     CgroupDriver: "cgroupfs",

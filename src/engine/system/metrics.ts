@@ -11,6 +11,7 @@ export interface EngineState {
   images: number;
   eventsTotal: number;
   eventListeners: number;
+  connections: number;
 }
 
 export interface MetricsInput {

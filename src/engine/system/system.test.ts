@@ -73,6 +73,7 @@ function newSystem(more: Partial<SystemOptions> = {}): System {
     host,
     events: new EventBus(),
     requests: new RequestMetrics(),
+    connections: () => 1000,
     containerStates: () => ["running", "restarting", "paused", "exited", "created"] as ContainerStatus[],
     imageCount: () => 7,
     listContainers: async () => [],
@@ -113,6 +114,10 @@ describe("info and version", () => {
       Swarm: { LocalNodeState: "inactive" },
       LiveRestoreEnabled: false,
     });
+  });
+
+  test("count what runs at once, clients among it", async () => {
+    expect((await newSystem().info()).NGoroutines).toBeGreaterThan(1000);
   });
 
   test("name the runtimes that can be run, and do without the others", async () => {

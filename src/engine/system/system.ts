@@ -22,6 +22,8 @@ export interface SystemOptions {
   host: HostFacts;
   events: EventBus;
   requests: RequestMetrics;
+  /** Clients that are connected to the API now. */
+  connections: () => number;
   /** The states of all containers. */
   containerStates: () => Iterable<ContainerStatus>;
   imageCount: () => number;
@@ -97,14 +99,20 @@ export class System {
   }
 
   private state(): EngineState {
-    const { events, containerStates, imageCount } = this.options;
+    const { events, containerStates, imageCount, connections } = this.options;
     const counts = { running: 0, paused: 0, stopped: 0 };
     for (const status of containerStates()) {
       if (status === "running" || status === "restarting") counts.running++;
       else if (status === "paused") counts.paused++;
       else counts.stopped++;
     }
-    return { ...counts, images: imageCount(), eventsTotal: events.total, eventListeners: events.listeners };
+    return {
+      ...counts,
+      images: imageCount(),
+      eventsTotal: events.total,
+      eventListeners: events.listeners,
+      connections: connections(),
+    };
   }
 
   private async measure(types: string[]): Promise<DiskUsage> {

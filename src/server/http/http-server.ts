@@ -20,6 +20,11 @@ export class HttpServer {
     this.options = options;
   }
 
+  /** How many are open now, taken over ones (attach, exec) among them. */
+  get connectionCount(): number {
+    return this.connections.size;
+  }
+
   /** Serves what this listener accepts (`connection` of net, `secureConnection` of tls). Made with `allowHalfOpen`. */
   attach(listener: NetServer, event: "connection" | "secureConnection" = "connection"): void {
     this.listeners.add(listener);
