@@ -45,8 +45,7 @@ export class BuildHistory {
   /** Call once, before the first build. */
   reconcile(): void {
     const { directory } = this.options;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const logs = new Set(readdirSync(directory));
+    const logs = new Set(existsSync(directory) ? readdirSync(directory) : []);
     for (const { Ref } of this.ended()) if (!logs.delete(logName(Ref))) this.forget(Ref);
     for (const stray of logs) rmSync(join(directory, stray), { force: true });
   }
