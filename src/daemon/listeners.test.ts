@@ -171,6 +171,17 @@ describe("the lock", () => {
     lockDaemon(options).release();
   });
 
+  test("waits for what a killed daemon was starting", async () => {
+    const options = { dataRoot: join(directory, "data"), pidfile: join(directory, "pid") };
+    lockDaemon(options).release();
+    const script = "flock -n 3 && echo held && exec sleep 0.3";
+    await using holder = Bun.spawn(["sh", "-c", `exec 3>${options.dataRoot}/daemon.lock; ${script}`], {
+      stdout: "pipe",
+    });
+    await holder.stdout.getReader().read();
+    lockDaemon(options).release();
+  });
+
   test("refuses the pidfile of a living process and replaces a dead one's", () => {
     const options = { dataRoot: join(directory, "data"), pidfile: join(directory, "pid") };
     writeFileSync(options.pidfile, "1");

@@ -10,6 +10,9 @@ import { check, libc, SyscallError } from "../linux/libc.ts";
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
+/** How long a lock is waited for: of a daemon that was killed as it started a process, that one has it until it runs its program. Milliseconds. */
+const patience = 2000;
+
 export interface DaemonLock {
   /** Removes the pidfile and gives the data root free. Idempotent. */
   release(): void;
@@ -39,11 +42,15 @@ export function lockDaemon(options: { dataRoot: string; pidfile: string }): Daem
 }
 
 function acquire(descriptor: number, dataRoot: string): void {
-  try {
-    check(libc.flock(descriptor, LOCK_EX | LOCK_NB), "flock", dataRoot);
-  } catch (cause) {
-    if (!(cause instanceof SyscallError) || !["EAGAIN", "EWOULDBLOCK"].includes(cause.code)) throw cause;
-    throw conflict(`failed to start daemon: another daemon is using the data root ${dataRoot}`, { cause });
+  for (const deadline = Date.now() + patience; ; Bun.sleepSync(10)) {
+    try {
+      check(libc.flock(descriptor, LOCK_EX | LOCK_NB), "flock", dataRoot);
+      return;
+    } catch (cause) {
+      if (!(cause instanceof SyscallError) || !["EAGAIN", "EWOULDBLOCK"].includes(cause.code)) throw cause;
+      if (Date.now() < deadline) continue;
+      throw conflict(`failed to start daemon: another daemon is using the data root ${dataRoot}`, { cause });
+    }
   }
 }
 
