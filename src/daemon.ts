@@ -71,8 +71,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const shims = new ShimPool(await shimPath(config.dataRoot), 2, crun?.program);
   stack.defer(() => shims.close());
   const plugins = new Plugins(log);
-  const authorizer = new Authorization(plugins, config.authorizationPlugins);
-  await authorizer.check();
+  const authorizer = new Authorization(plugins);
+  await authorizer.use(config.authorizationPlugins);
   const engine = await openEngine(engineOptions(config, { host, shims, events, plugins, log, crun }));
   stack.defer(() => engine.close());
   const id = engineId(config.dataRoot, engine.database);
@@ -103,6 +103,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
     read: () => reloadConfig(argv),
     publish: (event) => events.publish(event),
     setLogLevel: (level: LogLevel) => log.setLevel(level),
+    useAuthorization: (names) => authorizer.use(names),
     shownProxies: () => shownProxies(process.env),
     id,
     log,

@@ -17,6 +17,9 @@ function target(read: () => DaemonConfig) {
     lines,
     read,
     id: "id",
+    useAuthorization: async (names: readonly string[]) => {
+      if (names.includes("gone")) throw new Error("no such plugin");
+    },
     shownProxies: () => ({ http: "http://xxxxx:xxxxx@proxy" }),
     setLogLevel: (level: LogLevel) => void levels.push(level),
     attributes,
@@ -71,12 +74,23 @@ test("SIGHUP changes what can be changed, says so, and leaves the rest", async (
   expect({ events: given.events, levels: given.levels }).toEqual({ events: ["daemon reload"], levels: ["debug"] });
 });
 
-test("a wrong configuration changes nothing", () => {
+test("authorization plugins change with the file", async () => {
+  const given = target(() => ({ ...next, authorizationPlugins: ["yes"] }));
+  await reload(given);
+  expect(given.config.authorizationPlugins).toEqual(["yes"]);
+});
+
+test("a wrong configuration changes nothing, nor does one whose authorization plugin is not there", async () => {
   const given = target(() => {
     throw new Error("invalid JSON");
   });
-  reload(given);
-  expect(given.config).toMatchObject({ logLevel: "info", labels: [] });
-  expect(given.events).toEqual([]);
+  await reload(given);
+  const missing = target(() => ({ ...next, authorizationPlugins: ["gone"] }));
+  await reload(missing);
+  for (const { config, events } of [given, missing]) {
+    expect(config).toMatchObject({ logLevel: "info", labels: [], authorizationPlugins: [] });
+    expect(events).toEqual([]);
+  }
   expect(given.lines.join("")).toContain("invalid JSON");
+  expect(missing.lines.join("")).toContain("no such plugin");
 });

@@ -16,23 +16,35 @@ export interface ReloadTarget {
   setLogLevel: (level: LogLevel) => void;
   /** Id of this daemon, for the event. */
   id: string;
+  /** Rejects, and nothing is reloaded, when one of these plugins is not there. */
+  useAuthorization: (names: readonly string[]) => Promise<void>;
   /** As `info` shows them, for the log. */
   shownProxies: () => object;
   log: Logger;
 }
 
-const reloadable = ["logLevel", "debug", "labels", "shutdownTimeoutMillis", "liveRestore", "preferBuildkit"] as const;
+const reloadable = [
+  "authorizationPlugins",
+  "logLevel",
+  "debug",
+  "labels",
+  "shutdownTimeoutMillis",
+  "liveRestore",
+  "preferBuildkit",
+] as const;
 
 /** Reloads on every SIGHUP until the returned function is called. A configuration that is wrong changes nothing. */
 export function reloadOnHangup(target: ReloadTarget): () => void {
-  const listener = () => reload(target);
+  const listener = () => void reload(target);
   process.on("SIGHUP", listener);
   return () => process.off("SIGHUP", listener);
 }
 
-export function reload({ config, read, publish, setLogLevel, id, shownProxies, log }: ReloadTarget): void {
+export async function reload(target: ReloadTarget): Promise<void> {
+  const { config, read, publish, setLogLevel, id, shownProxies, log } = target;
   try {
     const next = read();
+    await target.useAuthorization(next.authorizationPlugins);
     for (const field of reloadable) Object.assign(config, { [field]: next[field] });
     Object.assign(config.registry, next.registry);
     Object.assign(config.transfers, next.transfers);

@@ -4,21 +4,25 @@ import { errorMessage, forbidden, internal } from "../base/errors.ts";
 import type { Plugins } from "./plugins.ts";
 
 export class Authorization {
-  readonly names: readonly string[];
+  private asked: readonly string[] = [];
   private readonly plugins: Pick<Plugins, "get">;
 
-  constructor(plugins: Pick<Plugins, "get">, names: readonly string[]) {
+  constructor(plugins: Pick<Plugins, "get">) {
     this.plugins = plugins;
-    this.names = [...new Set(names)];
   }
 
-  /** A daemon that could not ask its plugins does not start. */
-  async check(): Promise<void> {
-    for (const name of this.names) {
+  get names(): readonly string[] {
+    return this.asked;
+  }
+
+  /** From now on these are asked. Rejects `internal`, and all stays as it was, when one is not there: it could not be asked. */
+  async use(names: readonly string[]): Promise<void> {
+    for (const name of names) {
       await this.plugins.get(name, "authz").catch((error: unknown) => {
         throw internal(`failed to validate authorization plugin: ${errorMessage(error)}`, { cause: error });
       });
     }
+    this.asked = [...new Set(names)];
   }
 
   /** Rejects `forbidden`, or `internal` when a plugin cannot say: both with dockerd's words. */
