@@ -11,7 +11,7 @@ export interface AuthorizationRequest {
   /** Base64. */
   RequestBody?: string;
   RequestHeaders: Record<string, string>;
-  /** PEM. */
+  /** PEM, in base64. */
   RequestPeerCertificates?: string[];
 }
 

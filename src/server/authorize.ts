@@ -42,11 +42,18 @@ export function authorized(authorizer: Authorizer, handler: HttpHandler, log: Pi
   };
 }
 
+/** As Go writes bytes into JSON. */
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
+
 async function look(request: HttpRequest): Promise<{ seen: AuthorizationRequest; whole: HttpRequest }> {
   const { method, headers, path } = request;
   const peer = request.peer?.();
   const seen: AuthorizationRequest = {
-    ...(peer ? { User: peer.name, UserAuthNMethod: "TLS", RequestPeerCertificates: peer.certificates } : {}),
+    ...(peer
+      ? { User: peer.name, UserAuthNMethod: "TLS", RequestPeerCertificates: peer.certificates.map(base64) }
+      : {}),
     RequestMethod: method,
     RequestUri: request.target ?? path,
     RequestHeaders: withoutSecrets([...headers]),
