@@ -285,9 +285,16 @@ describe("versions", () => {
     });
   });
 
-  test("a container's address moves to its endpoint before 1.44", async () => {
-    const old = await createdBy("v1.43", { Image: "x", MacAddress: "02:42:ac:11:00:02" });
-    expect(old.NetworkingConfig?.EndpointsConfig).toEqual({ default: { MacAddress: "02:42:ac:11:00:02" } });
+  test("a container's address moves to its endpoint, which must not have another", async () => {
+    const MacAddress = "02:42:ac:11:00:02";
+    for (const version of ["v1.43", "v1.51"]) {
+      const old = await createdBy(version, { Image: "x", MacAddress });
+      expect(old.NetworkingConfig?.EndpointsConfig).toEqual({ default: { MacAddress } });
+    }
+    const EndpointsConfig = { default: { MacAddress: "02:42:ac:11:00:03" } };
+    await expect(createdBy("v1.51", { Image: "x", MacAddress, NetworkingConfig: { EndpointsConfig } })).rejects.toThrow(
+      "the container-wide MAC address must match the endpoint-specific MAC address",
+    );
   });
 
   test("inspect and list have the fields of the client's version", async () => {

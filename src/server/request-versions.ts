@@ -102,13 +102,23 @@ export function upgradeCreate(request: ContainerCreateRequest, version: number):
   if (version >= 42) delete host.KernelMemory;
   if (typeof host.PidsLimit === "number" && host.PidsLimit <= 0) delete host.PidsLimit;
   moveInterfaceSysctls(request, version);
-  // 1.44 moved the address to the endpoint: older clients give it for the container.
+  moveMacAddress(request);
+  return request;
+}
+
+/** 1.44 moved the address to the endpoint, where it must be the same if it is given for the container as well. */
+function moveMacAddress(request: ContainerCreateRequest): void {
   const { MacAddress } = request;
   const network = firstNetwork(request);
-  if (version < 44 && MacAddress && network !== undefined) {
-    changeEndpoint(request, network, (own) => ({ MacAddress, ...own }));
-  }
-  return request;
+  if (!MacAddress || network === undefined) return;
+  changeEndpoint(request, network, (own) => {
+    if (own.MacAddress && own.MacAddress !== MacAddress) {
+      throw invalidArgument(
+        "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty",
+      );
+    }
+    return { ...own, MacAddress };
+  });
 }
 
 export function upgradeExecCreate(request: ExecCreateRequest, version: number): ExecCreateRequest {

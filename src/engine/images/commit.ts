@@ -39,7 +39,9 @@ export function checkCommit(request: Pick<CommitRequest, "repo" | "tag" | "chang
 /** Returns the new image's id. */
 export async function commitImage(context: ImageContext, request: CommitRequest): Promise<Digest> {
   const reference = targetReference(request.repo, request.tag);
-  const changed = applyChanges(request.config ?? request.containerConfig, request.changes);
+  // A request without a config, and one with an empty one, begin with the container's.
+  const given = Object.keys(request.config ?? {}).length > 0 ? request.config : undefined;
+  const changed = applyChanges(given ?? request.containerConfig, request.changes);
   const config = mergeRunConfig(changed, request.containerConfig);
   const parent = context.store.find(request.parentImageId);
   if (!parent) throw notFound(`No such image: ${request.parentImageId}`);

@@ -152,8 +152,12 @@ test("commit adds a layer and a step, and merges the configs", async () => {
     tag: "2",
     changes: ["ENV A=3 C=4", "LABEL q=r"],
   };
+  await t.images.createFromContainer({ ...request, tag: "3", config: {} });
   const id = await t.images.createFromContainer(request);
   hold[Symbol.dispose]();
+  // A config with nothing in it is none.
+  const { Config } = await t.images.inspect("t:2", {});
+  expect((await t.images.inspect("t:3", {})).Config).toEqual(Config);
   expect(await t.images.inspect("t:2", {})).toMatchObject({
     Id: id,
     Parent: parent,

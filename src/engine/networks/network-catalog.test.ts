@@ -73,7 +73,7 @@ test("predefined networks stay; networks of a cluster are refused while there is
   await expect(catalog.create({ Name: "host" })).rejects.toThrow(
     "operation is not permitted on predefined host network",
   );
-  await expect(catalog.create({ Name: "mine", Driver: "overlay" })).rejects.toMatchObject({ kind: "unavailable" });
+  await expect(catalog.create({ Name: "mine", Driver: "overlay" })).rejects.toMatchObject({ kind: "forbidden" });
   await expect(catalog.prune({})).resolves.toEqual({ NetworksDeleted: null });
 });
 

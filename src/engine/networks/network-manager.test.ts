@@ -365,6 +365,21 @@ test("inside: own MAC, MTU, default route, loopback up, no IPv6 on eth0", async 
   expect(show("ip", "-br", "addr", "show", "lo")).toContain("127.0.0.1/8 ::1/128");
 });
 
+test("the MAC address that was asked for is shown until the first start; the host's network takes nobody in beside another", async () => {
+  const { manager } = await start("asked");
+  const MacAddress = "02:42:ac:11:00:0a";
+  const asking = { ...request("a"), networking: { EndpointsConfig: { default: { MacAddress } } } };
+  expect(manager.createdSettings(asking)).toMatchObject({ MacAddress, Networks: { bridge: { MacAddress } } });
+  expect(manager.createdSettings(asking, true)).toMatchObject({
+    MacAddress: "",
+    Networks: { bridge: { MacAddress: "" } },
+  });
+  const both = { ...request("b"), networking: { EndpointsConfig: { bridge: {}, host: {} } } };
+  expect(await failureOf(manager.connect(both))).toBe(
+    "failed to set up container networking: cannot connect container to host network - container must be created in host network mode",
+  );
+});
+
 test("a network that is kept outlives its container, is there for others, and is gone after the daemon", async () => {
   const { manager, database } = await start("keep");
   const first = await manager.connect(request("a"));

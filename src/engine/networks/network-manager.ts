@@ -163,7 +163,9 @@ export class NetworkManager {
       const isUsers = network !== undefined && !predefinedNames.includes(name);
       return [name, isUsers ? { ...idle, DNSNames: dnsNamesOf(request, settings) } : idle];
     });
-    return emptySettings(Object.fromEntries(entries));
+    const networks: Record<string, EndpointSettings> = Object.fromEntries(entries);
+    // The address that was asked for; the old top-level field speaks of the default bridge only.
+    return { ...emptySettings(networks), MacAddress: networks["bridge"]?.MacAddress ?? "" };
   }
 
   /** What `inspect` shows of a container that is connected now; undefined when it is not (or joined another's network). */

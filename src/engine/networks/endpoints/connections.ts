@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { EndpointSettings } from "../../../api/networks.ts";
-import { forbidden, internal } from "../../../base/errors.ts";
+import { forbidden, internal, invalidArgument } from "../../../base/errors.ts";
 import { newId } from "../../../base/ids.ts";
 import type { Logger } from "../../../base/log.ts";
 import { type Family, macOf } from "../../../linux/inet.ts";
@@ -318,6 +318,11 @@ export class Connections {
     const network = this.networkOf(id);
     if (network) return network;
     if (configOnly) throw forbidden("cannot create endpoint on configuration-only network");
+    if (name === "host") {
+      throw invalidArgument(
+        "cannot connect container to host network - container must be created in host network mode",
+      );
+    }
     throw internal(
       name === "bridge" ? "the default bridge network is not set up yet" : `network ${name} is not set up`,
     );

@@ -1,6 +1,6 @@
 /** `docker network create`: the request, checked with dockerd's messages, becomes a network's record. Pure. */
 import type { NetworkCreateRequest } from "../../../api/networks.ts";
-import { conflict, forbidden, invalidArgument, notFound, unavailable } from "../../../base/errors.ts";
+import { conflict, forbidden, invalidArgument, notFound } from "../../../base/errors.ts";
 import { type Family, type Prefix, parsePrefix } from "../../../linux/inet.ts";
 import { checkPools, countPools, planPools } from "../addresses/ipam-plan.ts";
 import { activePools, families, speaks } from "../addresses/network-pools.ts";
@@ -27,7 +27,7 @@ export interface NetworkPlanContext {
   mtu: number;
 }
 
-/** Throws `invalid-argument`, `conflict`, `forbidden`, `not-found`, `not-implemented` or `unavailable`. */
+/** Throws `invalid-argument`, `conflict`, `forbidden`, `not-found` or `not-implemented`. */
 export function planNetwork(request: NetworkCreateRequest, context: NetworkPlanContext): NetworkRecord {
   checkPools(request.IPAM?.Config ?? []);
   const driver = driverOf(request);
@@ -168,7 +168,7 @@ function driverOf(request: NetworkCreateRequest): NetworkDriver {
   const driver = request.Driver || "bridge";
   if (driver === "overlay" || request.Ingress) {
     if (driver !== "overlay") throw forbidden("Ingress network can only be global scope network");
-    throw unavailable(
+    throw forbidden(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );
   }
