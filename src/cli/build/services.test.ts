@@ -205,6 +205,7 @@ test("content by digest: written, read in parts, and nothing but digests leads i
       await call.messages.write(writeContentRequest.encode(request));
       await answers.next();
     }
+    expect((await answers.next()).done).toBe(true);
   };
   await put(digest);
   expect(readFileSync(join(layout, "blobs/sha256", digest.slice("sha256:".length)), "utf8")).toBe("content");
