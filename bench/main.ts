@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildkitBenchmarks } from "./buildkit.ts";
 import { availableEngines, type Engine, gantryProgram, podman, startEngine } from "./lib/engine.ts";
 import { type Benchmark, docker, report, run, timed, timedShell } from "./lib/measure.ts";
 import { networkBenchmarks, networkFloor } from "./networks.ts";
@@ -302,6 +303,11 @@ const benchmarks: Benchmark[] = [
     target: 6,
     measure: build(buildContext("metadata", metadataSteps), "--no-cache"),
   },
+  ...buildkitBenchmarks({
+    scratch,
+    run: buildContext("run10", runSteps),
+    copy: buildContext("copy2000", ["COPY src /src"], 2000),
+  }),
   {
     name: "save of a Debian",
     unit: "ms",
