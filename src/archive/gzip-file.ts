@@ -3,8 +3,8 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { canceled, internal } from "../base/errors.ts";
 import { type Bytes, collectText } from "../base/streams.ts";
+import { makePipe } from "../linux/pipe.ts";
 import { type Digest, Digester } from "../oci/digest.ts";
-import { makePipe } from "./processes/run-child.ts";
 
 /** igzip (package isal) compresses several times as fast as gzip, to about the same size. Neither writes names or times. */
 const compressors = [

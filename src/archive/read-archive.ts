@@ -9,10 +9,11 @@ import { closeSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { canceled, errorMessage } from "../base/errors.ts";
 import { type CarriedBytes, collectText } from "../base/streams.ts";
+import { makePipe } from "../linux/pipe.ts";
 import { giveWay } from "../linux/priority.ts";
 import { type Compression, decompressionError, decompressor, detectCompression, magicSize } from "./compression.ts";
 import type { FileRange } from "./layers/layer-jobs.ts";
-import { type ChildInput, feed, makePipe, startChild } from "./processes/run-child.ts";
+import { type ChildInput, feed, startChild } from "./processes/run-child.ts";
 
 /** Starts the process that reads the archive from `stdin`; resolves with its result. */
 export type StartReader = (stdin: ChildInput, signal: AbortSignal) => Promise<unknown>;

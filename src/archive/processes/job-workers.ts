@@ -6,7 +6,8 @@ import { closeSync } from "node:fs";
 import { canceled, EngineError, internal } from "../../base/errors.ts";
 import { selfArgv } from "../../base/self.ts";
 import { type Bytes, lines } from "../../base/streams.ts";
-import { type ChildVerb, makePipe, writeAll } from "./run-child.ts";
+import { makePipe, writeAll } from "../../linux/pipe.ts";
+import type { ChildVerb } from "./run-child.ts";
 import type { JobAnswer } from "./serve-jobs.ts";
 
 /** How long a process waits for a job before it is ended, in milliseconds. */

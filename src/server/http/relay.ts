@@ -1,7 +1,7 @@
 /** Bodies past this process: gantry-relay (shim/relay.c) carries them between a client's socket and a pipe. */
 import { closeSync } from "node:fs";
-import { makePipe, writeAll } from "../../archive/processes/run-child.ts";
 import type { TakenSocket } from "../../linux/pass-descriptor.ts";
+import { makePipe, writeAll } from "../../linux/pipe.ts";
 
 export type RelayOutcome = "carried" | "gone" | "malformed" | "aborted";
 
