@@ -32,7 +32,7 @@ test("a socket that was read and paused loses nothing when it is taken", async (
   });
   await sending;
   await Bun.sleep(20);
-  const taken = takeSocket(socket);
+  const taken = await takeSocket(socket);
   size += taken?.ahead.length ?? 0;
   size += await readAll(taken?.descriptor ?? -1);
   expect(size).toBe(piece.length * pieces);

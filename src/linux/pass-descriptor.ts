@@ -37,7 +37,10 @@ export interface TakenSocket {
 }
 
 /** Stops the reading of a plain, paused socket for good, so that another process can read it. Undefined for other streams. */
-export function takeSocket(stream: Duplex): TakenSocket | undefined {
+export async function takeSocket(stream: Duplex): Promise<TakenSocket | undefined> {
+  if (writableDescriptor(stream) === undefined) return undefined;
+  // Bun may be in the middle of reading the socket several times in a row: what that brings is taken with the rest.
+  await new Promise((resolve) => setImmediate(resolve));
   const handle = handleOf(stream);
   if (!handle || stream.writableLength > 0) return undefined;
   // A paused stream goes on reading until its buffer is full, and starts again when some is taken.

@@ -105,7 +105,7 @@ describe("a passed socket", () => {
     client.write(early);
     accepted.resume().pause();
     while (accepted.readableLength < early.length) await Bun.sleep(1);
-    return { client, accepted, taken: takeSocket(accepted) as TakenSocket };
+    return { client, accepted, taken: (await takeSocket(accepted)) as TakenSocket };
   }
 
   test("is read and written by the shim, and ended with the process", async () => {

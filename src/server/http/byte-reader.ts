@@ -102,9 +102,7 @@ export class ByteReader {
     this.handedOver = true;
     socket.pause();
     for (const { event, listener } of this.listeners) socket.off(event, listener);
-    // Bun may be in the middle of reading the socket several times in a row: what that brings is taken with the rest.
-    await new Promise((resolve) => setImmediate(resolve));
-    const taken = takeSocket(socket);
+    const taken = await takeSocket(socket);
     if (!taken) return undefined;
     const ahead = Buffer.concat([...this.chunks, taken.ahead]);
     this.chunks = [];

@@ -37,7 +37,7 @@ export type LogPosition = Attached["logPosition"];
 
 /** Joins a client with a live shim; resolves when the output has ended or the client has gone or detached. */
 export async function splice(shim: Shim, client: Duplex, options: SpliceOptions): Promise<void> {
-  const passed = passable(client, options);
+  const passed = await passable(client, options);
   const { socket, logPosition } = await shim.attach(options.streams, passed);
   try {
     await options.replay?.(logPosition, client);
@@ -48,7 +48,10 @@ export async function splice(shim: Shim, client: Duplex, options: SpliceOptions)
 }
 
 /** The socket of a client whose bytes nobody here has to see. */
-function passable(client: Duplex, { detachKeys, replay, streams }: SpliceOptions): TakenSocket | undefined {
+async function passable(
+  client: Duplex,
+  { detachKeys, replay, streams }: SpliceOptions,
+): Promise<TakenSocket | undefined> {
   const scanned = streams.stdin && detachKeys !== undefined && detachKeys.length > 0;
   return scanned || replay ? undefined : takeSocket(client);
 }
@@ -73,7 +76,7 @@ export function spliceAtStart(client: Duplex, options: SpliceOptions, pending: S
       async connect(shim) {
         pending.delete(entry);
         client.off("close", leave);
-        const passed = passable(client, options);
+        const passed = await passable(client, options);
         const { socket } = await shim.attach(options.streams, passed);
         (passed === undefined ? join(client, socket, options) : served(client, socket, options))
           .then(resolve, reject)
