@@ -150,6 +150,8 @@ const build = (context: string, ...flags: string[]) => {
 
 const runSteps = Array.from({ length: 10 }, (_, index) => `RUN echo ${index} >/file${index}`);
 const copySteps = Array.from({ length: 10 }, (_, index) => `COPY Dockerfile /file${index}`);
+const runContext = buildContext("run10", runSteps);
+const filesContext = buildContext("copy2000", ["COPY src /src"], 2000);
 const metadataSteps = Array.from({ length: 40 }, (_, index) => `ENV NAME${index}=value`);
 
 const benchmarks: Benchmark[] = [
@@ -272,7 +274,7 @@ const benchmarks: Benchmark[] = [
     unit: "ms",
     rounds: 3,
     target: 6,
-    measure: build(buildContext("run10", runSteps), "--no-cache"),
+    measure: build(runContext, "--no-cache"),
   },
   {
     name: "build of 10 RUN steps, all cached",
@@ -294,7 +296,7 @@ const benchmarks: Benchmark[] = [
     unit: "ms",
     rounds: 3,
     target: 3,
-    measure: build(buildContext("copy2000", ["COPY src /src"], 2000), "--no-cache"),
+    measure: build(filesContext, "--no-cache"),
   },
   {
     name: "build of 40 metadata steps, no cache",
@@ -303,11 +305,7 @@ const benchmarks: Benchmark[] = [
     target: 6,
     measure: build(buildContext("metadata", metadataSteps), "--no-cache"),
   },
-  ...buildkitBenchmarks({
-    scratch,
-    run: buildContext("run10", runSteps),
-    copy: buildContext("copy2000", ["COPY src /src"], 2000),
-  }),
+  ...buildkitBenchmarks({ scratch, run: runContext, files: filesContext }),
   {
     name: "save of a Debian",
     unit: "ms",

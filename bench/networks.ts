@@ -83,9 +83,9 @@ async function namesPerSecond(engine: Engine): Promise<number> {
   return (await result(inside(client, "dns", "server", 2)))["perSecond"] as number;
 }
 
-/** Milliseconds, by dnsperf: what it takes itself is little beside, unlike a load from JavaScript. */
+/** Milliseconds, by dnsperf: what it takes itself is little beside, unlike a load from JavaScript. No number where it is missing. */
 async function slowestNames(engine: Engine): Promise<number> {
-  if (!Bun.which("dnsperf")) throw new Error("dnsperf is missing: apt-get install dnsperf");
+  if (!Bun.which("dnsperf")) return Number.NaN;
   const queries = join(tmpdir(), `gantry-bench-names-${process.pid}`);
   await Bun.write(queries, "server A\n");
   const load = ["dnsperf", "-v", "-s", "127.0.0.11", "-d", queries, "-Q", "10000", "-l", "5", "-c", "1"];
