@@ -48,6 +48,8 @@ export class ContainerControl {
 
   /** Ends the process without anybody having asked for it: its restart policy decides when the daemon starts. Idempotent. */
   async endWithDaemon(container: Container): Promise<void> {
+    // A start that has begun has its process after this.
+    await container.lifecycle.run(async () => undefined);
     if (!container.isRunning) return;
     const { StopSignal, StopTimeout } = container.record.config;
     await this.stopProcess(container, parseSignal(StopSignal || "SIGTERM"), StopTimeout ?? defaultStopTimeout);

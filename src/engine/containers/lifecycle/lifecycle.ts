@@ -91,7 +91,7 @@ export class Lifecycle {
     return waited;
   }
 
-  /** While held, what ends stays ended; the restart policies are asked again when the daemon starts. */
+  /** While held, what ends stays ended, and what waits for its restart goes on waiting: restart policies are asked again when the daemon starts. */
   holdRestarts(held: boolean): void {
     this.held = held;
   }
@@ -229,7 +229,7 @@ export class Lifecycle {
     container.restartTimer = setTimeout(() => {
       container.restartTimer = undefined;
       const restart = container.lifecycle.run(async () => {
-        if (!container.isRestarting || this.closing) return;
+        if (!container.isRestarting || this.held || this.closing) return;
         container.record.restartCount++;
         await this.startLocked(container);
       });
