@@ -1,5 +1,5 @@
 /**
- * `gantry daemon`: the composition root. Configuration, lock, engine, API, in this order; ended in reverse. Containers run on.
+ * `gantry daemon`: the composition root. Configuration, lock, engine, API, in this order; ended in reverse.
  */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
@@ -15,9 +15,10 @@ import { closeListeners, listen, listenForMetrics } from "./daemon/listeners.ts"
 import { lockDaemon } from "./daemon/lock.ts";
 import { applyProxies, shownProxies } from "./daemon/proxies.ts";
 import { reloadOnHangup } from "./daemon/reload.ts";
+import { createSystem } from "./daemon/system.ts";
 import { EventBus } from "./engine/events/event-bus.ts";
 import { RequestMetrics } from "./engine/system/request-metrics.ts";
-import { System } from "./engine/system/system.ts";
+import type { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
 import { goFirst } from "./linux/priority.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
@@ -25,7 +26,6 @@ import { inheritedDescriptors, notifySystemd, takeNotifySocket } from "./linux/s
 import { engineId } from "./metadata/engine-id.ts";
 import { Authorization } from "./plugins/authorization.ts";
 import { Plugins } from "./plugins/plugins.ts";
-import { readCdiDevices } from "./runtime/cdi/cdi-spec.ts";
 import { leanEnvironment } from "./runtime/lean-crun.ts";
 import { OciRuntimes } from "./runtime/oci-runtime.ts";
 import { noSystemdPath, relayPath, shimPath } from "./runtime/shim-binary.ts";
@@ -35,10 +35,6 @@ import type { Backends } from "./server/backends.ts";
 import { HttpServer } from "./server/http/http-server.ts";
 import { Relay } from "./server/http/relay.ts";
 import { createMetricsHandler } from "./server/metrics-handler.ts";
-
-/** Set by the build; absent when run from source. */
-declare const GANTRY_COMMIT: string | undefined;
-declare const GANTRY_BUILD_TIME: string | undefined;
 
 /** Runs until SIGTERM or SIGINT. Returns the exit code. */
 export async function daemonMain(argv: string[]): Promise<number> {
@@ -73,19 +69,13 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const plugins = new Plugins(log);
   const authorizer = new Authorization(plugins);
   await authorizer.use(config.authorizationPlugins);
-  const engine = await openEngine(engineOptions(config, { host, shims, events, plugins, log, crun }));
+  const initPath = config.initPath ?? findInit();
+  const engine = await openEngine(engineOptions(config, { host, shims, events, plugins, log, crun, initPath }));
   stack.defer(() => engine.close());
   const id = engineId(config.dataRoot, engine.database);
   const requests = new RequestMetrics();
-  const system = createSystem({
-    config,
-    engine,
-    host,
-    events,
-    requests,
-    id,
-    connections: () => server.connectionCount,
-  });
+  const connections = () => server.connectionCount;
+  const system = createSystem({ config, engine, host, events, requests, id, initPath, connections });
   const { networks, ...nouns } = engine;
   const buildkit = createBuildkit(engine, id, log);
   const backends: Backends = { ...nouns, networks: networks.catalog, system, buildkit };
@@ -151,6 +141,8 @@ function engineOptions(
     plugins: Plugins;
     log: Logger;
     crun: PreparedCrun | undefined;
+    /** Of docker-init. */
+    initPath: string;
   },
 ): Parameters<typeof openEngine>[0] {
   const runtimes = Object.entries(config.runtimes).map(([name, { path, runtimeArgs }]) => {
@@ -172,7 +164,6 @@ function engineOptions(
     builderGc: config.builderGc,
     defaults: config.defaults,
     runtimes: new OciRuntimes(new Map(runtimes), config.defaults.runtime),
-    initPath: config.initPath ?? findInit(),
   };
 }
 
@@ -187,68 +178,6 @@ function findInit(): string {
     "/usr/bin/tini",
   ];
   return known.find((path) => existsSync(path)) ?? "docker-init";
-}
-
-function createSystem(parts: {
-  config: DaemonConfig;
-  engine: Engine;
-  host: HostFacts;
-  events: EventBus;
-  requests: RequestMetrics;
-  id: string;
-  connections: () => number;
-}): System {
-  const { config, engine, host, events, requests, id, connections } = parts;
-  return new System({
-    ...{ id, version, host, events, requests, connections },
-    commit: typeof GANTRY_COMMIT === "undefined" ? "" : GANTRY_COMMIT,
-    buildTime: typeof GANTRY_BUILD_TIME === "undefined" ? "" : GANTRY_BUILD_TIME,
-    config: {
-      // May be reloaded.
-      get debug() {
-        return config.debug;
-      },
-      get labels() {
-        return config.labels;
-      },
-      get liveRestore() {
-        return config.liveRestore;
-      },
-      get preferBuildkit() {
-        return config.preferBuildkit;
-      },
-      get noNewPrivileges() {
-        return config.defaults.noNewPrivileges;
-      },
-      experimental: config.experimental,
-      tcp: tcpAddresses(config),
-      addressPools: config.network.defaultAddressPools ?? [],
-      dataRoot: config.dataRoot,
-      runtimes: config.runtimes,
-      defaultRuntime: config.defaults.runtime,
-      logDriver: config.defaults.logDriver,
-      initBinary: config.initPath ?? findInit(),
-      firewall: config.network.iptables !== false,
-      registry: config.registry,
-      seccompProfile: config.defaults.seccomp?.name ?? "builtin",
-      cdiSpecDirs: config.cdiSpecDirs,
-      proxies: shownProxies(process.env),
-    },
-    cdiDevices: () => [...readCdiDevices(config.cdiSpecDirs).devices.keys()],
-    containerStates: () => engine.store.list().map(({ record }) => record.state.status),
-    imageCount: () => engine.images.records().length,
-    listContainers: (options) => engine.containers.list(options),
-    listImages: (options) => engine.images.list(options),
-    plugins: () => ({ volume: engine.pluginDrivers.names(), authorization: config.authorizationPlugins }),
-    volumesWithUsage: () => engine.volumes.withUsage(),
-    layersSize: () => engine.images.layersSize(),
-    buildCache: () => engine.builder.cacheRecords(),
-  });
-}
-
-function tcpAddresses({ hosts, tls }: DaemonConfig) {
-  const addresses = hosts.filter((host) => !/^(unix|fd):/.test(host)).map((host) => host.replace("tcp://", ""));
-  return addresses.map((address) => ({ address, tls: tls !== undefined, verify: tls?.verify === true }));
 }
 
 function createBuildkit(
