@@ -26,7 +26,7 @@ type Test = (container: Container, value: string, context: ListContext) => boole
 const statuses = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 const trueValues = ["1", "true"];
 const falseValues = ["0", "false"];
-const healths = ["starting", "healthy", "unhealthy", "none"];
+const healths = ["none", "starting", "healthy", "unhealthy"];
 
 const tests: Record<string, Test> = {
   id: ({ id }, value) => id.startsWith(value) || matches(id, value),
@@ -100,23 +100,19 @@ function validateValue(name: string, value: string): void {
       `error while looking up for ${name} ${value}: strconv.ParseUint: parsing ${JSON.stringify(value.split("/")[0])}: invalid syntax`,
     );
   }
-  const wrong =
-    (name === "status" && !statuses.includes(value)) ||
-    (name === "health" && !healths.includes(value)) ||
-    (name === "exited" && !/^-?\d+$/.test(value));
-  if (wrong && name === "status") {
+  if (name === "status" && !statuses.includes(value)) {
     throw invalidArgument(
       `invalid filter 'status=${value}': invalid value for state (${value}): must be one of ${statuses.join(", ")}`,
     );
   }
-  if (wrong && name === "exited") {
+  if (name === "exited" && !/^-?\d+$/.test(value)) {
     throw invalidArgument(
       `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
     );
   }
-  if (wrong) {
+  if (name === "health" && !healths.includes(value)) {
     throw invalidArgument(
-      `invalid filter 'health=${value}': invalid value for health (${value}): must be one of none, starting, healthy, unhealthy`,
+      `invalid filter 'health=${value}': invalid value for health (${value}): must be one of ${healths.join(", ")}`,
     );
   }
 }

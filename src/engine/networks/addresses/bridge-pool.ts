@@ -3,7 +3,14 @@
  * `--fixed-cidr`. Pure.
  */
 import { forbidden, invalidArgument } from "../../../base/errors.ts";
-import { type Family, findFamily, parsePrefix, prefixContains, prefixOf, prefixText } from "../../../linux/inet.ts";
+import {
+  type Family,
+  parsePrefix,
+  prefixContains,
+  prefixesOverlap,
+  prefixOf,
+  prefixText,
+} from "../../../linux/inet.ts";
 import type { LinkAddress } from "../../../linux/network/rtnetlink-addresses.ts";
 import type { IpamRecord } from "../network-store.ts";
 import { checkReserved } from "./ipam-plan.ts";
@@ -87,10 +94,10 @@ function nearest(addresses: readonly LinkAddress[], range: string, start: string
 }
 
 function holds({ ip, prefix }: LinkAddress, address: string): boolean {
-  return findFamily(ip) === findFamily(address) && prefixContains(prefixOf(ip, prefix), address);
+  return prefixContains(prefixOf(ip, prefix), address);
 }
 
 function fits(range: string, subnet: string): boolean {
   const [part, whole] = [parsePrefix(range), parsePrefix(subnet)];
-  return part.length >= whole.length && prefixContains(whole, range.slice(0, range.indexOf("/")));
+  return part.length >= whole.length && prefixesOverlap(whole, part);
 }

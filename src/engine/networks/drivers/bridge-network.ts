@@ -235,7 +235,7 @@ export class BridgeNetwork implements ConnectableNetwork {
       icc: settings.icc,
       internal: record.internal,
       trusted: settings.trusted,
-      unfiltered: families.filter((family) => !this.options.filters.includes(family)),
+      filtered: this.options.filters,
       loopback6: this.publication.loopback6,
       gate: this.options.gate,
     };

@@ -29,9 +29,11 @@ export interface BridgeSetup {
 export async function openBridge(setup: BridgeSetup): Promise<BridgeNetwork> {
   const { options, config, store, record, thread, reaper, logger } = setup;
   const { names, settings } = options;
-  if (config.bridge !== undefined) await refuseMissing(config.bridge, thread);
   const existing = (await thread.call("listLinks")).find(({ name }) => name === settings.name);
-  const adopted = config.bridge !== undefined && existing !== undefined && existing.alias !== names.owner;
+  if (config.bridge !== undefined && existing === undefined) {
+    throw forbidden(`bridge device with non default name ${config.bridge} must be created manually`);
+  }
+  const adopted = config.bridge !== undefined && existing?.alias !== names.owner;
   for (let attempt = 0; attempt < 10; attempt++) {
     record.ipam = await chooseSubnets(setup, adopted);
     store.save(record);
@@ -41,12 +43,6 @@ export async function openBridge(setup: BridgeSetup): Promise<BridgeNetwork> {
     record.ipam = [];
   }
   throw internal(`no free address range for bridge ${settings.name}: other daemons keep taking the chosen one`);
-}
-
-/** A bridge that the administrator names is the administrator's to make. */
-async function refuseMissing(name: string, thread: NetworkThread): Promise<void> {
-  if ((await thread.call("listLinks")).some((link) => link.name === name)) return;
-  throw forbidden(`bridge device with non default name ${name} must be created manually`);
 }
 
 async function chooseSubnets(setup: BridgeSetup, adopted: boolean): Promise<IpamRecord[]> {

@@ -36,8 +36,8 @@ export interface RulesetOptions {
   internal?: boolean | undefined;
   /** Interfaces of the host from which every port is reached. */
   trusted?: readonly string[] | undefined;
-  /** Versions that the daemon writes no rules for: what is of them passes, and is not translated. */
-  unfiltered?: readonly Family[] | undefined;
+  /** Versions that the daemon writes rules for: what is of others passes, and is not translated. */
+  filtered?: readonly Family[] | undefined;
   /** False: answers of version 6 cannot come back to the host's loopback, and clients had better know at once. */
   loopback6: boolean;
   /** Only what comes in there is translated, and what INPUT lets through is marked: see gate.ts. undefined: all is translated. */
@@ -68,10 +68,8 @@ const words = {
 /** Replaces the table as a whole, in one transaction: connections under way are not disturbed. */
 export function renderRuleset(options: RulesetOptions, ports: readonly PortTarget[]): string {
   const { table, bridge, icc, internal = false, trusted = [], families, loopback6, gate } = options;
-  const [unfiltered, filtered] = [
-    options.unfiltered ?? [],
-    ([4, 6] as const).filter((family) => !options.unfiltered?.includes(family)),
-  ];
+  const { filtered = [4, 6] } = options;
+  const unfiltered = ([4, 6] as const).filter((family) => !filtered.includes(family));
   const enclosure = internal
     ? [`iifname "${bridge}" oifname != "${bridge}" drop`, `oifname "${bridge}" iifname != "${bridge}" drop`]
     : [];
