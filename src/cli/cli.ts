@@ -43,7 +43,7 @@ async function dispatch(program: string, argv: readonly string[], env: Env): Pro
   const foreign = words[0] !== undefined && findEntry(commandTable, words[0]) === undefined ? words[0] : undefined;
   if (foreign !== undefined) {
     const { runPlugin } = await import("./plugins/run-plugin.ts");
-    const code = await runPlugin(context, foreign, argv);
+    const code = await runPlugin(context, argv, argv.length - words.length);
     if (code !== undefined) return code;
   }
   if (flags.value.version) {

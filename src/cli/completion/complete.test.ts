@@ -98,4 +98,6 @@ esac
   expect(await complete("greet none")).toEqual([]);
   expect(await complete("greet file")).toEqual([":files"]);
   expect(await complete("nothere x")).toEqual([]);
+  writeFileSync(join(directory, "cli-plugins/docker-buildx"), script, { mode: 0o755 });
+  expect(await complete("bake ba")).toEqual(["bake"]);
 });

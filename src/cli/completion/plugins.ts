@@ -1,6 +1,6 @@
 /** Completion of what belongs to a plugin, which is asked as cobra's programs are: `PLUGIN __complete WORDS…`. */
 import type { CliContext } from "../context.ts";
-import { findPlugin, listPlugins, pluginDirectories, pluginEnvironment } from "../plugins/plugins.ts";
+import { findPlugin, listPlugins, pluginDirectories, pluginEnvironment, withPlugin } from "../plugins/plugins.ts";
 
 /** cobra's ShellCompDirectiveNoFileComp. */
 const noFiles = 4;
@@ -12,11 +12,12 @@ export async function pluginNames({ config }: CliContext): Promise<string[]> {
   return shown.map(({ Name, ShortDescription = "" }) => `${Name}\t${ShortDescription}`);
 }
 
-/** What may stand in place of the last word. `words` begin with the plugin's name; none if there is no such plugin. */
+/** What may stand in place of the last word. `words` begin with one that is no command of ours; none if it is no plugin's, either. */
 export async function pluginCandidates(context: CliContext, words: readonly string[]): Promise<string[] | "files"> {
-  const plugin = await findPlugin(words[0] ?? "", pluginDirectories(context.config));
+  const line = withPlugin(words, 0);
+  const plugin = await findPlugin(line[0] ?? "", pluginDirectories(context.config));
   if (!plugin) return [];
-  const child = Bun.spawn([plugin.Path, "__complete", ...words], {
+  const child = Bun.spawn([plugin.Path, "__complete", ...line], {
     ...{ stdin: "ignore", stdout: "pipe", stderr: "ignore" },
     env: pluginEnvironment(context),
   });

@@ -30,6 +30,8 @@ export interface CliPlugin extends PluginMetadata {
   ShadowedPaths?: string[];
 }
 
+/** docker's own names for a plugin's commands. */
+const shortcuts: Record<string, string> = { bake: "buildx" };
 const prefix = "docker-";
 const nameRule = /^[a-z][a-z0-9]*$/;
 const systemDirectories = [
@@ -43,6 +45,12 @@ const systemDirectories = [
 export function pluginDirectories({ directory, values }: ConfigFile): string[] {
   const extra = Array.isArray(values["cliPluginsExtraDirs"]) ? values["cliPluginsExtraDirs"].map(String) : [];
   return [...extra, join(directory, "cli-plugins"), ...systemDirectories];
+}
+
+/** A command line whose word at `at` is no command of ours, with the plugin that it belongs to: `bake` is `buildx bake`. */
+export function withPlugin(words: readonly string[], at: number): string[] {
+  const owner = shortcuts[words[at] ?? ""];
+  return owner === undefined ? [...words] : words.toSpliced(at, 0, owner);
 }
 
 /** The first file of that name, if it is a usable plugin. */

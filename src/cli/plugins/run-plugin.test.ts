@@ -63,6 +63,7 @@ test("a chosen daemon is left alone, and so is docker's own default", async () =
 test("help of a plugin is the plugin's, and bake is buildx's", async () => {
   expect((await run(["help", "echo"])).out).toStartWith("help echo\n");
   expect((await run(["--debug", "bake", "web"])).out).toBe("--debug buildx bake web\n");
+  expect((await run(["-l", "info", "-H", "bake", "bake"])).out).toBe("-l info -H bake buildx bake\n");
 });
 
 test("without a plugin the word is unknown", async () => {

@@ -6,23 +6,15 @@ import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { CliError } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { findPlugin, pluginDirectories, pluginEnvironment } from "./plugins.ts";
+import { findPlugin, pluginDirectories, pluginEnvironment, withPlugin } from "./plugins.ts";
 
-/** docker's own names for a plugin's commands. */
-const shortcuts: Record<string, string> = { bake: "buildx" };
 const patience = 3;
 
-/** The exit code of the plugin called `name`; undefined if there is none. `argv` is the command line without the program's name. */
-export async function runPlugin(
-  context: CliContext,
-  name: string,
-  argv: readonly string[],
-): Promise<number | undefined> {
-  const owner = shortcuts[name] ?? name;
-  const plugin = await findPlugin(owner, pluginDirectories(context.config));
+/** The exit code of the plugin called as `argv[at]`; undefined if there is none. `argv` is the command line without the program's name. */
+export async function runPlugin(context: CliContext, argv: readonly string[], at: number): Promise<number | undefined> {
+  const line = withPlugin(argv, at);
+  const plugin = await findPlugin(line[at] ?? "", pluginDirectories(context.config));
   if (!plugin) return undefined;
-  const at = argv.indexOf(name);
-  const line = owner === name ? argv : [...argv.slice(0, at), owner, ...argv.slice(at)];
   await using stop = await stopSocket();
   const child = Bun.spawn([plugin.Path, ...line], {
     stdio: ["inherit", "inherit", "inherit"],
