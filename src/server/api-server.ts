@@ -53,12 +53,12 @@ export function apiRoutes(backends: Backends): Route[] {
 
 export function createApiHandler(options: ApiServerOptions): HttpHandler {
   const router = new Router(apiRoutes(options.backends));
-  const common = () => ({
+  const common = {
     "Api-Version": apiVersion,
     "Docker-Experimental": String(options.backends.system.ping().experimental),
     Ostype: "linux",
     Server: `Gantry/${options.version} (linux)`,
-  });
+  };
   const serve: HttpHandler = async (request) => {
     const started = performance.now();
     const { response, path } = await answer(router, request, options.log);
@@ -69,7 +69,7 @@ export function createApiHandler(options: ApiServerOptions): HttpHandler {
   return async (request) => {
     const response = await handler(request);
     if (response.upgrade) return response;
-    return { ...response, headers: { ...common(), ...response.headers } };
+    return { ...response, headers: { ...common, ...response.headers } };
   };
 }
 

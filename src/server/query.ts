@@ -68,9 +68,12 @@ export class Query {
     }
   }
 
-  /** `filters` in both forms: `{"name":{"value":true}}` and `{"name":["value"]}`. Names beside the accepted ones are refused. */
-  filters(accepted?: readonly string[]): Filters {
-    const filters = parseFilters(this.text("filters"));
+  /**
+   * `filters` in both forms: `{"name":{"value":true}}` and `{"name":["value"]}`. Names beside the accepted ones are refused. `problem`: what
+   * the complaint of a text that is no filters begins with.
+   */
+  filters(accepted?: readonly string[], problem = ""): Filters {
+    const filters = parseFilters(this.text("filters"), problem);
     for (const name of Object.keys(filters)) {
       if (accepted && !accepted.includes(name)) throw invalidArgument(`invalid filter '${name}'`);
     }
@@ -78,28 +81,30 @@ export class Query {
   }
 }
 
-function parseFilters(text: string): Filters {
+function parseFilters(text: string, problem: string): Filters {
+  const invalid = (cause?: unknown) => invalidArgument(`${problem}invalid filter`, { cause });
   if (text === "") return {};
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw invalidArgument("invalid filter", { cause });
+    throw invalid(cause);
   }
   const filters: Filters = {};
   if (parsed === null) return filters;
-  if (typeof parsed !== "object" || Array.isArray(parsed)) throw invalidArgument("invalid filter");
-  for (const [name, values] of Object.entries(parsed)) filters[name] = filterValues(values);
+  if (typeof parsed !== "object" || Array.isArray(parsed)) throw invalid();
+  for (const [name, values] of Object.entries(parsed)) {
+    const found = filterValues(values);
+    if (!found) throw invalid();
+    filters[name] = found;
+  }
   return filters;
 }
 
-function filterValues(values: unknown): string[] {
-  if (Array.isArray(values)) {
-    if (!values.every((value) => typeof value === "string")) throw invalidArgument("invalid filter");
-    return values;
-  }
-  if (typeof values !== "object") throw invalidArgument("invalid filter");
-  return Object.keys(values ?? {});
+/** undefined: neither of both forms. */
+function filterValues(values: unknown): string[] | undefined {
+  if (Array.isArray(values)) return values.every((value) => typeof value === "string") ? values : undefined;
+  return typeof values === "object" ? Object.keys(values ?? {}) : undefined;
 }
 
 /** Go says it so of a text that it had whole from the beginning. */

@@ -37,6 +37,15 @@ const managerOnly: [string, string][] = [
   ]),
 ];
 
+/** There in experimental mode only. */
+const checkpoints: [string, string][] = [
+  ["GET", "/containers/{id}/checkpoints"],
+  ["POST", "/containers/{id}/checkpoints"],
+  ["DELETE", "/containers/{id}/checkpoints"],
+  ["POST", "/containers/{id}/checkpoints/{checkpoint}"],
+  ["DELETE", "/containers/{id}/checkpoints/{checkpoint}"],
+];
+
 /** What is no JSON is refused before anything else, as in dockerd. */
 function pluginBody(request: HttpRequest): Promise<unknown> {
   return jsonBody(request, unknown, { type: "types.PluginPrivileges" });
@@ -75,13 +84,8 @@ export function notBuiltRoutes(system: Pick<SystemBackend, "ping">): Route[] {
         throw notFound(`plugin "${name}" not found`);
       }),
     ),
-    ...["GET", "POST", "DELETE"].map((method) =>
-      route(method, "/containers/{id}/checkpoints", () => {
-        throw notImplemented(system.ping().experimental ? "checkpoints are not built yet" : experimental);
-      }),
-    ),
-    ...["POST", "DELETE"].map((method) =>
-      route(method, "/containers/{id}/checkpoints/{checkpoint}", () => {
+    ...checkpoints.map(([method, path]) =>
+      route(method, path, () => {
         throw notImplemented(system.ping().experimental ? "checkpoints are not built yet" : experimental);
       }),
     ),

@@ -1,28 +1,20 @@
 /** `/volumes`. Spec: Docker Engine API, "Volume". */
-import type { Filters } from "../../api/system.ts";
 import type { VolumeCreateRequest } from "../../api/volumes.ts";
-import { errorMessage, invalidArgument, unavailable } from "../../base/errors.ts";
+import { unavailable } from "../../base/errors.ts";
 import type { VolumeBackend } from "../backends.ts";
 import { jsonBody } from "../json-body.ts";
-import type { Query } from "../query.ts";
 import { volumeCreate } from "../request-schemas.ts";
 import { upgradeVolumePrune } from "../request-versions.ts";
 import { empty, json } from "../responses.ts";
 import { type Route, route } from "../router.ts";
 
-/** A list of volumes says where the filters are wrong. */
-function volumeFilters(query: Query): Filters {
-  try {
-    return query.filters(["dangling", "driver", "label", "name"]);
-  } catch (cause) {
-    const message = errorMessage(cause);
-    throw message === "invalid filter" ? invalidArgument(`error reading volume filters: ${message}`, { cause }) : cause;
-  }
-}
-
 export function volumeRoutes(volumes: VolumeBackend): Route[] {
   return [
-    route("GET", "/volumes", async ({ query }) => json(await volumes.list(volumeFilters(query)))),
+    route("GET", "/volumes", async ({ query }) =>
+      json(
+        await volumes.list(query.filters(["dangling", "driver", "label", "name"], "error reading volume filters: ")),
+      ),
+    ),
     route("POST", "/volumes/create", async ({ request }) => {
       const body = await jsonBody<VolumeCreateRequest & { ClusterVolumeSpec?: unknown }>(request, volumeCreate, {
         type: "volume.CreateOptions",
