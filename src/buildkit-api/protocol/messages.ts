@@ -343,6 +343,15 @@ export const secretResponse = codec<{ data: Uint8Array }>("session.GetSecretResp
 export const checkAgentRequest = codec<{ ID: string }>("session.CheckAgentRequest");
 export const bytesMessage = codec<{ data: Uint8Array }>("session.BytesMessage");
 
+/** containerd's service of content by digest: what of it a client's stores and the daemon's history serve. */
+export const contentMethods = {
+  info: "/containerd.services.content.v1.Content/Info",
+  read: "/containerd.services.content.v1.Content/Read",
+  write: "/containerd.services.content.v1.Content/Write",
+} as const;
+/** The header that names one of a client's stores. */
+export const contentStoreHeader = "buildkit-attachable-store-id";
+export const writeActions = { stat: 0, write: 1, commit: 2 } as const;
 export const contentInfoRequest = codec<{ digest: string }>("session.InfoRequest");
 export const contentInfoResponse = codec<{ info: { digest: string; size: number } }>("session.InfoResponse");
 export const readContentRequest = codec<{ digest: string; offset: number; size: number }>("session.ReadContentRequest");

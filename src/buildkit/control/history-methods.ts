@@ -6,6 +6,7 @@ import {
   buildHistoryRequest,
   contentInfoRequest,
   contentInfoResponse,
+  contentMethods,
   nothing,
   readContentRequest,
   readContentResponse,
@@ -14,7 +15,6 @@ import {
 import type { BuildHistory } from "../history/history.ts";
 
 const control = "/moby.buildkit.v1.Control/";
-const content = "/containerd.services.content.v1.Content/";
 
 export function historyMethods(history: BuildHistory): [string, Method][] {
   return [
@@ -30,7 +30,7 @@ export function historyMethods(history: BuildHistory): [string, Method][] {
       },
     ],
     [
-      `${content}Read`,
+      contentMethods.read,
       async ({ messages }) => {
         const { digest, offset, size } = readContentRequest.decode(await messages.one());
         const data = history.content(digest).subarray(offset, size > 0 ? offset + size : undefined);
@@ -38,7 +38,7 @@ export function historyMethods(history: BuildHistory): [string, Method][] {
       },
     ],
     [
-      `${content}Info`,
+      contentMethods.info,
       async ({ messages }) => {
         const { digest } = contentInfoRequest.decode(await messages.one());
         const size = history.content(digest).length;

@@ -7,16 +7,17 @@ import type { Bytes } from "../../base/streams.ts";
 import { codes, GrpcError } from "../../buildkit-api/grpc/status.ts";
 import {
   contentInfoRequest,
+  contentMethods,
+  contentStoreHeader,
   readContentRequest,
   readContentResponse,
+  writeActions,
   writeContentRequest,
   writeContentResponse,
 } from "../../buildkit-api/protocol/messages.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Session } from "./session.ts";
 
-const service = "/containerd.services.content.v1.Content/";
-const actions = { stat: 0, write: 1, commit: 2 } as const;
 const pieceSize = 1 << 20;
 
 export interface ContentBlob {
@@ -30,14 +31,14 @@ export class ClientContent {
 
   /** `store`: the name that the client gave it. */
   constructor(session: Session, store: string) {
-    if (!session.supports(`${service}Read`)) throw invalidArgument(`the client has no content store ${store}`);
+    if (!session.supports(contentMethods.read)) throw invalidArgument(`the client has no content store ${store}`);
     this.session = session;
-    this.metadata = { "buildkit-attachable-store-id": store };
+    this.metadata = { [contentStoreHeader]: store };
   }
 
   /** The bytes are not verified. Fails `not-found`. */
   async *read(digest: Digest, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const call = this.session.client.open(`${service}Read`, this.metadata, signal);
+    const call = this.session.client.open(contentMethods.read, this.metadata, signal);
     try {
       await call.messages.write(readContentRequest.encode({ digest, offset: 0, size: 0 }));
       call.end();
@@ -50,7 +51,7 @@ export class ClientContent {
   async has(digest: Digest, signal: AbortSignal): Promise<boolean> {
     try {
       const request = contentInfoRequest.encode({ digest });
-      await this.session.client.unary(`${service}Info`, request, signal, this.metadata);
+      await this.session.client.unary(contentMethods.info, request, signal, this.metadata);
       return true;
     } catch (error) {
       if (error instanceof GrpcError && error.code === codes.notFound) return false;
@@ -61,7 +62,7 @@ export class ClientContent {
   /** Idempotent: what the store has is not sent. */
   async write({ digest, size }: ContentBlob, bytes: Bytes | Uint8Array[], signal: AbortSignal): Promise<void> {
     if (await this.has(digest, signal)) return;
-    const call = this.session.client.open(`${service}Write`, this.metadata, signal);
+    const call = this.session.client.open(contentMethods.write, this.metadata, signal);
     const answers = call.messages[Symbol.asyncIterator]();
     const send = async (action: number, offset: number, data: Uint8Array) => {
       const request = { action, ref: `gantry-${digest}`, total: size, expected: digest, offset, data };
@@ -71,14 +72,14 @@ export class ClientContent {
       return writeContentResponse.decode(value).offset;
     };
     try {
-      await send(actions.stat, 0, new Uint8Array());
+      await send(writeActions.stat, 0, new Uint8Array());
       let offset = 0;
       for await (const chunk of bytes) {
         for (let at = 0; at < chunk.length; at += pieceSize) {
-          offset = await send(actions.write, offset, chunk.subarray(at, at + pieceSize));
+          offset = await send(writeActions.write, offset, chunk.subarray(at, at + pieceSize));
         }
       }
-      await send(actions.commit, offset, new Uint8Array());
+      await send(writeActions.commit, offset, new Uint8Array());
     } catch (error) {
       if (!(error instanceof GrpcError && error.code === codes.alreadyExists)) throw error;
     } finally {

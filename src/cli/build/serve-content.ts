@@ -7,26 +7,26 @@ import { codes, GrpcError } from "../../buildkit-api/grpc/status.ts";
 import {
   contentInfoRequest,
   contentInfoResponse,
+  contentMethods,
+  contentStoreHeader,
   readContentRequest,
   readContentResponse,
+  writeActions,
   writeContentRequest,
   writeContentResponse,
 } from "../../buildkit-api/protocol/messages.ts";
 import { Digester } from "../../oci/digest.ts";
 
-const service = "/containerd.services.content.v1.Content/";
-const commit = 2;
-
-export function contentMethods(stores: ReadonlyMap<string, string>): [string, Method][] {
+export function serveContent(stores: ReadonlyMap<string, string>): [string, Method][] {
   return [
-    [`${service}Info`, (call) => info(call, storeOf(call, stores))],
-    [`${service}Read`, (call) => read(call, storeOf(call, stores))],
-    [`${service}Write`, (call) => write(call, storeOf(call, stores))],
+    [contentMethods.info, (call) => info(call, storeOf(call, stores))],
+    [contentMethods.read, (call) => read(call, storeOf(call, stores))],
+    [contentMethods.write, (call) => write(call, storeOf(call, stores))],
   ];
 }
 
 function storeOf({ headers }: Call, stores: ReadonlyMap<string, string>): string {
-  const name = headers.get("buildkit-attachable-store-id") ?? "";
+  const name = headers.get(contentStoreHeader) ?? "";
   const directory = stores.get(name);
   if (directory === undefined) throw new GrpcError(codes.notFound, `unknown store ${name}`);
   return directory;
@@ -76,13 +76,13 @@ async function write({ messages }: Call, directory: string): Promise<void> {
       await file.appendFile(data);
       digester.update(data);
       offset += data.length;
-      if (action === commit) {
+      if (action === writeActions.commit) {
         if (digester.digest() !== expected)
           throw new GrpcError(codes.failedPrecondition, `unexpected commit digest: it is not ${expected}`);
         renameSync(path, pathOf(directory, expected));
       }
       await messages.write(writeContentResponse.encode({ action, offset, total, digest: expected }));
-      if (action === commit) return;
+      if (action === writeActions.commit) return;
     }
   } finally {
     await file.close();

@@ -25,7 +25,7 @@ import { chooser } from "./chooser.ts";
 import type { BuildInputs } from "./inputs.ts";
 import type { BuildOutput } from "./outputs.ts";
 import { receiveDirectory } from "./receive-directory.ts";
-import { contentMethods } from "./serve-content.ts";
+import { serveContent } from "./serve-content.ts";
 
 export interface Served {
   inputs: BuildInputs;
@@ -54,7 +54,7 @@ export function clientMethods(context: CliContext, served: Served): Methods {
     methods.set("/moby.sshforward.v1.SSH/CheckAgent", (call) => checkAgent(call, agents));
     methods.set("/moby.sshforward.v1.SSH/ForwardAgent", (call) => forwardAgent(call, agents));
   }
-  if (stores.size > 0) for (const [path, method] of contentMethods(stores)) methods.set(path, method);
+  if (stores.size > 0) for (const [path, method] of serveContent(stores)) methods.set(path, method);
   if (outputs.some(({ target }) => target)) {
     methods.set("/moby.filesync.v1.FileSend/DiffCopy", (call) => takeResult(call, outputs));
   }
