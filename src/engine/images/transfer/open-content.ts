@@ -2,11 +2,11 @@
 import { invalidArgument, notFound } from "../../../base/errors.ts";
 import { type Bytes, collect } from "../../../base/streams.ts";
 import { type Digest, digestOf } from "../../../oci/digest.ts";
-import { parseImageConfig } from "../../../oci/image-config.ts";
-import { type Manifest, maxManifestSize, parseManifest } from "../../../oci/manifest.ts";
+import { maxConfigSize, parseImageConfig } from "../../../oci/image-config.ts";
+import { maxManifestSize } from "../../../oci/manifest.ts";
 import type { Platform } from "../../../oci/platform.ts";
 import type { ImageContext } from "../context.ts";
-import { chooseEntry, maxConfigSize, maxIndexDepth } from "./pull.ts";
+import { descend } from "./pull.ts";
 import type { OpenImage } from "./unnamed.ts";
 
 export interface ContentReader {
@@ -25,7 +25,8 @@ export async function openContentImage(
     if (actual !== wanted) throw invalidArgument(`blob ${wanted} has digest ${actual}`);
     return bytes;
   };
-  const manifest = await chooseImage((wanted) => verified(wanted, maxManifestSize), digest, platform);
+  const read = async (wanted: Digest) => ({ bytes: await verified(wanted, maxManifestSize) });
+  const { manifest } = await descend(await read(digest), platform, read);
   const config = await verified(manifest.config.digest, maxConfigSize);
   const { diff_ids: diffIds } = parseImageConfig(config).rootfs;
   return {
@@ -39,18 +40,4 @@ export async function openContentImage(
       }
     },
   };
-}
-
-async function chooseImage(
-  read: (digest: Digest) => Promise<Uint8Array>,
-  top: Digest,
-  platform: Platform,
-): Promise<Manifest> {
-  let digest = top;
-  for (let depth = 0; depth < maxIndexDepth; depth++) {
-    const parsed = parseManifest(await read(digest));
-    if ("manifest" in parsed) return parsed.manifest;
-    ({ digest } = chooseEntry(parsed.index, platform));
-  }
-  throw invalidArgument(`indexes are nested more than ${maxIndexDepth} deep`);
 }

@@ -4,7 +4,7 @@ import { EngineError, errorKind, forbidden, invalidArgument, isDiskFull, notFoun
 import { shortId } from "../../../base/ids.ts";
 import type { ContentStore } from "../../../content/content.ts";
 import { type Digest, isDigest } from "../../../oci/digest.ts";
-import { type ImageConfig, parseImageConfig } from "../../../oci/image-config.ts";
+import { type ImageConfig, maxConfigSize, parseImageConfig } from "../../../oci/image-config.ts";
 import {
   type Descriptor,
   type Index,
@@ -41,8 +41,7 @@ export interface PullOptions {
   signal: AbortSignal;
 }
 
-export const maxConfigSize = 8 << 20;
-export const maxIndexDepth = 4;
+const maxIndexDepth = 4;
 const layerType =
   /^application\/vnd\.(oci\.image\.layer(\.nondistributable)?\.v1\.tar|docker\.image\.rootfs(\.foreign)?\.diff\.tar)([.+](gzip|zstd))?$/;
 const schema1 = /^application\/(vnd\.docker\.distribution\.manifest\.v1\+(prettyjws|json)|json)$/;
@@ -164,18 +163,32 @@ export async function chooseManifest(
   reference: Reference,
   signal: AbortSignal,
 ): Promise<{ found: RemoteManifest; manifest: Manifest }> {
+  const supported = (manifest: RemoteManifest) => {
+    if (schema1.test(manifest.mediaType)) throw schema1Removed(reference);
+    return manifest;
+  };
+  const read = async (digest: Digest) => supported(await keptOr(context.content, repository, digest, signal));
+  const { found, manifest } = await descend(supported(top), platform, read);
+  return { found, manifest: checked(manifest) };
+}
+
+/** From what a name stands for to the manifest for a platform; `read` brings what an index names. Rejects `not-found`. */
+export async function descend<T extends { bytes: Uint8Array }>(
+  top: T,
+  platform: Platform,
+  read: (digest: Digest) => Promise<T>,
+): Promise<{ found: T; manifest: Manifest }> {
   let found = top;
   for (let depth = 0; depth < maxIndexDepth; depth++) {
-    if (schema1.test(found.mediaType)) throw schema1Removed(reference);
     const parsed = parseManifest(found.bytes);
-    if ("manifest" in parsed) return { found, manifest: checked(parsed.manifest) };
-    found = await keptOr(context.content, repository, chooseEntry(parsed.index, platform).digest, signal);
+    if ("manifest" in parsed) return { found, manifest: parsed.manifest };
+    found = await read(chooseEntry(parsed.index, platform).digest);
   }
   throw invalidArgument(`indexes are nested more than ${maxIndexDepth} deep`);
 }
 
 /** Of an index, the manifest (or the index of manifests) for a platform. Throws `not-found`. */
-export function chooseEntry({ manifests }: Index, platform: Platform): Descriptor {
+function chooseEntry({ manifests }: Index, platform: Platform): Descriptor {
   const suitable = manifests.filter((item) =>
     item.platform ? matchesPlatform(platform, item.platform) : isIndexType(item.mediaType),
   );

@@ -2,7 +2,7 @@
 import { internal, notFound } from "../../../base/errors.ts";
 import { shortId } from "../../../base/ids.ts";
 import type { Digest } from "../../../oci/digest.ts";
-import { parseImageConfig } from "../../../oci/image-config.ts";
+import { maxConfigSize, parseImageConfig } from "../../../oci/image-config.ts";
 import { parseManifest } from "../../../oci/manifest.ts";
 import { hostPlatform } from "../../../oci/platform.ts";
 import { familiarName, parseReference, repositoryOf, withDefaultTag } from "../../../oci/reference.ts";
@@ -10,7 +10,7 @@ import type { Credentials } from "../../../remote/auth.ts";
 import type { BuiltIndex } from "../builds/oci-manifest.ts";
 import type { ImageContext } from "../context.ts";
 import { layerProgress } from "./progress.ts";
-import { chooseManifest, inDockersWords, maxConfigSize } from "./pull.ts";
+import { chooseManifest, inDockersWords } from "./pull.ts";
 import { type KeptIndex, pushIndexContent } from "./push-index.ts";
 import { pushBlobs } from "./push-manifest.ts";
 
