@@ -1,27 +1,14 @@
 /** Caches of builds that travel through a registry: what one machine has built, another does not build again. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { linkPlugins, onGantryWithBuildx, registryAddress, startRegistry } from "./lib/buildx.ts";
-import { useTarget } from "./lib/journey.ts";
+import { onGantryWithBuildx, registryAddress, useTargetWithRegistry } from "./lib/buildx.ts";
 import { type Outcome, run } from "./lib/run.ts";
 import { dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
 
-let registry: AsyncDisposable | undefined;
-
-afterAll(async () => {
-  await registry?.[Symbol.asyncDispose]();
-});
-
-const target = useTarget();
+const target = useTargetWithRegistry();
 const onGantry = test.if(targetKind === "gantry");
 const withBuildx = test.if(onGantryWithBuildx);
 const address = registryAddress;
-
-beforeAll(async () => {
-  if (targetKind !== "gantry") return;
-  linkPlugins(target());
-  registry = await startRegistry(target());
-});
 
 const dockerfile = `FROM busybox AS tools
 COPY file /tool

@@ -1,27 +1,17 @@
 /** Builds for several platforms at once: indexes here, in registries and archives, directories for each, and what cannot run. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { linkPlugins, onGantryWithBuildx, registryAddress, startRegistry } from "./lib/buildx.ts";
-import { useTarget } from "./lib/journey.ts";
+import { onGantryWithBuildx, registryAddress, useTargetWithRegistry } from "./lib/buildx.ts";
 import { must, type Outcome, run } from "./lib/run.ts";
 import { dockerCli, gantryCommand, targetKind } from "./lib/settings.ts";
 
-let registry: AsyncDisposable | undefined;
-
-afterAll(async () => {
-  await registry?.[Symbol.asyncDispose]();
-});
-
-const target = useTarget();
+const target = useTargetWithRegistry();
 const onGantry = test.if(targetKind === "gantry");
 // dockerd's own image store keeps no index, and buildx does not ask it for one.
 const withBuildx = test.if(onGantryWithBuildx);
 const work = (...path: string[]) => join(target().root, "work", ...path);
 
 beforeAll(async () => {
-  if (targetKind !== "gantry") return;
-  linkPlugins(target());
-  registry = await startRegistry(target());
   const dockerfile = [
     "FROM --platform=$BUILDPLATFORM busybox AS tools",
     "RUN date +%N > /once",
@@ -41,6 +31,15 @@ const platforms = "linux/amd64,linux/arm64,linux/arm/v7";
 
 function docker(...args: string[]): Promise<Outcome> {
   return run([dockerCli, ...args], { env: target().cliEnvironment, cwd: work() });
+}
+
+function gantry(...args: string[]): Promise<Outcome> {
+  return run([...gantryCommand(), ...args], { env: target().cliEnvironment, cwd: work() });
+}
+
+/** A manifest or blob of the registry's: `NAME/manifests/REFERENCE`. */
+function fetched(path: string, accept = "*/*"): Promise<Outcome> {
+  return target().host.run("curl", "-sf", "-H", `Accept: ${accept}`, `http://${registryAddress}/v2/${path}`);
 }
 
 async function build(...args: string[]): Promise<Outcome> {
@@ -88,13 +87,7 @@ withBuildx("a push from the build tells the digest that the registry knows", asy
   const output = `type=image,name=${registryAddress}/direct,push=true`;
   await build("-q", "-o", output, "--metadata-file", "metadata");
   const { "containerimage.digest": digest } = JSON.parse(await text("metadata")) as Record<string, string>;
-  const found = await target().host.run(
-    "curl",
-    "-sf",
-    "-H",
-    "Accept: application/vnd.oci.image.index.v1+json",
-    `http://${registryAddress}/v2/direct/manifests/${digest}`,
-  );
+  const found = await fetched(`direct/manifests/${digest}`, "application/vnd.oci.image.index.v1+json");
   const { manifests } = JSON.parse(found.stdout) as { manifests: { platform: { architecture: string } }[] };
   expect(manifests.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64", "arm"]);
 });
@@ -117,17 +110,8 @@ withBuildx(
       "md",
     );
     const { "containerimage.digest": pushed } = JSON.parse(await text("md")) as Record<string, string>;
-    const fetched = async (kind: string, digest: string) =>
-      (
-        await target().host.run(
-          "curl",
-          "-sf",
-          "-H",
-          "Accept: */*",
-          `http://${registryAddress}/v2/attested/${kind}/${digest}`,
-        )
-      ).stdout;
-    const { manifests } = JSON.parse(await fetched("manifests", pushed as string)) as {
+    const attested = async (path: string) => JSON.parse((await fetched(`attested/${path}`)).stdout);
+    const { manifests } = (await attested(`manifests/${pushed}`)) as {
       manifests: { digest: string; platform: { architecture: string }; annotations?: Record<string, string> }[];
     };
     expect(manifests.map(({ platform }) => platform.architecture)).toEqual([
@@ -142,11 +126,11 @@ withBuildx(
         "vnd.docker.reference.digest": image,
         "vnd.docker.reference.type": "attestation-manifest",
       });
-      const { layers } = JSON.parse(await fetched("manifests", digest)) as {
+      const { layers } = (await attested(`manifests/${digest}`)) as {
         layers: { mediaType: string; digest: string }[];
       };
       expect(layers[0]?.mediaType).toBe("application/vnd.in-toto+json");
-      const said = JSON.parse(await fetched("blobs", layers[0]?.digest as string));
+      const said = await attested(`blobs/${layers[0]?.digest}`);
       expect(said.predicateType).toBe("https://slsa.dev/provenance/v0.2");
       expect(said.subject[0].digest.sha256).toBe(image.slice("sha256:".length));
       expect(said.predicate.invocation.parameters.args["build-arg:SECRETLESS"]).toBe("1");
@@ -157,13 +141,7 @@ withBuildx(
     await target().stopDaemon();
     await target().startDaemon();
     await target().must("push", "-q", single);
-    const list = await target().host.run(
-      "curl",
-      "-sf",
-      "-H",
-      "Accept: */*",
-      `http://${registryAddress}/v2/single/manifests/latest`,
-    );
+    const list = await fetched("single/manifests/latest");
     expect((JSON.parse(list.stdout) as { manifests: unknown[] }).manifests).toHaveLength(2);
     await build("-q", "--provenance", "mode=min", "-o", "type=oci,dest=attested.tar,name=laid:1");
     const index = await must(["tar", "-xOf", work("attested.tar"), "index.json"]);
@@ -186,23 +164,19 @@ withBuildx(
 
 // buildx does not ask a docker driver for it.
 onGantry("a push by digest leaves no name, here or there", async () => {
-  const gantry = (...args: string[]) =>
-    run([...gantryCommand(), "build", ...args], { env: target().cliEnvironment, cwd: work() });
   const output = (name: string) => `type=image,name=${name},push-by-digest=true,name-canonical=true,push=true`;
   const name = `${registryAddress}/nameless`;
   for (const [at, platform] of ["linux/amd64", "linux/amd64,linux/arm64"].entries()) {
     const flags = ["--platform", platform, "-o", output(name), "--metadata-file", `nameless${at}`];
-    const built = await gantry("-q", ...flags, "c");
+    const built = await gantry("build", "-q", ...flags, "c");
     expect(built.stderr).toBe("");
     const { "containerimage.digest": digest } = JSON.parse(await text(`nameless${at}`)) as Record<string, string>;
-    const url = (reference: string) => `http://${registryAddress}/v2/nameless/manifests/${reference}`;
-    const get = (reference: string) => target().host.run("curl", "-sf", "-H", "Accept: */*", url(reference));
-    const manifest = JSON.parse((await get(digest as string)).stdout) as { manifests?: unknown[] };
+    const manifest = JSON.parse((await fetched(`nameless/manifests/${digest}`)).stdout) as { manifests?: unknown[] };
     expect(manifest.manifests?.length ?? 1).toBe(at + 1);
-    expect((await get("latest")).code).not.toBe(0);
+    expect((await fetched("nameless/manifests/latest")).code).not.toBe(0);
   }
   expect(await target().must("images", "-q", name)).toBe("");
-  const tagged = await gantry("-o", output(`${name}:1`), "c");
+  const tagged = await gantry("build", "-o", output(`${name}:1`), "c");
   expect(tagged.stderr).toContain("can't push tagged ref");
 });
 
@@ -223,8 +197,6 @@ withBuildx("directories, archives, and one file that was made once for all", asy
 });
 
 onGantry("gantry build does so, too, and says what cannot run here", async () => {
-  const gantry = (...args: string[]) =>
-    run([...gantryCommand(), ...args], { env: target().cliEnvironment, cwd: work() });
   const built = await gantry("build", "-q", "--platform", "linux/amd64,linux/arm64", "-o", "own", "c");
   expect(built.stderr).toBe("");
   expect(await text("own/linux_arm64/made")).toBe("linux/amd64 for linux/arm64\n");

@@ -1,6 +1,8 @@
 /** What the journeys of BuildKit's face need: the CLI's plugins in their place, and a registry beside the daemon. */
+import { afterAll, beforeAll } from "bun:test";
 import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { useTarget } from "./journey.ts";
 import { run, until } from "./run.ts";
 import { buildxPlugin, composePlugin, gantryCommand, targetKind } from "./settings.ts";
 import type { Target } from "./target.ts";
@@ -25,7 +27,22 @@ export function linkPlugins({ root }: Target): void {
 /** A registry on the daemon's loopback, which it trusts without TLS. */
 export const registryAddress = "127.0.0.1:5000";
 
-export async function startRegistry({ host, root }: Target): Promise<AsyncDisposable> {
+/** As `useTarget`; on Gantry with the plugins, and with the registry, which is ended before the daemon. */
+export function useTargetWithRegistry(): () => Target {
+  let registry: AsyncDisposable | undefined;
+  afterAll(async () => {
+    await registry?.[Symbol.asyncDispose]();
+  });
+  const target = useTarget();
+  beforeAll(async () => {
+    if (targetKind !== "gantry") return;
+    linkPlugins(target());
+    registry = await startRegistry(target());
+  });
+  return target;
+}
+
+async function startRegistry({ host, root }: Target): Promise<AsyncDisposable> {
   const serve = [
     ...gantryCommand(),
     "registry",
