@@ -2,6 +2,7 @@
 import { readFileSync, type Stats, statSync } from "node:fs";
 import { basename } from "node:path";
 import { notFound } from "../../base/errors.ts";
+import { goMode } from "../../buildkit-api/files/file-stat.ts";
 import type { Stat } from "../../buildkit-api/protocol/messages.ts";
 import { withPathInRoot } from "../../linux/resolve.ts";
 
@@ -16,16 +17,14 @@ export function readInRoot(
 }
 
 export function statInRoot(directory: string | undefined, path: string): Partial<Stat> {
-  return inRoot(directory, path, (_place, { mode, uid, gid, size, mtimeMs }) => ({
+  return inRoot(directory, path, (_place, stats) => ({
     path: Buffer.from(basename(path)),
-    mode: goMode(mode),
-    ...{ uid, gid, size, modTime: Math.round(mtimeMs * 1e6) },
+    mode: goMode(stats),
+    uid: stats.uid,
+    gid: stats.gid,
+    size: stats.size,
+    modTime: Math.round(stats.mtimeMs * 1e6),
   }));
-}
-
-/** Go's os.FileMode: the permissions, and its own bit for a directory. */
-function goMode(mode: number): number {
-  return (mode & 0o777) + ((mode & 0o170000) === 0o040000 ? 2 ** 31 : 0);
 }
 
 function inRoot<T>(
