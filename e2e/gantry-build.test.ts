@@ -77,6 +77,14 @@ onGantry("a step that fails: its output, the line, the exit code", async () => {
   );
 });
 
+onGantry("a secret that is named as a source", async () => {
+  const run = "RUN --mount=type=secret,source=s,required=true cp /run/secrets/s /seen";
+  await write({ "source/Dockerfile": `FROM busybox\n${run}\n`, secret: "hidden" });
+  const built = await gantry(["build", "-q", "--secret", "id=s,src=secret", "-t", "source", "source"]);
+  expect([built.stderr, built.code]).toEqual(["", 0]);
+  expect((await gantry(["run", "--rm", "source", "cat", "/seen"])).stdout).toBe("hidden");
+});
+
 onGantry("outputs, and contexts of every kind", async () => {
   await write({ "o/Dockerfile": "FROM scratch\nCOPY a /a\nCOPY --from=named /n /n\n", "o/a": "a", "n/n": "n" });
   const named = ["--build-context", "named=n"];

@@ -1,4 +1,5 @@
 /** `RUN --mount=…`. buildkit frontend/dockerfile/instructions/commands_runmount.go, whose messages these are. */
+import { basename } from "node:path";
 import { invalidArgument } from "../base/errors.ts";
 import type { MountKind, RunMount } from "./instructions.ts";
 import { withSuggestion } from "./lint/suggest.ts";
@@ -59,6 +60,12 @@ export function parseMount(text: string): RunMount {
   if (!readOnlyGiven) mount.readOnly = type !== "cache" && type !== "tmpfs";
   check(mount);
   return mount;
+}
+
+/** What a mount of a secret or of an SSH agent asks the client for. */
+export function clientId({ type, id, source, target }: RunMount): string {
+  if (type === "ssh") return id || "default";
+  return source || id || basename(target ?? "");
 }
 
 /** One line of comma-separated values, `"` around those with commas. */

@@ -15,7 +15,7 @@ import { basename, join, posix } from "node:path";
 import type { Mount } from "../../api/container-config.ts";
 import { errorCode, invalidArgument, notFound } from "../../base/errors.ts";
 import type { RunMount } from "../../dockerfile/instructions.ts";
-import { parseMount } from "../../dockerfile/mounts.ts";
+import { clientId, parseMount } from "../../dockerfile/mounts.ts";
 import { resolveInRoot } from "../../linux/resolve.ts";
 import { scanFiles } from "../context/copy-files.ts";
 import type { StageBuild } from "../stage-build.ts";
@@ -78,7 +78,7 @@ export class RunMounts implements AsyncDisposable {
 
   private target(mount: RunMount): string {
     if (mount.target === undefined || mount.target === "") {
-      if (mount.type === "secret") return `/run/secrets/${basename(mount.id ?? "default")}`;
+      if (mount.type === "secret") return `/run/secrets/${basename(clientId(mount))}`;
       if (mount.type === "ssh") return `/run/buildkit/ssh_agent.${this.agents++}`;
       throw invalidArgument(`invalid mount target "": a mount of type ${mount.type} needs a target`);
     }
@@ -90,7 +90,7 @@ export class RunMounts implements AsyncDisposable {
   /** The file lies on a file system in memory, and is no part of the key: another secret gives no other result. */
   private async secret(mount: RunMount, target: string): Promise<void> {
     const { request, signal } = this.build.scope;
-    const id = mount.id ?? basename(target);
+    const id = clientId(mount);
     const data = await request.client?.secret(id, signal);
     if (data === undefined) {
       // The classic API has no way to send secrets; an optional one is then simply not there.
@@ -109,7 +109,7 @@ export class RunMounts implements AsyncDisposable {
   }
 
   private async agent(mount: RunMount, target: string): Promise<void> {
-    const id = mount.id ?? "default";
+    const id = clientId(mount);
     const path = join(this.privateDirectory(), "agent");
     const agent = await this.build.scope.request.client?.agent(id, path);
     if (!agent) {

@@ -27,3 +27,10 @@ test("ids of secrets and agents may be made of arguments and variables, each whe
   expect(given.secrets.map(({ name }) => name)).toEqual(["one-678", "two--env-678-global"]);
   expect(given.ssh.map(({ name }) => name)).toEqual(["env-678"]);
 });
+
+test("a secret is named by its id, its source, or the file that it becomes; an agent is the default one", () => {
+  const mounts = ["id=one", "source=two", "target=/dir/three/"].map((mount) => `--mount=type=secret,${mount}`);
+  const { secrets, ssh } = outline(`FROM scratch\nRUN ${mounts.join(" ")} --mount=type=ssh true`);
+  expect(secrets.map(({ name }) => name)).toEqual(["one", "two", "three"]);
+  expect(ssh.map(({ name }) => name)).toEqual(["default"]);
+});

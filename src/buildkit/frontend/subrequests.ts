@@ -6,7 +6,7 @@ import { notImplemented } from "../../base/errors.ts";
 import { BuildArgs } from "../../builder/build-args.ts";
 import { neededStages, targetStage } from "../../builder/stages.ts";
 import type { Dockerfile, Location, RunMount, Stage } from "../../dockerfile/instructions.ts";
-import { expandMount, parseMount } from "../../dockerfile/mounts.ts";
+import { clientId, expandMount, parseMount } from "../../dockerfile/mounts.ts";
 import { parseDockerfile } from "../../dockerfile/parse.ts";
 import { expandWord } from "../../dockerfile/words/shell-words.ts";
 import { lintResult } from "./lint-result.ts";
@@ -67,7 +67,7 @@ function outline(dockerfile: Dockerfile, source: DockerfileSource, { target, arg
     found
       .filter(({ mount }) => mount.type === type)
       .map(({ mount, location }) => ({
-        name: mount.id ?? (type === "ssh" ? "default" : (mount.target?.split("/").at(-1) ?? "")),
+        name: clientId(mount),
         ...(mount.required && { required: true }),
         location: rangesJson(location),
       }));

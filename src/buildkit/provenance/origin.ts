@@ -1,7 +1,7 @@
 /** What a build of a Dockerfile knows of where its result comes from. */
 import type { UsedImage } from "../../builder/image-sources.ts";
 import type { Instruction, Stage } from "../../dockerfile/instructions.ts";
-import { parseMount } from "../../dockerfile/mounts.ts";
+import { clientId, parseMount } from "../../dockerfile/mounts.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { isSha256 } from "../../oci/digest.ts";
 import { type Platform, parsePlatform } from "../../oci/platform.ts";
@@ -56,8 +56,7 @@ function mountsOf(instructions: readonly Instruction[], type: "secret" | "ssh"):
     if (text.includes("$") || !text.includes(type)) return [];
     const mount = parseMount(text);
     if (mount.type !== type) return [];
-    const id = mount.id ?? (type === "ssh" ? "default" : (mount.target?.split("/").at(-1) ?? ""));
-    return [{ id, ...(!mount.required && { optional: true }) }];
+    return [{ id: clientId(mount), ...(!mount.required && { optional: true }) }];
   });
   return [...new Map(inputs.map((input) => [input.id, input])).values()];
 }
