@@ -118,7 +118,13 @@ onGantry("OCI layouts: as caches, as outputs, as contexts", async () => {
   const made = async (name: string) => (await gantry(["run", "--rm", name, "cat", "/made"])).stdout;
   expect((await build("-t", "laid:1", "--cache-to", "type=local,dest=lcache,mode=max")).code).toBe(0);
   const before = await made("laid:1");
-  expect((await build("-t", "laid:1", "-o", "type=oci,dest=layout,tar=false")).code).toBe(0);
+  const layout = ["-o", "type=oci,dest=layout,tar=false", "--iidfile", "lid", "--metadata-file", "lmd"];
+  expect((await build("-t", "laid:1", ...layout)).code).toBe(0);
+  const blob = async (digest: string) =>
+    JSON.parse(await Bun.file(join(work(), "layout/blobs", digest.replace(":", "/"))).text());
+  const { "containerimage.digest": manifest } = JSON.parse(await Bun.file(join(work(), "lmd")).text());
+  // The image's id is that of its config, as in other outputs.
+  expect((await blob(manifest)).config.digest).toBe(await Bun.file(join(work(), "lid")).text());
   expect((await build("-o", "type=oci,dest=said,tar=false", "--provenance", "mode=min")).code).toBe(0);
   const said = await run(["sh", "-c", "grep -l slsa.dev/provenance said/blobs/sha256/* | wc -l"], { cwd: work() });
   // The statement, and the manifest that tells of what kind it is.

@@ -10,7 +10,7 @@ import type { VertexProgress } from "../progress.ts";
 import { datedConfig, epochOf } from "./dated.ts";
 import { type ExportResponse, type ExportScope, withTrees } from "./export.ts";
 import { namesOf } from "./image.ts";
-import { indexOf } from "./result-index.ts";
+import { digestResponse, indexOf } from "./result-index.ts";
 import { sendBytes, writeContent } from "./send.ts";
 
 /** Two blocks of zeros end an archive. */
@@ -54,15 +54,12 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
       const [image] = images;
       if (image === undefined) throw internal("the build has no result");
       const list = await indexOf(built, images, names, scope);
-      if (Attrs["tar"] === "false") return await exportLayout(images, list, names, scope, vertex);
+      if (Attrs["tar"] === "false") return await exportLayout({ image, images, index: list }, names, scope, vertex);
       const sending = vertex.status("sending tarball");
       const archive = await deps.images.saveAs(images, names, { signal, index: list });
       await sendBytes(await scope.session(), index, archive, signal);
       sending.complete();
-      return {
-        ...(list ? {} : { "containerimage.config.digest": image }),
-        "containerimage.digest": list?.blob.digest ?? image,
-      };
+      return digestResponse(image, list);
     } finally {
       for (const image of new Set(images)) await deps.images.forgetCacheStep(image);
     }
@@ -71,15 +68,14 @@ export async function exportArchive(exporter: Exporter, built: Built, scope: Exp
 
 /** A directory of the client's, whose index.json the client writes. */
 async function exportLayout(
-  images: readonly Digest[],
-  index: BuiltIndex | undefined,
+  result: { image: Digest; images: readonly Digest[]; index: BuiltIndex | undefined },
   names: readonly Reference[],
   scope: ExportScope,
   vertex: VertexProgress,
 ): Promise<ExportResponse> {
-  const top = await writeContent({ images, index }, "export", scope, vertex);
+  const top = await writeContent(result, "export", scope, vertex);
   return {
-    "containerimage.digest": top.digest,
+    ...digestResponse(result.image, result.index, top.digest),
     "containerimage.descriptor": Buffer.from(JSON.stringify(top)).toString("base64"),
     ...(names.length > 0 ? { "image.name": names.map((name) => formatReference(name)).join(",") } : {}),
   };

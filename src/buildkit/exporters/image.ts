@@ -12,7 +12,7 @@ import type { VertexProgress } from "../progress.ts";
 import { credentialsOf } from "../session/services.ts";
 import { datedConfig } from "./dated.ts";
 import type { ExportResponse, ExportScope } from "./export.ts";
-import { indexOf } from "./result-index.ts";
+import { digestResponse, indexOf } from "./result-index.ts";
 
 export async function exportImage(exporter: Exporter, built: Built, scope: ExportScope): Promise<ExportResponse> {
   const { Attrs } = exporter;
@@ -28,18 +28,17 @@ export async function exportImage(exporter: Exporter, built: Built, scope: Expor
     if (index) vertex.status(`exporting manifest list ${index.blob.digest}`).complete();
     if (Attrs["push-by-digest"] === "true") {
       const digest = await pushByDigest(Attrs["name"], { image, index }, scope, vertex);
-      return { ...(index ? {} : { "containerimage.config.digest": image }), "containerimage.digest": digest };
+      return digestResponse(image, index, digest);
     }
     for (const name of names) {
       const naming = vertex.status(`naming to ${shownName(name)}`);
       deps.images.tagBuilt(name, index?.image ?? image, index?.blob.digest);
       naming.complete();
     }
-    let digest = index?.blob.digest ?? image;
+    let digest: Digest | undefined;
     if (Attrs["push"] === "true") for (const name of names) digest = await push(name, vertex, scope);
     return {
-      ...(index ? {} : { "containerimage.config.digest": image }),
-      "containerimage.digest": digest,
+      ...digestResponse(image, index, digest),
       ...(names.length > 0 ? { "image.name": names.map(shownName).join(",") } : {}),
     };
   });

@@ -9,7 +9,7 @@ import type { ProvenanceOptions } from "../provenance/options.ts";
 import { imageUrl } from "../provenance/package-url.ts";
 import { predicate, predicateTypes } from "../provenance/predicate.ts";
 import { statement } from "../provenance/statement.ts";
-import type { ExportScope } from "./export.ts";
+import type { ExportResponse, ExportScope } from "./export.ts";
 
 /** Undefined: a single image needs none. `images`: of the results, in their order. */
 export async function indexOf(
@@ -34,6 +34,15 @@ export async function indexOf(
       };
     }),
   );
+}
+
+/** What clients are told of an output: its digest, and the image's id where there is no index. */
+export function digestResponse(
+  image: Digest,
+  index: BuiltIndex | undefined,
+  digest = index?.blob.digest ?? image,
+): ExportResponse {
+  return { ...(index ? {} : { "containerimage.config.digest": image }), "containerimage.digest": digest };
 }
 
 /** Where a result comes from, as outputs say it. */

@@ -14,7 +14,7 @@ const nameKey = "org.opencontainers.image.ref.name";
 
 interface Update {
   directory: string;
-  /** What of the build's response describes the manifest: a key, and how it is written. */
+  /** The manifest, as the build's response describes it. */
   read(response: Record<string, string>): Descriptor | undefined;
   names(response: Record<string, string>): Record<string, string>[];
 }
@@ -30,10 +30,9 @@ export class ContentStores {
     const { dest = "", tag = "latest" } = entry.Attrs;
     if (dest === "") throw new CliError("local cache exporter requires dest");
     const directory = this.serve(`local:${dest}`, dest);
-    const read = ({ "cache.manifest": text }: Record<string, string>) => text && (JSON.parse(text) as Descriptor);
     this.updates.push({
       directory,
-      read: (response) => read(response) || undefined,
+      read: ({ "cache.manifest": text }) => (text ? (JSON.parse(text) as Descriptor) : undefined),
       names: () => [{ [nameKey]: tag }],
     });
     return entry;
