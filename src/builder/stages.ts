@@ -58,8 +58,10 @@ export function neededStages(stages: readonly Stage[], target: number, base: (st
 
 function sourcesOf(instruction: Instruction): string[] {
   if (instruction.kind === "copy" || instruction.kind === "add") return instruction.from ? [instruction.from] : [];
-  // Not parsed yet: variables are replaced when the step runs, but `from` has none.
-  if (instruction.kind === "run")
-    return instruction.mounts.flatMap((mount) => /(?:^|,)from=([^,]+)/.exec(mount)?.[1] ?? []);
-  return [];
+  return instruction.kind === "run" ? instruction.mounts.flatMap((mount) => mountSource(mount) ?? []) : [];
+}
+
+/** What `RUN --mount=from=` names. Not parsed yet: variables are replaced when the step runs, but `from` has none. */
+export function mountSource(mount: string): string | undefined {
+  return /(?:^|,)from=([^,]+)/.exec(mount)?.[1];
 }

@@ -3,7 +3,7 @@
  * Source: moby/buildkit frontend/dockerfile/dockerfile2llb/convert.go.
  */
 import { invalidArgument } from "../../base/errors.ts";
-import { isInteger, stageIndex } from "../../builder/stages.ts";
+import { isInteger, mountSource, stageIndex } from "../../builder/stages.ts";
 import type { Instruction, Location, Stage } from "../../dockerfile/instructions.ts";
 
 interface Use {
@@ -63,7 +63,7 @@ function usesOf(stages: readonly Stage[], instruction: Instruction, current: str
   }
   if (instruction.kind !== "run") return [];
   return instruction.mounts.flatMap((mount) => {
-    const [, from] = /(?:^|,)from=([^,]+)/.exec(mount) ?? [];
+    const from = mountSource(mount);
     if (from === undefined) return [];
     const [, target = ""] = /(?:^|,)(?:target|dst|destination)=([^,]+)/.exec(mount) ?? [];
     const problem = `cannot mount from stage "${from}" to "${target}", stage needs to be defined before current command`;
