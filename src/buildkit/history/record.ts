@@ -10,13 +10,13 @@ import {
   status,
   type Vertex,
 } from "../../buildkit-api/protocol/messages.ts";
+import { inTotoType, predicateKey } from "../../engine/images/builds/attestation.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import type { Built } from "../frontend/frontend.ts";
 import { now, type Progress } from "../progress.ts";
 import { fullProvenance } from "../provenance/options.ts";
 import { predicate, predicateTypes } from "../provenance/predicate.ts";
-import { inTotoType } from "../provenance/statement.ts";
 
 /** As BuildKit spells it. */
 const statusType = "application/vnd.googeapis.google.rpc.status+proto";
@@ -67,7 +67,7 @@ export function endedBuild(started: BuildHistoryRecord, { progress, built, error
     const times = { id: started.Ref, started: started.CreatedAt, finished: record.CompletedAt };
     const results = built.results.map(({ platform, origin }): [string, BuildResultInfo] => {
       const bytes = Buffer.from(JSON.stringify(predicate(origin, times, fullProvenance)));
-      const annotations = { "in-toto.io/predicate-type": predicateTypes[fullProvenance.version] };
+      const annotations = { [predicateKey]: predicateTypes[fullProvenance.version] };
       return [formatPlatform(platform), { Attestations: [{ ...describe(inTotoType, bytes), annotations }] }];
     });
     if (built.several) record.Results = Object.fromEntries(results);

@@ -3,7 +3,7 @@
  * (LLB), which there is none of here. Source: slsa.dev/provenance/v0.2 and v1; moby/buildkit solver/llbsolver/provenance.
  */
 import type { Timestamp } from "../../buildkit-api/protocol/messages.ts";
-import type { Digest } from "../../oci/digest.ts";
+import { type Digest, hexOf } from "../../oci/digest.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../../oci/platform.ts";
 import type { ProvenanceOptions } from "./options.ts";
 import { imageUrl } from "./package-url.ts";
@@ -127,7 +127,7 @@ function partsOf(origin: BuildOrigin, { mode }: ProvenanceOptions) {
     } as { uri?: string; path?: string },
     materials: images.map(({ name, platform, digest }) => ({
       uri: imageUrl(name, platform),
-      digest: { sha256: digest.slice("sha256:".length) },
+      digest: { sha256: hexOf(digest) },
     })),
     metadata: {
       ...(vcs.length > 0 && {

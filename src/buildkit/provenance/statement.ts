@@ -1,7 +1,5 @@
 /** A predicate about results, as in-toto writes it. Source: in-toto.io/Statement/v0.1. */
-import type { Digest } from "../../oci/digest.ts";
-
-export const inTotoType = "application/vnd.in-toto+json";
+import { type Digest, hexOf } from "../../oci/digest.ts";
 
 export interface Subject {
   name: string;
@@ -12,7 +10,7 @@ export function statement(predicateType: string, predicate: object, subjects: re
   return {
     _type: "https://in-toto.io/Statement/v0.1",
     predicateType,
-    subject: subjects.map(({ name, digest }) => ({ name, digest: { sha256: digest.slice("sha256:".length) } })),
+    subject: subjects.map(({ name, digest }) => ({ name, digest: { sha256: hexOf(digest) } })),
     predicate,
   };
 }

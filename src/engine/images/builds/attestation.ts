@@ -3,7 +3,7 @@
  * gives that another form, they are written anew. Source: moby/buildkit docs/attestations/attestation-storage.md.
  */
 import type { ContentStore } from "../../../content/content.ts";
-import { type Digest, digestOf } from "../../../oci/digest.ts";
+import { type Digest, digestOf, hexOf } from "../../../oci/digest.ts";
 import { type Descriptor, type Index, type Manifest, mediaTypes, parseManifest } from "../../../oci/manifest.ts";
 import type { NamedBlob } from "../archive/archived-image.ts";
 import { describeBlob, encodeOci } from "./oci-manifest.ts";
@@ -20,8 +20,9 @@ export interface AttestationContent {
   blobs: NamedBlob[];
 }
 
-const inToto = "application/vnd.in-toto+json";
-const predicateKey = "in-toto.io/predicate-type";
+export const inTotoType = "application/vnd.in-toto+json";
+/** The annotation of a statement that says of what kind it is. */
+export const predicateKey = "in-toto.io/predicate-type";
 const subjectKey = "vnd.docker.reference.digest";
 const typeKey = "vnd.docker.reference.type";
 const nowhere = { architecture: "unknown", os: "unknown" };
@@ -69,7 +70,7 @@ function contentOf(
   subject: Digest,
   statements: readonly { predicateType: string; bytes: Uint8Array }[],
 ): AttestationContent {
-  const blobs = statements.map(({ bytes }) => ({ mediaType: inToto, digest: digestOf(bytes), bytes }));
+  const blobs = statements.map(({ bytes }) => ({ mediaType: inTotoType, digest: digestOf(bytes), bytes }));
   const diffIds = blobs.map(({ digest }) => digest);
   const bytes = encode({ ...nowhere, config: {}, rootfs: { type: "layers", diff_ids: diffIds } });
   const config = { mediaType: mediaTypes.ociConfig, digest: digestOf(bytes), bytes };
@@ -86,7 +87,7 @@ function contentOf(
 function about(bytes: Uint8Array, old: Digest, subject: Digest): Uint8Array {
   if (old === subject) return bytes;
   const statement = JSON.parse(Buffer.from(bytes).toString()) as { subject?: { digest?: Record<string, string> }[] };
-  const [from, to] = [old.slice("sha256:".length), subject.slice("sha256:".length)];
+  const [from, to] = [hexOf(old), hexOf(subject)];
   for (const { digest } of statement.subject ?? []) if (digest?.["sha256"] === from) digest["sha256"] = to;
   return encode(statement);
 }
