@@ -42,6 +42,16 @@ test("containers end with the daemon by their stop signal, and come back as thei
   await target().must("rm", "-f", "plain", "always", "unless", "failing", "stopped");
 });
 
+test("who is attached sees them end", async () => {
+  const client = target().docker("run", "--name", "attached", "busybox", "sh", "-c", trapping);
+  await until("the trap", async () => (await target().docker("logs", "attached")).stdout.trimEnd() === "up");
+  await target().stopDaemon("SIGTERM");
+  const { code, stdout } = await client;
+  await target().startDaemon();
+  await target().must("rm", "attached");
+  expect([code, stdout]).toEqual([3, "up\nended\n"]);
+});
+
 test("those of a daemon that was killed end when the next one begins", async () => {
   await run("plain");
   await run("always", "--restart", "always");

@@ -83,6 +83,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const relay = new Relay(await relayPath(config.dataRoot));
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }), relay });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
+  stack.defer(() => engine.endContainers());
   const listeners = await listen({ ...config, inherited, log }, ({ server: listener, event }) =>
     server.attach(listener, event),
   );

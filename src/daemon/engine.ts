@@ -99,7 +99,9 @@ export interface Engine {
   database: Database;
   /** Starts what restart policies ask for. Call when the API listens. */
   startByPolicy(): Promise<void>;
-  /** With live-restore containers run on; everything else of the daemon's own is put away. */
+  /** Without live-restore: ends the containers, and from now on none is started. Call while those who are attached can still see it. */
+  endContainers(): Promise<void>;
+  /** What runs runs on; everything else of the daemon's own is put away. */
   close(): Promise<void>;
 }
 
@@ -185,10 +187,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     snapshots: snapshotter,
     registries,
     startByPolicy: engine.startByPolicy,
+    endContainers: async () => {
+      if (options.liveRestore()) return;
+      // It may have containers stand still.
+      await volumeCopies.backups.close();
+      await engine.endContainers();
+    },
     close: async () => {
       await volumeCopies.backups.close();
       await builder.close();
-      if (!options.liveRestore()) await engine.endContainers();
       await closeEngine(base, engine.lifecycle, layers);
     },
   };

@@ -14,13 +14,14 @@ function fakeShim() {
   return { exited, end, signal: async () => end(), close: () => undefined };
 }
 
-/** One container that is always restarted. `launched` holds a process for each start; `launching` is what a start waits for. */
+/** One container that is always restarted. `launched` holds a process for each start; a start sets `begun` and waits for `launching`. */
 function scene() {
   const container = testContainer({ hostConfig: { RestartPolicy: { Name: "always" } } });
   const launched: ReturnType<typeof fakeShim>[] = [];
-  const gate = { launching: Promise.resolve() };
+  const gate = { begun: false, launching: Promise.resolve() };
   const launcher = {
     launch: async () => {
+      gate.begun = true;
       await gate.launching;
       const shim = fakeShim();
       launched.push(shim);
@@ -55,6 +56,7 @@ test("while restarts are held, what waits for its restart is not started", async
   while (container.restartTimer !== undefined) await Bun.sleep(1);
   await container.lifecycle.run(async () => undefined);
   expect([launched.length, container.isRestarting]).toEqual([1, true]);
+  await expect(lifecycle.start(container)).rejects.toThrow("the daemon is ending, and its containers with it");
 });
 
 test("a container that is being started ends with the daemon, too", async () => {
@@ -62,6 +64,7 @@ test("a container that is being started ends with the daemon, too", async () => 
   const { promise, resolve } = Promise.withResolvers<void>();
   gate.launching = promise;
   const starting = lifecycle.start(container);
+  while (!gate.begun) await Bun.sleep(1);
   lifecycle.holdRestarts(true);
   const ending = control.endWithDaemon(container);
   resolve();

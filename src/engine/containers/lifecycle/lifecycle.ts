@@ -9,7 +9,7 @@
  * crash left half started, and `teardown` is idempotent, so that it can be run again on anything.
  */
 import { fromRfc3339, nowNanos, nowRfc3339Nano, toRfc3339Nano } from "../../../base/clock.ts";
-import { conflict, EngineError, errorMessage } from "../../../base/errors.ts";
+import { conflict, EngineError, errorMessage, unavailable } from "../../../base/errors.ts";
 import type { Logger } from "../../../base/log.ts";
 import type { ExitRecord, Shim } from "../../../runtime/shim.ts";
 import type { Container } from "../container.ts";
@@ -48,6 +48,7 @@ export class Lifecycle {
       if (record.removing) throw conflict(`container is marked for removal and cannot be started`);
       if (container.isPaused) throw conflict("cannot start a paused container, try unpause instead");
       if (container.isRunning) throw new EngineError("not-modified", `container ${record.id} is already running`);
+      if (this.held) throw unavailable("the daemon is ending, and its containers with it");
       this.cancelRestart(container);
       record.manuallyStopped = false;
       record.restartCount = 0;
@@ -91,7 +92,7 @@ export class Lifecycle {
     return waited;
   }
 
-  /** While held, what ends stays ended, and what waits for its restart goes on waiting: restart policies are asked again when the daemon starts. */
+  /** While held, what ends stays ended, what waits for its restart goes on waiting, and nobody starts anything: restart policies are asked again when the daemon starts. */
   holdRestarts(held: boolean): void {
     this.held = held;
   }
