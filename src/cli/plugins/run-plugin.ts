@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { CliError } from "../command.ts";
 import type { CliContext } from "../context.ts";
+import { onTermination } from "../terminal/termination.ts";
 import { findPlugin, pluginDirectories, pluginEnvironment, withPlugin } from "./plugins.ts";
 
 const patience = 3;
@@ -48,13 +49,4 @@ async function stopSocket() {
     server.close();
   };
   return { address: `@${address}`, close, [Symbol.asyncDispose]: async () => close() };
-}
-
-function onTermination(handle: (count: number) => void): Disposable {
-  let count = 0;
-  const onSignal = () => handle(++count);
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return {
-    [Symbol.dispose]: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
-  };
 }

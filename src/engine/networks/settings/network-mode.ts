@@ -50,7 +50,7 @@ export function networkNameOf(mode: NetworkMode): string | undefined {
 }
 
 /** The user's settings for the mode's own network; the default bridge may be called `default` in them. */
-export function endpointSettingsOf(request: SandboxRequest, name: string): EndpointSettings {
+function endpointSettingsOf(request: SandboxRequest, name: string): EndpointSettings {
   const settings = request.networking?.EndpointsConfig ?? {};
   return settings[name] ?? (name === "bridge" ? settings["default"] : undefined) ?? {};
 }
