@@ -1,5 +1,6 @@
 /** The kinds of values that daemon options take: how each is read from a flag and from daemon.json, with dockerd's complaints. */
 import { isIP } from "node:net";
+import { parseGoBool } from "../base/go-bool.ts";
 import { maskPassword } from "./proxies.ts";
 
 /** Thrown by readers; whoever knows the option's name puts it in front. */
@@ -80,8 +81,8 @@ export const toggle: Kind<boolean> = {
   switch: true,
   goType: "bool",
   fromFlag: (value) => {
-    if (["1", "t", "T", "true", "TRUE", "True"].includes(value)) return true;
-    if (["0", "f", "F", "false", "FALSE", "False"].includes(value)) return false;
+    const parsed = parseGoBool(value);
+    if (parsed !== undefined) return parsed;
     throw new OptionError(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
   },
   fromJson: (value) => {

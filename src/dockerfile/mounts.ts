@@ -1,6 +1,7 @@
 /** `RUN --mount=…`. buildkit frontend/dockerfile/instructions/commands_runmount.go, whose messages these are. */
 import { basename } from "node:path";
 import { invalidArgument } from "../base/errors.ts";
+import { parseGoBool } from "../base/go-bool.ts";
 import type { MountKind, RunMount } from "./instructions.ts";
 import { withSuggestion } from "./lint/suggest.ts";
 
@@ -89,9 +90,9 @@ function kindOf(value: string): MountKind {
 }
 
 function truth(key: string, value: string | undefined): boolean {
-  if (value === undefined || ["1", "t", "T", "true", "TRUE", "True"].includes(value)) return true;
-  if (["0", "f", "F", "false", "FALSE", "False"].includes(value)) return false;
-  throw invalidArgument(`invalid value for ${key}: ${value}`);
+  const parsed = value === undefined || parseGoBool(value);
+  if (parsed === undefined) throw invalidArgument(`invalid value for ${key}: ${value}`);
+  return parsed;
 }
 
 function bytes(key: string, value: string): number {

@@ -1,5 +1,6 @@
 /** `URL?branch=main&subdir=web`: what a Git address may ask for, as BuildKit's dfgitutil reads it, whose messages these are. */
 import { invalidArgument } from "../../base/errors.ts";
+import { parseGoBool } from "../../base/go-bool.ts";
 import type { GitSource } from "./git.ts";
 
 type Asked = Pick<GitSource, "ref" | "subdirectory" | "checksum" | "submodules" | "keepGitDirectory">;
@@ -40,9 +41,9 @@ function agreed(what: string, present: string, value: string): string {
 }
 
 function truth(name: string, value: string): boolean {
-  if (/^(|1|t|T|true|TRUE|True)$/.test(value)) return true;
-  if (/^(0|f|F|false|FALSE|False)$/.test(value)) return false;
-  throw invalidArgument(`invalid ${name} value: ${quoted(value)}`);
+  const parsed = value === "" || parseGoBool(value);
+  if (parsed === undefined) throw invalidArgument(`invalid ${name} value: ${quoted(value)}`);
+  return parsed;
 }
 
 function quoted(text: string): string {

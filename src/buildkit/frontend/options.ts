@@ -1,6 +1,7 @@
 /** The options of the frontend `dockerfile.v0`. Source: moby/buildkit frontend/dockerui/config.go; buildx build/opt.go. */
 import type { HostConfig, Ulimit } from "../../api/container-config.ts";
 import { EngineError, invalidArgument, withPrefix } from "../../base/errors.ts";
+import { parseGoBool } from "../../base/go-bool.ts";
 import { splitOnce } from "../../base/text.ts";
 import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import { type Epoch, parseEpoch } from "../epoch.ts";
@@ -93,10 +94,9 @@ function parseTargetPlatform(text: string): Platform {
 }
 
 function isTrue(text: string | undefined, name: string): boolean {
-  if (text === undefined || text === "") return false;
-  if (/^(1|t|true)$/i.test(text)) return true;
-  if (/^(0|f|false)$/i.test(text)) return false;
-  throw invalidArgument(`invalid boolean value for ${name}: ${text}`);
+  const parsed = text ? parseGoBool(text) : false;
+  if (parsed === undefined) throw invalidArgument(`invalid boolean value for ${name}: ${text}`);
+  return parsed;
 }
 
 function hostConfig(take: (name: string) => string | undefined): HostConfig {

@@ -1,4 +1,5 @@
 /** Values as Go reads them, for flags: integers, booleans, durations and sizes, with Go's error words. */
+import { parseGoBool as goBool } from "../../base/go-bool.ts";
 import { goQuote } from "../../base/go-quote.ts";
 
 export interface IntRange {
@@ -34,10 +35,10 @@ function toBigInt(text: string, base: 0 | 10, signed: boolean): bigint | undefin
   return undefined;
 }
 
-/** `strconv.ParseBool`. */
+/** `strconv.ParseBool`. Throws with Go's words. */
 export function parseGoBool(text: string): boolean {
-  if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
-  if (["0", "f", "F", "FALSE", "false", "False"].includes(text)) return false;
+  const value = goBool(text);
+  if (value !== undefined) return value;
   throw new Error(`strconv.ParseBool: parsing ${goQuote(text)}: invalid syntax`);
 }
 

@@ -1,5 +1,6 @@
 /** `# check=skip=A,B;error=true;experimental=all`: which rules of the linter count. buildkit linter/linter.go */
 import { invalidArgument } from "../../base/errors.ts";
+import { parseGoBool } from "../../base/go-bool.ts";
 import { type LintRule, lintRules } from "./lint-rules.ts";
 
 export class CheckOptions {
@@ -45,8 +46,8 @@ function rules(value: string): ReadonlySet<string> | "all" {
 }
 
 function truth(option: string, value: string): boolean {
-  if (["1", "t", "T", "true", "TRUE", "True"].includes(value)) return true;
-  if (["0", "f", "F", "false", "FALSE", "False"].includes(value)) return false;
+  const parsed = parseGoBool(value);
+  if (parsed !== undefined) return parsed;
   const reason = `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`;
   throw wrong(`failed to parse check option ${JSON.stringify(option)}: ${reason}`);
 }

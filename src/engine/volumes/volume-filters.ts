@@ -2,13 +2,14 @@
 import { labelsMatch, matchesLabel } from "../../api/filters.ts";
 import type { Filters } from "../../api/system.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { parseGoBool } from "../../base/go-bool.ts";
 import { anonymousLabel, type VolumeRecord } from "./volume-store.ts";
 
 /** Throws for a filter that does not exist or has a value it cannot have. */
 export function checkListFilters(filters: Filters): void {
   checkNames(filters, ["dangling", "name", "driver", "label"]);
   const dangling = filters["dangling"];
-  if (dangling !== undefined && !dangling.every((value) => bools.has(value))) {
+  if (dangling !== undefined && !dangling.every((value) => parseGoBool(value) !== undefined)) {
     throw invalidArgument(`invalid filter 'dangling=[${dangling.join(" ")}]'`);
   }
 }
@@ -17,7 +18,7 @@ export function matchesList(record: VolumeRecord, filters: Filters, inUse: (name
   const { name, driver, dangling, label } = filters;
   if (name?.length && !name.some((pattern) => matchesPattern(record.name, pattern))) return false;
   if (driver?.length && !driver.includes(record.driver)) return false;
-  if (dangling?.length && !dangling.some((value) => bools.get(value) === !inUse(record.name))) return false;
+  if (dangling?.length && !dangling.some((value) => parseGoBool(value) === !inUse(record.name))) return false;
   return (label ?? []).every((wanted) => matchesLabel(record.labels, wanted));
 }
 
@@ -25,19 +26,13 @@ export function matchesList(record: VolumeRecord, filters: Filters, inUse: (name
 export function parsePruneFilters(filters: Filters): (record: VolumeRecord) => boolean {
   checkNames(filters, ["label", "label!", "all"]);
   const given = filters["all"] ?? [];
-  for (const value of given) {
-    if (bools.has(value)) continue;
-    throw invalidArgument(`invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+  const wrong = given.find((value) => parseGoBool(value) === undefined);
+  if (wrong !== undefined) {
+    throw invalidArgument(`invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(wrong)}: invalid syntax`);
   }
-  const all = given.some((value) => bools.get(value));
+  const all = given.some(parseGoBool);
   return (record) => (all || record.labels?.[anonymousLabel] !== undefined) && labelsMatch(filters, record.labels);
 }
-
-/** Go's strconv.ParseBool. */
-const bools = new Map<string, boolean>([
-  ...["1", "t", "T", "TRUE", "true", "True"].map((text): [string, boolean] => [text, true]),
-  ...["0", "f", "F", "FALSE", "false", "False"].map((text): [string, boolean] => [text, false]),
-]);
 
 function checkNames(filters: Filters, known: string[]): void {
   const unknown = Object.keys(filters).find((name) => !known.includes(name));

@@ -1,6 +1,7 @@
 /** `/networks`. Spec: Docker Engine API, "Network". */
 import type { EndpointSettings, NetworkCreateRequest } from "../../api/networks.ts";
 import { invalidArgument } from "../../base/errors.ts";
+import { parseGoBool } from "../../base/go-bool.ts";
 import type { NetworkBackend } from "../backends.ts";
 import { jsonBody } from "../json-body.ts";
 import type { Query } from "../query.ts";
@@ -65,7 +66,7 @@ function containerName(body: { Container?: string } | undefined): string {
 /** The one boolean that dockerd reads with Go's strconv.ParseBool. */
 function verbose(query: Query): boolean {
   const text = query.text("verbose");
-  if (["", "0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
-  if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
+  const parsed = text === "" ? false : parseGoBool(text);
+  if (parsed !== undefined) return parsed;
   throw invalidArgument(`invalid value for verbose: ${text}: strconv.ParseBool: parsing "${text}": invalid syntax`);
 }

@@ -1,5 +1,6 @@
 /** Driver options of bridge networks, read with dockerd's messages. Pure. */
 import { internal, invalidArgument } from "../../../base/errors.ts";
+import { parseGoBool } from "../../../base/go-bool.ts";
 import { type Family, findFamily } from "../../../linux/inet.ts";
 import { standardPrefix } from "../../../linux/network/sandbox-link.ts";
 import { families, speaks } from "../addresses/network-pools.ts";
@@ -89,8 +90,8 @@ export function isLinkName(name: string): boolean {
 export function readBoolean(options: Record<string, string>, name: string): boolean | undefined {
   const text = options[name];
   if (text === undefined) return undefined;
-  if (["1", "t", "T", "true", "TRUE", "True"].includes(text)) return true;
-  if (["0", "f", "F", "false", "FALSE", "False"].includes(text)) return false;
+  const parsed = parseGoBool(text);
+  if (parsed !== undefined) return parsed;
   const cause = `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`;
   throw invalidArgument(`failed to parse ${name} value: ${text} (${cause})`);
 }

@@ -1,5 +1,6 @@
 /** `--security-opt`, with dockerd's own reading and messages. */
 import { internal } from "../../../base/errors.ts";
+import { parseGoBool } from "../../../base/go-bool.ts";
 
 export interface SecurityOptions {
   /** Absent: as the daemon has it. */
@@ -44,9 +45,9 @@ function apply(result: SecurityOptions, option: string): void {
 }
 
 function parseBool(value: string, option: string): boolean {
-  if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
-  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
-  throw invalid(option);
+  const parsed = parseGoBool(value);
+  if (parsed === undefined) throw invalid(option);
+  return parsed;
 }
 
 function invalid(option: string) {
