@@ -2,8 +2,7 @@
 import type { UsedImage } from "../../builder/image-sources.ts";
 import type { Instruction, Stage } from "../../dockerfile/instructions.ts";
 import { clientId, parseMount } from "../../dockerfile/mounts.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { isSha256 } from "../../oci/digest.ts";
+import { type Digest, isSha256 } from "../../oci/digest.ts";
 import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import { parseReference, repositoryOf } from "../../oci/reference.ts";
 import type { PlatformBuildScope } from "../frontend/platform-build.ts";
