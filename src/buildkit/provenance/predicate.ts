@@ -5,6 +5,7 @@
 import type { Timestamp } from "../../buildkit-api/protocol/messages.ts";
 import { type Digest, hexOf } from "../../oci/digest.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../../oci/platform.ts";
+import { type DockerfileSource, sourceJson } from "../frontend/source-error.ts";
 import type { ProvenanceOptions } from "./options.ts";
 import { imageUrl } from "./package-url.ts";
 
@@ -22,7 +23,7 @@ export interface BuildOrigin {
   incomplete: boolean;
   /** Some step could reach the network. */
   network: boolean;
-  dockerfile: { filename: string; text: string };
+  dockerfile: DockerfileSource;
 }
 
 export interface NamedInput {
@@ -133,17 +134,7 @@ function partsOf(origin: BuildOrigin, { mode }: ProvenanceOptions) {
       ...(vcs.length > 0 && {
         vcs: Object.fromEntries(vcs.map(([name, value]) => [name.slice("vcs:".length), withoutLogin(value)])),
       }),
-      ...(isMax && {
-        source: {
-          infos: [
-            {
-              filename: dockerfile.filename,
-              language: "Dockerfile",
-              data: Buffer.from(dockerfile.text).toString("base64"),
-            },
-          ],
-        },
-      }),
+      ...(isMax && { source: { infos: [sourceJson(dockerfile)] } }),
     },
   };
 }
