@@ -1,5 +1,5 @@
 /** Directories of content by digest, served to the daemon. Source: containerd api/services/content/v1; moby/buildkit session/content. */
-import { createReadStream, mkdirSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Call, Method } from "../../buildkit-api/grpc/server.ts";
@@ -64,9 +64,8 @@ async function read({ messages }: Call, directory: string): Promise<void> {
 
 /** A blob gets its name when all of it is there, and is what the name says. */
 async function write({ messages }: Call, directory: string): Promise<void> {
-  mkdirSync(join(directory, "ingest"), { recursive: true });
   mkdirSync(join(directory, "blobs/sha256"), { recursive: true });
-  const path = join(directory, "ingest", crypto.randomUUID());
+  const path = join(directory, `ingest-${crypto.randomUUID()}`);
   const file = await open(path, "wx");
   const digester = new Digester("sha256");
   let offset = 0;
@@ -87,10 +86,5 @@ async function write({ messages }: Call, directory: string): Promise<void> {
   } finally {
     await file.close();
     rmSync(path, { force: true });
-    try {
-      rmdirSync(join(directory, "ingest"));
-    } catch {
-      // Another blob is on its way.
-    }
   }
 }

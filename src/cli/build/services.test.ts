@@ -1,6 +1,15 @@
 /** The services of a client as the daemon calls them, over a real connection. */
 import { afterAll, afterEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -192,25 +201,32 @@ test("content by digest: written, read in parts, and nothing but digests leads i
   const digest = digestOf(bytes);
   const unary = (method: string, request: Uint8Array) => client.unary(service + method, request, undefined, metadata);
   await expect(unary("Info", contentInfoRequest.encode({ digest }))).rejects.toThrow("not found");
-  const put = async (expected: string) => {
+  const commit = async (content: Buffer, expected = digestOf(content)) => {
     const call = client.open(`${service}Write`, metadata);
     const answers = call.messages[Symbol.asyncIterator]();
     for (const [action, offset, data] of [
       [0, 0, nothing],
-      [1, 0, bytes.subarray(0, 3)],
-      [1, 3, bytes.subarray(3)],
-      [2, bytes.length, nothing],
+      [1, 0, content.subarray(0, 3)],
+      [1, 3, content.subarray(3)],
+      [2, content.length, nothing],
     ] as const) {
-      const request = { action, ref: "r", total: bytes.length, expected, offset, data };
+      const request = { action, ref: "r", total: content.length, expected, offset, data };
       await call.messages.write(writeContentRequest.encode(request));
       await answers.next();
     }
+    return answers;
+  };
+  const put = async (expected: string) => {
+    const answers = await commit(bytes, expected);
     expect((await answers.next()).done).toBe(true);
   };
   await put(digest);
   expect(readFileSync(join(layout, "blobs/sha256", digest.slice("sha256:".length)), "utf8")).toBe("content");
   expect(existsSync(join(layout, "ingest"))).toBe(false);
   expect(contentInfoResponse.decode(await unary("Info", contentInfoRequest.encode({ digest }))).info.size).toBe(7);
+  // The next one begins as soon as the last is there, as the daemon's does, whether or not its call has ended.
+  for (let at = 0; at < 200; at++) await commit(Buffer.from(`blob ${at}`));
+  expect(readdirSync(layout)).toEqual(["blobs"]);
   const part = await unary("Read", readContentRequest.encode({ digest, offset: 3, size: 2 }));
   expect(Buffer.from(readContentResponse.decode(part).data).toString()).toBe("te");
   await expect(put(`sha256:${"0".repeat(64)}`)).rejects.toThrow("unexpected commit digest");
