@@ -196,6 +196,15 @@ withBuildx("directories, archives, and one file that was made once for all", asy
   expect(await Bun.file("/proc/self/mountinfo").text()).not.toContain("platforms-");
 });
 
+onGantry("a directory of the client's is received once for all platforms", async () => {
+  await Bun.write(work("named/file"), "named");
+  await Bun.write(work("once/Dockerfile"), "FROM scratch\nCOPY --from=dir file /\n");
+  const flags = ["--progress=plain", "--platform", "linux/amd64,linux/arm64", "--build-context", "dir=named"];
+  const built = await gantry("build", ...flags, "-o", "received", "once");
+  expect(await text("received/linux_arm64/file")).toBe("named");
+  expect(built.stderr.match(/\[context dir\] load from client/g)).toHaveLength(1);
+});
+
 onGantry("gantry build does so, too, and says what cannot run here", async () => {
   const built = await gantry("build", "-q", "--platform", "linux/amd64,linux/arm64", "-o", "own", "c");
   expect(built.stderr).toBe("");

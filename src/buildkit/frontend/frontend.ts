@@ -26,7 +26,7 @@ import {
 } from "./dockerfile-source.ts";
 import { type GraphSource, openGraph } from "./graph-source.ts";
 import { type FrontendOptions, parseOptions } from "./options.ts";
-import { type BuiltResult, PlatformBuild } from "./platform-build.ts";
+import { type BuiltResult, PlatformBuild, type PlatformBuildScope } from "./platform-build.ts";
 import { atSource, type DockerfileSource, rangeOf, sourceInfo } from "./source-error.ts";
 import { answerRequest } from "./subrequests.ts";
 
@@ -77,7 +77,8 @@ export class DockerfileFrontend {
     checkFrontend("gateway.v0", dockerfile.directives.syntax);
     warnings(file.vertex);
     const several = options.multiPlatform || options.platforms.length > 1;
-    const scope = { ...this.imports(request, options), request, options, sources, source, dockerfile, several };
+    const own = { request, options, sources, source, dockerfile, several, directories: new Map() };
+    const scope: PlatformBuildScope = { ...this.imports(request, options), ...own };
     const platforms = options.platforms.length > 0 ? options.platforms : [hostPlatform()];
     const builds = platforms.map((platform) => new PlatformBuild(scope, platform));
     const { signal } = request;

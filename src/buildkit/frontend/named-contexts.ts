@@ -8,15 +8,21 @@ import { loadIgnoreFile, localContext, openRemote, type SourceScope } from "./do
 import type { FrontendOptions } from "./options.ts";
 import { wholeName } from "./vertex-report.ts";
 
+/** Directories that contexts stand for, by target: all platforms' builds have the same. */
+export type ContextDirectories = Map<string, () => Promise<BuildContext>>;
+
 /** `inputs`: results of other builds, by name; `layouts`: images in directories of the client's, by address. Undefined: the client names none. */
 export function namedContexts(
   scope: SourceScope,
   options: FrontendOptions,
   inputs: ReadonlyMap<string, Digest>,
-  { platform, layouts }: { platform: Platform; layouts: Pick<ReadonlyMap<string, Digest>, "get"> },
+  {
+    platform,
+    layouts,
+    directories,
+  }: { platform: Platform; layouts: Pick<ReadonlyMap<string, Digest>, "get">; directories: ContextDirectories },
 ): NamedContexts | undefined {
   if (options.contexts.size === 0) return undefined;
-  const directories = new Map<string, () => Promise<BuildContext>>();
   // What is meant for one platform alone comes first.
   const find = (name: string) =>
     [name, wholeName(name)]

@@ -24,7 +24,7 @@ import type { SourceScope } from "./dockerfile-source.ts";
 import { inBuildkitWords } from "./failures.ts";
 import type { FrontendRequest } from "./frontend.ts";
 import { imageConfigOf } from "./image-config.ts";
-import { namedContexts } from "./named-contexts.ts";
+import { type ContextDirectories, namedContexts } from "./named-contexts.ts";
 import { loadLayouts } from "./oci-layouts.ts";
 import type { FrontendOptions } from "./options.ts";
 import { atSource, type DockerfileSource } from "./source-error.ts";
@@ -55,6 +55,7 @@ export interface PlatformBuildScope {
   source: DockerfileSource;
   dockerfile: Dockerfile;
   imports: CacheImports | undefined;
+  directories: ContextDirectories;
   /** Steps are named with their platforms. */
   several: boolean;
 }
@@ -70,12 +71,12 @@ export class PlatformBuild {
   private location: Location | undefined;
 
   constructor(scope: PlatformBuildScope, platform: Platform) {
-    const { options, request, sources, several } = scope;
+    const { options, request, sources, several, directories } = scope;
     this.scope = scope;
     this.platform = platform;
     this.request = solveRequest(request, options, platform);
     const layouts = { get: (target: string) => this.layouts.get(target) };
-    this.named = namedContexts(sources, options, request.inputs, { platform, layouts });
+    this.named = namedContexts(sources, options, request.inputs, { platform, layouts, directories });
     this.report = new VertexReport(request.progress, { named: this.named, platform: several ? platform : undefined });
   }
 
