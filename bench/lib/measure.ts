@@ -61,12 +61,13 @@ export interface Benchmark {
 
 export type Figures = Map<string, number[]>;
 
-/** All rounds of one benchmark: engine after engine in each round, after one round of warm-up. */
+/** All rounds of one benchmark, after one of warm-up: engine after engine in each, and each of them first in its turn. */
 export async function run(benchmark: Benchmark, engines: Engine[]): Promise<Figures> {
   const figures: Figures = new Map(engines.map(({ name }) => [name, []]));
   for (const engine of engines) await benchmark.prepare?.(engine);
   for (let round = -1; round < benchmark.rounds; round++) {
-    for (const engine of engines) {
+    const first = (round + 1) % engines.length;
+    for (const engine of [...engines.slice(first), ...engines.slice(0, first)]) {
       const figure = await benchmark.measure(engine);
       if (round >= 0) figures.get(engine.name)?.push(figure);
     }

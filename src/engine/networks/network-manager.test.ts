@@ -90,34 +90,45 @@ test("containers reach the outside by the host's address", async () => {
   expect(scratch.host.ask(container.netns, "10.99.0.2", 91)).toBe("outside");
 });
 
+/** A machine that takes 127.0.0.1 for an address beyond its eth0, and has `own` on loopback. */
+function seekLoopbackAt(netns: string, gateway: string, own: string): void {
+  const script = `echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet
+    ip addr del 127.0.0.1/8 dev lo && ip addr add ${own}/32 dev lo && ip route add 127.0.0.1/32 via ${gateway} dev eth0`;
+  scratch.host.run("nsenter", `--net=${netns}`, "sh", "-ec", script);
+}
+
 test("a port published on loopback is not reached from the LAN, even by a forged address", async () => {
   const { manager } = await start("loopback");
   const server = await manager.connect(request("a", ["127.0.0.1:8081:80/tcp"]));
   await scratch.host.serve(server.netns ?? "", 80, "private");
   expect(scratch.host.ask(undefined, "127.0.0.1", 8081)).toBe("private");
   expect(scratch.host.isSilent(scratch.host.neighbour, scratch.host.address, 8081)).toBe(true);
-  // The neighbour routes 127.0.0.0/8 to this host.
-  scratch.host.run(
-    "nsenter",
-    `--net=${scratch.host.neighbour}`,
-    "sh",
-    "-c",
-    "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet",
-  );
-  scratch.host.run("nsenter", `--net=${scratch.host.neighbour}`, "ip", "addr", "del", "127.0.0.1/8", "dev", "lo");
-  scratch.host.run(
-    "nsenter",
-    `--net=${scratch.host.neighbour}`,
-    "ip",
-    "route",
-    "add",
-    "127.0.0.1/32",
-    "via",
-    scratch.host.address,
-    "dev",
-    "eth0",
-  );
+  seekLoopbackAt(scratch.host.neighbour, scratch.host.address, "127.0.0.3");
   expect(scratch.host.isSilent(scratch.host.neighbour, "127.0.0.1", 8081)).toBe(true);
+});
+
+test("a container does not reach what the host has on loopback, nor speaks as an address of loopback", async () => {
+  const { manager } = await start("route-localnet");
+  const { netns = "", settings } = await manager.connect(request("a"));
+  const own = "/proc/thread-self/ns/net";
+  await scratch.host.serve(own, 9000, "private");
+  seekLoopbackAt(netns, settings.Gateway, "127.0.0.2");
+  seekLoopbackAt(scratch.host.neighbour, scratch.host.address, "127.0.0.3");
+  expect(scratch.host.ask(netns, settings.Gateway, 9000)).toBe("private");
+  expect(scratch.host.isSilent(netns, "127.0.0.1", 9000)).toBe(true);
+  for (const [address, port, namespace] of [
+    [settings.Gateway, 9001, own],
+    [scratch.host.address, 9002, own],
+    ["10.99.0.2", 9001, scratch.host.neighbour],
+  ] as const) {
+    const { received } = await scratch.host.openUdp(namespace, port);
+    for (const from of [settings.IPAddress, "127.0.0.2", settings.IPAddress]) {
+      const { send } = await scratch.host.openUdp(netns, 0, from);
+      send(from, address, port);
+      await Bun.sleep(50);
+    }
+    expect([address, ...received]).toEqual([address, settings.IPAddress, settings.IPAddress]);
+  }
 });
 
 test("a FORWARD policy of DROP is answered by marked rules in DOCKER-USER, which go at the end", async () => {

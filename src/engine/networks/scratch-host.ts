@@ -75,11 +75,13 @@ export class ScratchHost implements Disposable {
   async openUdp(
     netns: string,
     port: number,
+    hostname = "0.0.0.0",
   ): Promise<{ send(text: string, address: string, port: number): void; received: string[] }> {
     const received: string[] = [];
     const opening = withNetns(netns, () =>
       // An answer of ICMP (nobody there) is no reason to end.
       Bun.udpSocket({
+        hostname,
         port,
         socket: { data: (_, data) => void received.push(data.toString()), error: () => undefined },
       }),

@@ -29,9 +29,13 @@ test("the rules as nft shows them; a second call replaces the first", () => {
     expect(lines.filter((line) => line !== "" && line !== "}")).toEqual([
       "table ip gantry {",
       "chain output {",
-      "type nat hook output priority -100; policy accept;",
-      `ip daddr 127.0.0.11 tcp dport 53 dnat to :${to}`,
-      `ip daddr 127.0.0.11 udp dport 53 dnat to :${to}`,
+      "type filter hook output priority -100; policy accept;",
+      `ip daddr 127.0.0.11 tcp dport 53 tcp dport set ${to}`,
+      `ip daddr 127.0.0.11 udp dport 53 udp dport set ${to}`,
+      "chain answers {",
+      "type filter hook output priority raw; policy accept;",
+      `ip saddr 127.0.0.11 tcp sport ${to} tcp sport set 53`,
+      `ip saddr 127.0.0.11 udp sport ${to} udp sport set 53`,
     ]);
   }
 });

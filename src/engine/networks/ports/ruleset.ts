@@ -1,10 +1,10 @@
 /**
  * A bridge's one nftables ruleset, written once; a published port is then one element of a map. Pure.
  *
- *   raw          a container may not speak to the host's loopback addresses (route_localnet would let it)
+ *   input        a container may answer the host's loopback addresses, but not speak to them (route_localnet would let it) or as one of them
  *   prerouting   from outside or a container to an address of the host → published → the container
  *   output       from the host itself, 127.0.0.1 included             → published → the container
- *   forward      in: only what was published or belongs to a connection; out: all
+ *   forward      in: only what was published or belongs to a connection; out: all but loopback addresses
  *   postrouting  masquerade what leaves the bridge, what comes from the host's loopback, and what returns to its own bridge
  *
  * Published ports of version 4 stand in `published` (on every address of the host) or `published_at` (on one), those of version 6 in
@@ -85,10 +85,10 @@ table inet ${table} {
     type filter hook output priority -150; policy accept;
     ${loopback6 || unfiltered.includes(6) ? "" : refuseLoopback6}
   }
-  chain raw {
-    type filter hook prerouting priority raw; policy accept;
-    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
-    iifname "${bridge}" ip saddr 127.0.0.0/8 drop
+  chain input {
+    type filter hook input priority raw; policy accept;
+    iifname "${bridge}" ip daddr ${words[4].loopback} ct state != { established, related } drop
+    iifname "${bridge}" ip saddr ${words[4].loopback} drop
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
@@ -104,12 +104,17 @@ table inet ${table} {
     type filter hook forward priority filter; policy accept;
     ${unfiltered.map((family) => `meta nfproto ipv${family} accept`).join("\n    ")}
     ${enclosure.join("\n    ")}
-    oifname "${bridge}" ct state established,related accept
-    oifname "${bridge}" ct status dnat accept
-    oifname "${bridge}" iifname "${bridge}" ${icc ? "accept" : "drop"}
-    ${trusted.map((name) => `oifname "${bridge}" iifname "${name}" accept`).join("\n    ")}
-    ${lines(families, (rules) => openings(rules, bridge))}
-    oifname "${bridge}" drop
+    oifname != "${bridge}" goto leaving
+    ct state established,related accept
+    ip saddr ${words[4].loopback} drop
+    ct status dnat accept
+    iifname "${bridge}" ${icc ? "accept" : "drop"}
+    ${trusted.map((name) => `iifname "${name}" accept`).join("\n    ")}
+    ${lines(families, (rules) => openings(rules))}
+    drop
+  }
+  chain leaving {
+    ip saddr ${words[4].loopback} iifname "${bridge}" drop
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
@@ -205,7 +210,7 @@ function marking({ entry, mark }: { entry: string; mark: number }, filtered: rea
       `${mine} meta nfproto ipv${family} fib daddr type local meta l4proto . th dport @keys${suffix} meta mark set ${mark}`,
     ];
   });
-  return `chain input {
+  return `chain admitted {
     type filter hook input priority 299; policy accept;
     ${rules.join("\n    ")}
   }
@@ -237,11 +242,11 @@ function translations(family: Family): string[] {
 }
 
 /** What may come in without having been translated. */
-function openings({ family, mode, direct = false }: FamilyRules, bridge: string): string[] {
+function openings({ family, mode, direct = false }: FamilyRules): string[] {
   const { suffix, ip, echo } = words[family];
-  if (mode === "nat-unprotected") return [`oifname "${bridge}" meta nfproto ipv${family} accept`];
-  const published = `oifname "${bridge}" meta l4proto . ${ip} daddr . th dport @open${suffix} accept`;
-  if (mode === "routed") return [published, `oifname "${bridge}" ${echo} accept`];
+  if (mode === "nat-unprotected") return [`meta nfproto ipv${family} accept`];
+  const published = `meta l4proto . ${ip} daddr . th dport @open${suffix} accept`;
+  if (mode === "routed") return [published, `${echo} accept`];
   return mode === "nat" && direct ? [published] : [];
 }
 
