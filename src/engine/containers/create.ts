@@ -5,6 +5,7 @@ import type { ContainerCreateRequest, ContainerCreateResponse } from "../../api/
 import { nowRfc3339Nano } from "../../base/clock.ts";
 import { invalidArgument } from "../../base/errors.ts";
 import { newId, shortId } from "../../base/ids.ts";
+import { expectMove } from "../../linux/cgroups/cgroup-moves.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import { validateCreate } from "../../runtime/spec/checks/validate.ts";
 import type { DaemonDefaults } from "../../runtime/spec/input.ts";
@@ -63,6 +64,7 @@ export async function createContainer(
   request: ContainerCreateRequest,
   options: CreateOptions,
 ): Promise<ContainerCreateResponse> {
+  expectMove(deps.host); // Few containers are made and not started.
   const { HostConfig: givenHost, NetworkingConfig: networking, ...given } = request;
   const name = options.name === undefined || options.name === "" ? undefined : validateName(options.name);
   const warnings = validateCreate(given, givenHost ?? {}, deps.host, deps.defaults);

@@ -13,6 +13,7 @@ import { formatGoDuration } from "../../base/go-duration.ts";
 import { goJson } from "../../base/go-json.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
+import { expectMove } from "../../linux/cgroups/cgroup-moves.ts";
 import type { CgroupLayout } from "../../linux/cgroups/cgroups.ts";
 import type { HostFacts } from "../../linux/host-facts.ts";
 import type { SpecProcess } from "../../oci/runtime-spec.ts";
@@ -79,6 +80,7 @@ export class Execs {
     const container = this.deps.store.get(containerId);
     this.requireRunning(container, containerId);
     if (!request.Cmd?.length) throw invalidArgument("No exec command specified");
+    expectMove(this.deps.cgroups);
     const id = newId();
     const user = userOf(container, request); // An unknown one is refused here, as dockerd does.
     const exec: Exec = { id, container, request, user, state: "created", pid: 0, exitCode: null, shim: undefined };

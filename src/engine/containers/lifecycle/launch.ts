@@ -8,6 +8,7 @@ import type { NetworkSettings } from "../../../api/containers.ts";
 import type { EndpointSettings } from "../../../api/networks.ts";
 import { conflict, internal, invalidArgument } from "../../../base/errors.ts";
 import { goJson } from "../../../base/go-json.ts";
+import { expectMove } from "../../../linux/cgroups/cgroup-moves.ts";
 import { type CgroupLayout, oomCountFile, removeCgroup } from "../../../linux/cgroups/cgroups.ts";
 import type { HostFacts } from "../../../linux/host-facts.ts";
 import { mount, unmountIfMounted } from "../../../linux/mounts/mount.ts";
@@ -76,6 +77,7 @@ export class Launcher {
   async launch(container: Container): Promise<Launched> {
     const { paths, snapshotter, networks } = this.deps;
     const { record } = container;
+    expectMove(this.deps.cgroups);
     const owner = this.networkOwner(record);
     if (owner) record.config.Hostname = owner.record.config.Hostname ?? "";
     await using undo = new AsyncDisposableStack();
