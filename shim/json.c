@@ -78,6 +78,21 @@ static char *put_multibyte(char *out, const unsigned char *in, size_t length) {
   return put(out, (const char *)in, length);
 }
 
+// Eight bytes at once where they are all NUL: binary output is full of them, and each takes six characters.
+static const char eight_nuls[] = "\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000";
+
+// Writes the escapes of a run of NULs and returns how many there were.
+static size_t put_nuls(char *out, const unsigned char *in, size_t length) {
+  size_t i = 0;
+  for (uint64_t word; i + 8 <= length; i += 8) {
+    memcpy(&word, in + i, 8);
+    if (word)
+      break;
+    memcpy(out + i * 6, eight_nuls, 48);
+  }
+  return i;
+}
+
 size_t json_escape_line(char *out, const char *text, size_t length, size_t *taken) {
   static const char hex[] = "0123456789abcdef";
   const unsigned char *in = (const unsigned char *)text, *end = in + length;
@@ -91,7 +106,11 @@ size_t json_escape_line(char *out, const char *text, size_t length, size_t *take
     // Specials come in clusters (text in other scripts): stay here until a plain byte shows.
     for (; in < end && actions[*in] != PLAIN && *in != '\n'; in++) {
       unsigned char action = actions[*in];
-      if (action == MULTIBYTE) {
+      size_t nuls = *in ? 0 : put_nuls(out, in, (size_t)(end - in));
+      if (nuls) {
+        out += nuls * 6;
+        in += nuls - 1;
+      } else if (action == MULTIBYTE) {
         size_t n = utf8_length(in, (size_t)(end - in));
         out = put_multibyte(out, in, n);
         in += n ? n - 1 : 0;

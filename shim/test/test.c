@@ -61,6 +61,15 @@ static void test_json(void) {
              "xxxxxxxxxxxxxxxxxxxxxxxx");
     escapes_to(in, sizeof in, expected);
   }
+  // Runs of NUL of every length, between other characters and at the end.
+  for (size_t length = 1; length < 40; length++)
+    for (size_t after = 0; after < 2; after++) {
+      char in[64] = "x", expected[256] = "x";
+      for (size_t i = 0; i < length; i++)
+        strcat(expected, "\\u0000");
+      in[length + 1] = '\t';
+      escapes_to(in, length + 1 + after, after ? strcat(expected, "\\u0009") : expected);
+    }
 }
 
 static void test_frame(void) {
