@@ -131,6 +131,20 @@ test("a container does not reach what the host has on loopback, nor speaks as an
   }
 });
 
+test("neighbours that know an address of somebody else learn at once whose it is now", async () => {
+  const { manager } = await start("announced");
+  const { settings: first } = await manager.connect(request("a"));
+  const [prefix = "", last = ""] = first.IPAddress.split(/\.(?=\d+$)/);
+  const next = `${prefix}.${Number(last) + 1}`;
+  const [bridge = ""] = /^\S+/.exec(scratch.host.run("sh", "-c", `ip -br addr | grep '${first.Gateway}/'`)) ?? [];
+  scratch.host.run("ip", "neigh", "replace", next, "lladdr", "02:00:00:00:00:99", "dev", bridge, "nud", "stale");
+  const { settings } = await manager.connect(request("b"));
+  expect(settings.IPAddress).toBe(next);
+  const known = () => scratch.host.run("ip", "neigh", "show", next, "dev", bridge);
+  for (let tries = 0; tries < 50 && known().includes("02:00:00:00:00:99"); tries++) await Bun.sleep(10);
+  expect(known()).toContain(settings.MacAddress);
+});
+
 test("a FORWARD policy of DROP is answered by marked rules in DOCKER-USER, which go at the end", async () => {
   for (const rule of ["-P FORWARD DROP", "-N DOCKER-USER", "-I FORWARD -j DOCKER-USER"]) {
     scratch.host.run("iptables", ...rule.split(" "));

@@ -7,6 +7,7 @@ import type { Family } from "../inet.ts";
 import type { NftFamily } from "../nft/nfnetlink.ts";
 import { type PortRedirect, redirectPort } from "../nft/nft-redirect.ts";
 import { applyRuleset, type MapElement, NftablesSocket } from "../nft/nftables.ts";
+import { announce } from "./announcement.ts";
 import { type BridgeRequest, enableForwarding, openBridge } from "./bridge-link.ts";
 import { forgetUdpFlows } from "./conntrack.ts";
 import { type GateLinks, openGate, removeGate } from "./gate-link.ts";
@@ -126,6 +127,7 @@ export class NetworkHost {
     const name = isPlain ? firstName : freeName(address.interface, address.label, socket, firstName);
     if (name !== firstName) socket.setLink(link, { up: false });
     configureLink(socket, link, name, name === firstName ? {} : { name }, address);
+    announceSoon(address);
     return this.foreignChanges();
   }
 
@@ -142,6 +144,7 @@ export class NetworkHost {
       const port = { hairpin: true, isolated: !icc && !isBridgeFiltered() };
       this.route.setLink(this.route.getLink(veth).index, { up: true, ...withoutLinkLocal(mtu), port });
       configureLink(socket, socket.getLink(name).index, name, {}, plan);
+      announceSoon(plan);
     } catch (error) {
       this.deleteLink(veth);
       throw error;
@@ -179,6 +182,7 @@ export class NetworkHost {
   /** See parent-link.ts. */
   plugChild(plan: ChildPlan): void {
     plugChild(this.route, plan);
+    announceSoon(plan);
   }
 
   /** See parent-link.ts. */
@@ -273,6 +277,11 @@ export class NetworkHost {
   findChain(family: NftFamily, table: string, chain: string): { dropsByDefault: boolean } | undefined {
     return this.nft.findChain(family, table, chain);
   }
+}
+
+/** Not before whoever waits for the interface has it. */
+function announceSoon(address: SandboxAddress): void {
+  setTimeout(() => announce(address, address.announcements), 0);
 }
 
 /** The host's end needs no address of version 6. A link whose MTU is too small for that version takes no settings of it. */

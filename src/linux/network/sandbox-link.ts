@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { type EngineError, errorCode, errorMessage, internal } from "../../base/errors.ts";
 import { familyOf, macBytes } from "../inet.ts";
+import type { Announcements } from "./announcement.ts";
 import { writeIpv6Setting, writeNetSysctl } from "./net-sysctl.ts";
 import { withNetns } from "./netns.ts";
 import type { LinkChange, RouteSocket } from "./rtnetlink.ts";
@@ -27,6 +28,7 @@ export interface SandboxAddress {
   routes: DefaultRoute[];
   /** `net.ipv4.conf.IFNAME.log_martians=1`, in which IFNAME stands for the interface. */
   sysctls: string[];
+  announcements: Announcements;
 }
 
 export const standardPrefix = "eth";

@@ -2,8 +2,10 @@
  * The default bridge in the kernel: the link and its address, the ruleset, the guard of the FORWARD chain and the pool of sandboxes.
  * Knows no database: what must outlive the daemon is the manager's.
  */
+
 import type { Logger } from "../../../base/log.ts";
 import { asOneText, type Family } from "../../../linux/inet.ts";
+import type { Announcements } from "../../../linux/network/announcement.ts";
 import { isBridgeFiltered } from "../../../linux/network/net-sysctl.ts";
 import type { NetworkThread } from "../../../linux/network/network-thread.ts";
 import type { DefaultRoute, LinkAddress } from "../../../linux/network/rtnetlink-addresses.ts";
@@ -21,6 +23,7 @@ import {
   reachesOf,
   renderRuleset,
 } from "../ports/ruleset.ts";
+import { announcementsOf } from "../settings/announcements.ts";
 import type { NetworkNames } from "../settings/network-names.ts";
 import { type BridgeSettings, bridgeHasAddress } from "../settings/network-options.ts";
 import type { ConnectableNetwork, SandboxPlace } from "./connectable-network.ts";
@@ -77,6 +80,10 @@ export class BridgeNetwork implements ConnectableNetwork {
 
   get interfacePrefix(): string {
     return this.options.settings.interfacePrefix;
+  }
+
+  get announcements(): Announcements {
+    return announcementsOf(this.options.record.options);
   }
 
   readonly hasHostEnds = true;

@@ -1,5 +1,6 @@
 /** What a container's connection needs of a network's driver in the kernel: an interface in a namespace, and ports published to it. */
 import type { Family } from "../../../linux/inet.ts";
+import type { Announcements } from "../../../linux/network/announcement.ts";
 import type { DefaultRoute } from "../../../linux/network/rtnetlink-addresses.ts";
 import type { SandboxAddress } from "../../../linux/network/sandbox-link.ts";
 import type { PreparedSandbox } from "../endpoints/sandbox-pool.ts";
@@ -15,6 +16,7 @@ export interface SandboxPlace {
 export interface ConnectableNetwork {
   /** What containers' interfaces are called, before the number. */
   readonly interfacePrefix: string;
+  readonly announcements: Announcements;
   /** False: interfaces have no end on the host. */
   readonly hasHostEnds: boolean;
   /** How a container whose gateway this network is leaves it; undefined: not at all. */

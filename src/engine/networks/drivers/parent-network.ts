@@ -6,12 +6,14 @@
 import { join } from "node:path";
 import { errorMessage } from "../../../base/errors.ts";
 import type { Family } from "../../../linux/inet.ts";
+import type { Announcements } from "../../../linux/network/announcement.ts";
 import type { NetworkThread } from "../../../linux/network/network-thread.ts";
 import type { ParentRequest } from "../../../linux/network/parent-link.ts";
 import type { DefaultRoute } from "../../../linux/network/rtnetlink-addresses.ts";
 import { type SandboxAddress, standardPrefix } from "../../../linux/network/sandbox-link.ts";
 import type { PreparedSandbox } from "../endpoints/sandbox-pool.ts";
 import type { NetworkRecord } from "../network-store.ts";
+import { announcementsOf } from "../settings/announcements.ts";
 import { newSandboxId, sandboxFile } from "../settings/network-names.ts";
 import { bridgeOptions } from "../settings/network-options.ts";
 import type { ConnectableNetwork, SandboxPlace } from "./connectable-network.ts";
@@ -30,6 +32,7 @@ export interface ParentNetworkOptions {
 
 export class ParentNetwork implements ConnectableNetwork {
   readonly interfacePrefix = standardPrefix;
+  readonly announcements: Announcements;
   readonly hasHostEnds = false;
   readonly publication = undefined;
   private readonly options: ParentNetworkOptions;
@@ -38,6 +41,7 @@ export class ParentNetwork implements ConnectableNetwork {
   constructor(options: ParentNetworkOptions) {
     this.options = options;
     this.settings = parentSettings(options.record);
+    this.announcements = announcementsOf(options.record.options);
   }
 
   /** The parent is there when this resolves. Idempotent. Throws dockerd's errors. */

@@ -282,8 +282,11 @@ export class Connections {
   }
 
   private linkOf(endpoint: EndpointRecord, leads: Leads) {
-    const prefix = this.networkOf(endpoint.networkId)?.interfacePrefix ?? "";
-    return linkOf(endpoint, prefix, this.routesOf(endpoint, leads));
+    const network = this.networkOf(endpoint.networkId) ?? {
+      interfacePrefix: "",
+      announcements: { count: 0, intervalMillis: 0 },
+    };
+    return linkOf(endpoint, network, this.routesOf(endpoint, leads));
   }
 
   /** The default routes that go by way of an endpoint. */

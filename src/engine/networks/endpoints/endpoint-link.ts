@@ -4,6 +4,7 @@ import { findFamily, parsePrefix, prefixContains } from "../../../linux/inet.ts"
 import type { DefaultRoute, LinkAddress } from "../../../linux/network/rtnetlink-addresses.ts";
 import type { SandboxAddress } from "../../../linux/network/sandbox-link.ts";
 import { addressesOf } from "../addresses/network-pools.ts";
+import type { ConnectableNetwork } from "../drivers/connectable-network.ts";
 import type { EndpointRecord } from "../network-store.ts";
 
 const prefix = "com.docker.network.endpoint";
@@ -13,7 +14,7 @@ const linkLocal = [parsePrefix("169.254.0.0/16"), parsePrefix("fe80::/64")];
 /** `routes`: the container's ways out that this interface is. */
 export function linkOf(
   endpoint: EndpointRecord,
-  interfacePrefix: string,
+  { interfacePrefix, announcements }: Pick<ConnectableNetwork, "interfacePrefix" | "announcements">,
   routes: readonly DefaultRoute[],
 ): SandboxAddress {
   const { sandboxKey, mac, driverOpts, ipamConfig } = endpoint;
@@ -26,6 +27,7 @@ export function linkOf(
     addresses: [...given, ...(ipamConfig?.LinkLocalIPs ?? []).map(linkLocalAddress)],
     routes: [...routes],
     sysctls: sysctlsOf(driverOpts),
+    announcements,
   };
 }
 

@@ -1,4 +1,5 @@
 /** `docker network create`: the request, checked with dockerd's messages, becomes a network's record. Pure. */
+
 import type { NetworkCreateRequest } from "../../../api/networks.ts";
 import { conflict, forbidden, invalidArgument, notFound } from "../../../base/errors.ts";
 import { type Family, type Prefix, parsePrefix } from "../../../linux/inet.ts";
@@ -7,6 +8,7 @@ import { activePools, families, speaks } from "../addresses/network-pools.ts";
 import { type AddressPool, chosenPools, userPools } from "../addresses/subnets.ts";
 import { checkParent } from "../drivers/parent-options.ts";
 import type { NetworkDriver, NetworkRecord } from "../network-store.ts";
+import { announcementsOf } from "./announcements.ts";
 import { bridgeNameOf, bridgeOptions, bridgeSettings, readBoolean } from "./network-options.ts";
 
 export interface NetworkPlanContext {
@@ -138,6 +140,7 @@ function common(request: NetworkCreateRequest, driver: NetworkDriver, context: N
   if (request.EnableIPv4 !== undefined) delete options[bridgeOptions.enableIpv4];
   if (request.EnableIPv6) delete options[bridgeOptions.enableIpv6];
   if (!ipv4 && !ipv6) throw invalidArgument("IPv4 or IPv6 must be enabled");
+  announcementsOf(options); // Throws if they make no sense.
   return {
     id: context.id,
     name: request.Name,
