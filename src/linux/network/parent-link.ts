@@ -1,4 +1,5 @@
 /** Links that share a parent: macvlan and ipvlan interfaces in namespaces, and parents made for them. Synchronous. */
+import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { conflict, EngineError, errorCode, internal, unavailable } from "../../base/errors.ts";
 import { createNetns, withNetns } from "./netns.ts";
@@ -73,16 +74,19 @@ export function plugChild(route: RouteSocket, plan: ChildPlan): void {
   if (!parent) throw unavailable(`parent interface ${plan.parent} was not found on the host`);
   using socket = withNetns(path, () => new RouteSocket());
   const name = freeName(plan.interface, label, socket);
+  // Kernels of before 6.14 refuse a name that the host's own namespace has, as it nearly always has an eth0.
+  const firstName = `child${randomBytes(5).toString("hex")}`;
   const netnsFd = openSync(path, "r");
   try {
     translated(kind, `failed to create the ${kind} port: `, () =>
-      route.createChild({ ...plan, name, parent: parent.index, netnsFd }),
+      route.createChild({ ...plan, name: firstName, parent: parent.index, netnsFd }),
     );
+    const { index } = socket.getLink(firstName);
     try {
-      withNetns(path, () => silenceIpv6(name));
-      configureLink(socket, socket.getLink(name).index, name, {}, plan);
+      withNetns(path, () => silenceIpv6(firstName));
+      configureLink(socket, index, name, { name }, plan);
     } catch (error) {
-      socket.deleteLink(socket.getLink(name).index);
+      socket.deleteLink(index);
       throw error;
     }
   } finally {
