@@ -22,7 +22,7 @@ import type { System } from "./engine/system/system.ts";
 import { type HostFacts, readHostFacts } from "./linux/host-facts.ts";
 import { goFirst } from "./linux/priority.ts";
 import { sealProgram } from "./linux/sealed-program.ts";
-import { inheritedDescriptors, notifySystemd, takeNotifySocket } from "./linux/systemd.ts";
+import { inheritedDescriptors, isHostEnding, notifySystemd, takeNotifySocket } from "./linux/systemd.ts";
 import { engineId } from "./metadata/engine-id.ts";
 import { Authorization } from "./plugins/authorization.ts";
 import { Plugins } from "./plugins/plugins.ts";
@@ -83,7 +83,8 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const relay = new Relay(await relayPath(config.dataRoot));
   const server = new HttpServer({ handler, onError: (error) => log.error("connection failed", { error }), relay });
   stack.defer(() => server.close(config.shutdownTimeoutMillis));
-  stack.defer(() => engine.endContainers());
+  let hostEnds = false;
+  stack.defer(() => engine.endContainers({ hostEnds }));
   const listeners = await listen({ ...config, inherited, log }, ({ server: listener, event }) =>
     server.attach(listener, event),
   );
@@ -110,6 +111,7 @@ async function runDaemon(config: DaemonConfig, argv: string[]): Promise<number> 
   const signal = await endSignal();
   tellSystemd(notifySocket, "STOPPING=1", log);
   log.info("Processing signal", { signal });
+  if (notifySocket !== undefined) hostEnds = await isHostEnding();
   return 0;
 }
 

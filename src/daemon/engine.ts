@@ -99,8 +99,8 @@ export interface Engine {
   database: Database;
   /** Starts what restart policies ask for. Call when the API listens. */
   startByPolicy(): Promise<void>;
-  /** Without live-restore: ends the containers, and from now on none is started. Call while those who are attached can still see it. */
-  endContainers(): Promise<void>;
+  /** Without live-restore, and when the host ends: ends the containers, and from now on none is started. Call while those who are attached can still see it. */
+  endContainers(cause: { hostEnds: boolean }): Promise<void>;
   /** What runs runs on; everything else of the daemon's own is put away. */
   close(): Promise<void>;
 }
@@ -187,8 +187,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     snapshots: snapshotter,
     registries,
     startByPolicy: engine.startByPolicy,
-    endContainers: async () => {
-      if (options.liveRestore()) return;
+    endContainers: async ({ hostEnds }) => {
+      if (options.liveRestore() && !hostEnds) return;
       // It may have containers stand still.
       await volumeCopies.backups.close();
       await engine.endContainers();

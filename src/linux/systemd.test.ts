@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, openSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ScratchSocket } from "./scratch-socket.ts";
-import { adoptListener, inheritedDescriptors, notifySystemd, takeNotifySocket } from "./systemd.ts";
+import { adoptListener, inheritedDescriptors, isHostEnding, notifySystemd, takeNotifySocket } from "./systemd.ts";
 
 test("sockets are this process's only if it is named, and nobody's after", () => {
   const env: Record<string, string | undefined> = {
@@ -40,4 +40,20 @@ test("systemd is told where it says", () => {
   expect(socket.receive()).toBe("READY=1");
   expect(takeNotifySocket(env)).toBeUndefined();
   rmSync(directory, { recursive: true });
+});
+
+test.each([
+  ["stopping", true],
+  ["running", false],
+  ["degraded", false],
+])("a system that is %s", async (state, ends) => {
+  const directory = mkdtempSync(join(tmpdir(), "gantry-systemd-"));
+  const program = join(directory, "systemctl");
+  writeFileSync(program, `#!/bin/sh\n[ "$*" = is-system-running ] && echo ${state}\nexit 1\n`, { mode: 0o755 });
+  expect(await isHostEnding(program)).toBe(ends);
+  rmSync(directory, { recursive: true });
+});
+
+test("where there is no systemd, the host goes on", async () => {
+  expect(await isHostEnding("/nonexistent/systemctl")).toBe(false);
 });

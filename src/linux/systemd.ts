@@ -50,6 +50,16 @@ export function takeNotifySocket(env: Record<string, string | undefined>): strin
   return path || undefined;
 }
 
+/** Whether the machine is being shut down or started anew; false where nobody says so in time. `program` is asked. */
+export async function isHostEnding(program = "systemctl"): Promise<boolean> {
+  try {
+    const asked = Bun.spawn([program, "is-system-running"], { stdout: "pipe", stderr: "ignore", timeout: 5000 });
+    return (await asked.stdout.text()).trim() === "stopping";
+  } catch {
+    return false;
+  }
+}
+
 /** `READY=1` and its like. Throws SyscallError. */
 export function notifySystemd(path: string, state: string): void {
   const socket = check(libc.socket(afUnix, datagram | cloexec, 0), "socket", path);
