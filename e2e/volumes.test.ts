@@ -60,7 +60,7 @@ test("volumes", async () => {
 test("binds and tmpfs", async () => {
   const session = new Session(target());
   await session.play(`
-    mkdir -p bind/sub; echo host >bind/f
+    mkdir -p bind/sub; mount --bind bind bind; mount --make-private bind; echo host >bind/f
     docker run --rm -v $PWD/bind:/b busybox cat /b/f
     echo f >file; docker run --rm -v $PWD/file:/f:ro busybox sh -c 'cat /f; echo x >/f'
     docker run --rm -v $SOCKET:/s.sock:ro busybox stat -c %F /s.sock
@@ -89,6 +89,7 @@ test("binds and tmpfs", async () => {
     docker inspect -f '{{range .Mounts}}{{println .Type .Destination .RW .Mode .Propagation}}{{end}}' i1 | sort
     docker rm i1
     docker run --rm -v $PWD/bind:/b --user 1234 busybox touch /b/denied
+    umount bind
   `);
   await session.matches("volumes/binds");
 });

@@ -50,6 +50,9 @@ const incomparable: [RegExp, string][] = [
   [/^! docker: Invalid (ranges specified|hostPort|proto)/gm, "! docker: invalid $1"],
   [/^! docker: Invalid ip address (\S+): address .*/gm, "! docker: invalid IP address: $1"],
   [/(error calling \w+: incompatible types for comparison): .*/g, "$1"],
+  // The kernel's configuration: a tmpfs option that it shows, a file that is masked where it is.
+  [/\b(tmpfs rw,\S*),inode64/g, "$1"],
+  [/^\/proc\/sysrq-trigger proc ro,relatime\n/gm, ""],
   // The file system of the temporary directory.
   [/( is mounted on )\S+( but it is not a shared )/g, "$1<mount point>$2"],
   [/^(.* d[-rwxsStT]{9} \d+:\d+) \d+ /gm, "$1 <size> "],
